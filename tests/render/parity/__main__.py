@@ -1,0 +1,13 @@
+"""Print the differences from upstream's install; exit code 1 where there is one."""
+
+import sys
+
+from tests.render.parity.compare import differences, install
+from tests.render.render import BuildError, build
+
+try:
+    found = list(differences(build(sys.argv[1] if len(sys.argv) > 1 else "base/argocd"), install()))
+except (BuildError, ValueError) as error:
+    found = [str(error)]
+print("\n".join(found or ["equal"]))
+sys.exit(bool(found))

@@ -1,0 +1,185 @@
+"""Two sets of manifests held against each other, and the differences that are meant."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from copy import deepcopy
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from tests.render.parity.defaults import defaulted
+from tests.render.render import Object, load
+from tools.build import argocd_module
+
+NAMESPACE = "argocd"
+CLUSTER_SCOPED = {"ClusterRole", "ClusterRoleBinding", "Namespace"}
+
+
+class _Absent:
+    def __repr__(self) -> str:
+        return "nothing"
+
+
+ABSENT = _Absent()
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """A difference that is meant: in each of `objects` the field at `path` has the value `ours`.
+
+    `upstream` is upstream's value, ABSENT where it has none. Where `ours` is a function, our value
+    is what it makes of upstream's, whatever that is.
+    """
+
+    objects: tuple[str, ...]
+    path: str
+    upstream: Any
+    ours: Any
+    reason: str
+
+
+DEVIATIONS: tuple[Deviation, ...] = (
+    Deviation(
+        objects=(
+            "RoleBinding/argocd-application-controller",
+            "RoleBinding/argocd-applicationset-controller",
+            "RoleBinding/argocd-dex-server",
+            "RoleBinding/argocd-notifications-controller",
+            "RoleBinding/argocd-redis",
+            "RoleBinding/argocd-server",
+        ),
+        path="subjects[0].namespace",
+        upstream=ABSENT,
+        ours=NAMESPACE,
+        reason="kustomize's `namespace` writes it; left out, the API takes the RoleBinding's own, which is the same",
+    ),
+)
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 120 else f"{text[:100]}... ({len(text)} characters)"
+
+
+def name_of(item: Object) -> str:
+    """`Kind/name`, which is unique in the install."""
+    return f"{item.get('kind')}/{item.get('metadata', {}).get('name')}"
+
+
+# Lists whose order has no meaning, with the field that names an item. A mount is known by its path,
+# since one volume may be mounted twice; a port by its name, else by its number.
+BY_NAME: dict[str, tuple[str, ...]] = {
+    "env": ("name",),
+    "volumes": ("name",),
+    "volumeMounts": ("mountPath",),
+    "ports": ("name", "port", "containerPort"),
+}
+
+
+def _item_name(item: Any, fields: tuple[str, ...]) -> str:
+    if isinstance(item, dict):
+        for field in fields:
+            if field in item:
+                return str(item[field])
+    return repr(item)
+
+
+def _named(items: list[Any], fields: tuple[str, ...]) -> tuple[dict[str, Any], list[tuple[str, Any]]]:
+    """The items by name, and those whose name was taken already."""
+    named: dict[str, Any] = {}
+    again = []
+    for item in items:
+        name = _item_name(item, fields)
+        if name in named:
+            again.append((name, item))
+        named.setdefault(name, item)
+    return named, again
+
+
+def _step(path: str, key: str) -> str:
+    if any(sign in key for sign in "./"):
+        return f"{path}[{key}]"
+    return f"{path}.{key}" if path else key
+
+
+def _walk(path: str, upstream: Any, ours: Any) -> Iterator[tuple[str, Any, Any]]:
+    if type(upstream) is not type(ours):  # 1, "1" and true are three values
+        yield path, upstream, ours
+    elif isinstance(upstream, dict):
+        for key in dict.fromkeys([*upstream, *ours]):
+            yield from _walk(_step(path, str(key)), upstream.get(key, ABSENT), ours.get(key, ABSENT))
+    elif isinstance(upstream, list):
+        fields = BY_NAME.get(path.rpartition(".")[2])
+        if fields:
+            (left, left_again), (right, right_again) = _named(upstream, fields), _named(ours, fields)
+            for name in dict.fromkeys([*left, *right]):
+                yield from _walk(f"{path}[{name}]", left.get(name, ABSENT), right.get(name, ABSENT))
+            yield from ((f"{path}[{name}] again", item, ABSENT) for name, item in left_again)
+            yield from ((f"{path}[{name}] again", ABSENT, item) for name, item in right_again)
+        else:
+            for index in range(max(len(upstream), len(ours))):
+                pair = [side[index] if index < len(side) else ABSENT for side in (upstream, ours)]
+                yield from _walk(f"{path}[{index}]", *pair)
+    elif upstream != ours:
+        yield path, upstream, ours
+
+
+def _same(left: Any, right: Any) -> bool:
+    return next(_walk("", left, right), None) is None
+
+
+def _declares(deviation: Deviation, path: str, upstream: Any, ours: Any) -> bool:
+    if deviation.path != path:
+        return False
+    if callable(deviation.ours):
+        return _same(deviation.ours(upstream), ours)
+    return _same(deviation.upstream, upstream) and _same(deviation.ours, ours)
+
+
+def expected(upstream: Object) -> Object:
+    """Upstream's object as ours must be: a namespaced one carries the namespace, which upstream leaves out."""
+    result = deepcopy(upstream)
+    if result["kind"] not in CLUSTER_SCOPED:
+        result["metadata"].setdefault("namespace", NAMESPACE)
+    return result
+
+
+@cache
+def install() -> tuple[Object, ...]:
+    """What `base/argocd` must render: the pinned module's `manifests/install.yaml` without CRDs, and the Namespace."""
+    upstream = load((argocd_module() / "manifests" / "install.yaml").read_text())
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
+    return (namespace, *(expected(item) for item in upstream if item["kind"] != "CustomResourceDefinition"))
+
+
+def differences(
+    ours: Iterable[Object], upstream: Iterable[Object], deviations: Iterable[Deviation] = DEVIATIONS
+) -> Iterator[str]:
+    """One line for each difference after API defaulting that no deviation declares, and for each unused deviation.
+
+    Objects are paired by kind and name. `upstream` has the namespace already, see `expected`.
+    """
+    left, right = list(upstream), list(ours)
+    for side, items in (("upstream", left), ("ours", right)):
+        for name, count in Counter(map(name_of, items)).items():
+            if count > 1:
+                yield f"{name}: {count} objects of this name in {side}"
+    ours_by_name = {name_of(item): item for item in right}
+    upstream_by_name = {name_of(item): item for item in left}
+    unused = [(name, deviation) for deviation in deviations for name in deviation.objects]
+    for name in dict.fromkeys([*upstream_by_name, *ours_by_name]):
+        if name not in ours_by_name:
+            yield f"{name}: expected this object, found none"
+        elif name not in upstream_by_name:
+            yield f"{name}: expected no such object, found one"
+        else:
+            for path, theirs, our in _walk("", defaulted(upstream_by_name[name]), defaulted(ours_by_name[name])):
+                declared = [item for item in unused if item[0] == name and _declares(item[1], path, theirs, our)]
+                for item in declared:
+                    unused.remove(item)
+                if not declared:
+                    yield f"{name} {path}: expected {_short(theirs)}, found {_short(our)}"
+    for name, deviation in unused:
+        yield f"{name} {deviation.path}: the declared deviation is not there, remove it from DEVIATIONS"
