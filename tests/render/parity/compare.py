@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from copy import deepcopy
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -139,8 +138,11 @@ def _declares(deviation: Deviation, path: str, upstream: Any, ours: Any) -> bool
 
 
 def expected(upstream: Object) -> Object:
-    """Upstream's object as ours must be: a namespaced one carries the namespace, which upstream leaves out."""
-    result = deepcopy(upstream)
+    """Upstream's object as the API server must hold ours.
+
+    With the namespace, which upstream leaves to the one who applies, and with the API's defaults.
+    """
+    result = defaulted(upstream)
     if result["kind"] not in CLUSTER_SCOPED:
         result["metadata"].setdefault("namespace", NAMESPACE)
     return result
@@ -148,10 +150,10 @@ def expected(upstream: Object) -> Object:
 
 @cache
 def install() -> tuple[Object, ...]:
-    """What `base/argocd` must render: the pinned module's `manifests/install.yaml` without CRDs, and the Namespace."""
-    upstream = load((argocd_module() / "manifests" / "install.yaml").read_text())
+    """What `base/argocd` must render: the Namespace and the pinned module's `manifests/install.yaml` without CRDs."""
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
-    return (namespace, *(expected(item) for item in upstream if item["kind"] != "CustomResourceDefinition"))
+    upstream = load((argocd_module() / "manifests" / "install.yaml").read_text())
+    return tuple(expected(item) for item in [namespace, *upstream] if item["kind"] != "CustomResourceDefinition")
 
 
 def differences(
@@ -159,7 +161,7 @@ def differences(
 ) -> Iterator[str]:
     """One line for each difference after API defaulting that no deviation declares, and for each unused deviation.
 
-    Objects are paired by kind and name. `upstream` has the namespace already, see `expected`.
+    Objects are paired by kind and name; those of `upstream` are as `expected` makes them.
     """
     left, right = list(upstream), list(ours)
     for side, items in (("upstream", left), ("ours", right)):
@@ -175,7 +177,7 @@ def differences(
         elif name not in upstream_by_name:
             yield f"{name}: expected no such object, found one"
         else:
-            for path, theirs, our in _walk("", defaulted(upstream_by_name[name]), defaulted(ours_by_name[name])):
+            for path, theirs, our in _walk("", upstream_by_name[name], defaulted(ours_by_name[name])):
                 declared = [item for item in unused if item[0] == name and _declares(item[1], path, theirs, our)]
                 for item in declared:
                     unused.remove(item)

@@ -1,0 +1,160 @@
+"""What base/argocd renders is upstream's install, and the comparison that says so misses nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from copy import deepcopy
+
+import pytest
+
+from tests.render.parity.compare import ABSENT, DEVIATIONS, Deviation, differences, expected, install, name_of
+from tests.render.parity.defaults import defaulted
+from tests.render.parity.mutations import leaves, mutations
+from tests.render.render import Object, build
+
+# A key whose removal changes nothing: the API server writes the same value back. Any other
+# mutation that goes unseen is a hole in the comparison.
+RESTORED_BY_API = {
+    "ClusterRoleBinding roleRef.apiGroup",
+    "Deployment spec.template.spec.containers[].livenessProbe.failureThreshold",
+    "Deployment spec.template.spec.containers[].readinessProbe.periodSeconds",
+    "Deployment spec.template.spec.initContainers[].imagePullPolicy",
+    "NetworkPolicy spec.ingress[].ports[].protocol",
+    "NetworkPolicy spec.policyTypes",
+    "RoleBinding roleRef.apiGroup",
+    "Secret type",
+    "Service spec.ports[].protocol",
+    "Service spec.ports[].targetPort",
+    "StatefulSet spec.replicas",
+    "StatefulSet spec.template.spec.containers[].readinessProbe.periodSeconds",
+}
+
+
+@pytest.fixture(scope="module")
+def ours() -> list[Object]:
+    return deepcopy(build("base/argocd"))
+
+
+def test_base_equals_upstreams_install(ours: list[Object]) -> None:
+    found = list(differences(ours, install()))
+    assert not found, "\n" + "\n".join(found)
+
+
+def _deviations_of(item: Object) -> list[Deviation]:
+    """The declared deviations, cut down to one object."""
+    name = name_of(item)
+    return [
+        Deviation((name,), one.path, one.upstream, one.ours, one.reason) for one in DEVIATIONS if name in one.objects
+    ]
+
+
+def test_no_mutation_escapes_the_comparison(ours: list[Object], report: Callable[[str, dict[str, int]], None]) -> None:
+    twins = {name_of(item): item for item in install()}
+    made: Counter[str] = Counter()
+    equal: Counter[str] = Counter()
+    escaped: list[str] = []
+    for item in ours:
+        name, kind = name_of(item), item["kind"]
+        twin, deviations, before = twins[name], _deviations_of(item), deepcopy(item)
+        for change, path in mutations(item):
+            made[change] += 1
+            seen = next(differences([item], [twin], deviations), None) is not None
+            if change == "named list reordered":
+                assert not seen, f"{name} {path}: the order of a list by name was reported"
+                equal[change] += 1
+            elif change == "key removed" and not seen and defaulted(item) == defaulted(before):
+                equal[f"{kind} {path}"] += 1
+            elif not seen:
+                escaped.append(f"{name} {path}: {change}")
+        assert item == before
+    total = sum(map(leaves, ours))
+    report(
+        "parity",
+        {
+            "objects compared": len(ours),
+            "leaves compared": total,
+            "deviations declared": sum(len(one.objects) for one in DEVIATIONS),
+            "mutations made": sum(made.values()),
+            **dict(sorted(made.items())),
+            "equal in meaning": sum(equal.values()),
+            "escaped": len(escaped),
+        },
+    )
+    assert not escaped, "\n" + "\n".join(escaped)
+    assert made["scalar changed"] == total
+    assert equal.keys() == {*RESTORED_BY_API, "named list reordered"}
+
+
+def test_an_object_missing_or_added_or_twice_is_a_difference() -> None:
+    upstream = install()
+    extra = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "extra", "namespace": "argocd"}}
+    for index, item in enumerate(upstream):
+        without = [*upstream[:index], *upstream[index + 1 :]]
+        assert list(differences(without, upstream, ())) == [f"{name_of(item)}: expected this object, found none"]
+        assert f"{name_of(item)}: 2 objects of this name in ours" in differences([*upstream, item], upstream, ())
+        assert f"{name_of(item)}: 2 objects of this name in upstream" in differences(upstream, [*upstream, item], ())
+    assert list(differences([*upstream, extra], upstream, ())) == [
+        "ConfigMap/extra: expected no such object, found one"
+    ]
+
+
+def _service(*ports: dict[str, object]) -> Object:
+    metadata = {"name": "s", "namespace": "argocd"}
+    return {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": {"ports": list(ports)}}
+
+
+def _differences(ours: Object, upstream: Object, *deviations: Deviation) -> list[str]:
+    return list(differences([ours], [expected(upstream)], deviations))
+
+
+def test_a_repeated_name_is_a_difference_on_either_side_and_on_both() -> None:
+    port: dict[str, object] = {"name": "a", "port": 1}
+    once, twice = _service(port), _service(port, port)
+    for ours, upstream, lines in ((once, once, 0), (once, twice, 1), (twice, once, 1), (twice, twice, 2)):
+        found = _differences(ours, upstream)
+        assert len(found) == lines
+        assert all(line.startswith("Service/s spec.ports[a] again: ") for line in found)
+
+
+@pytest.mark.parametrize("written", ["1", True, 1.0], ids=repr)
+def test_equal_looking_values_of_another_type_are_different(written: object) -> None:
+    ours, upstream = _service({"port": 1, "targetPort": written}), _service({"port": 1})
+    assert _differences(ours, upstream) == [f"Service/s spec.ports[1].targetPort: expected 1, found {written!r}"]
+
+
+def test_a_deviation_holds_for_its_object_path_and_values_only() -> None:
+    ours, upstream, path = _service({"port": 1, "targetPort": 2}), _service({"port": 1}), "spec.ports[1].targetPort"
+    assert not _differences(ours, upstream, Deviation(("Service/s",), path, 1, 2, "reason"))
+    for wrong in (
+        Deviation(("Service/s",), path, 1, 3, "reason"),
+        Deviation(("Service/s",), path, ABSENT, 2, "reason"),
+        Deviation(("Service/s",), "spec.ports[1].protocol", 1, 2, "reason"),
+        Deviation(("Service/t",), path, 1, 2, "reason"),
+    ):
+        assert _differences(ours, upstream, wrong) == [
+            f"Service/s {path}: expected 1, found 2",
+            f"{wrong.objects[0]} {wrong.path}: the declared deviation is not there, remove it from DEVIATIONS",
+        ]
+
+
+def test_defaults_are_added_once_and_never_replace_a_written_value() -> None:
+    for item in install():
+        before = deepcopy(item)
+        full = defaulted(item)
+        assert item == before
+        assert defaulted(full) == full
+        assert not _lost(item, full)
+
+
+def _lost(source: object, full: object) -> bool:
+    if isinstance(source, dict) and isinstance(full, dict):
+        return any(key not in full or _lost(value, full[key]) for key, value in source.items())
+    if isinstance(source, list) and isinstance(full, list):
+        return len(source) != len(full) or any(map(_lost, source, full))
+    return source != full
+
+
+def test_a_kind_without_known_defaults_is_refused() -> None:
+    with pytest.raises(ValueError, match="no API defaults known for kind 'DaemonSet'"):
+        defaulted({"kind": "DaemonSet"})
