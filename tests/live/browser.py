@@ -1,0 +1,154 @@
+"""Headless Chromium driven over its DevTools protocol (https://chromedevtools.github.io/devtools-protocol/).
+
+The protocol runs over a pipe, so no port is opened and the browser may live in another network namespace.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+# Chromium asks for https by itself unless told otherwise; then the gateway's redirect would never be seen.
+_NO_UPGRADE = "HttpsUpgrades,HttpsFirstBalancedMode,HttpsFirstBalancedModeAutoEnable"
+_FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    f"--disable-features={_NO_UPGRADE}",
+    "--remote-debugging-pipe",
+]
+
+
+class BrowserError(Exception):
+    """The browser refused: a page that does not load, a script that throws, or no answer in time."""
+
+
+def trust(home: Path, ca: Path) -> None:
+    """Make the certificate authority in the PEM file `ca` a trusted one for a browser whose HOME is `home`."""
+    database = home / ".pki" / "nssdb"
+    database.mkdir(parents=True)
+    for arguments in (["-N", "--empty-password"], ["-A", "-t", "C,,", "-n", "test", "-i", str(ca)]):
+        subprocess.run(["certutil", "-d", f"sql:{database}", *arguments], check=True, capture_output=True)
+
+
+class Browser:
+    """One browser with one page and a profile of its own under `home`.
+
+    `popen` starts a command with stdin and stdout as byte pipes, where the browser shall run.
+    """
+
+    def __init__(self, popen: Callable[[list[str]], subprocess.Popen[bytes]], home: Path, timeout: float = 20) -> None:
+        self._timeout = timeout
+        # Pipe mode wants file descriptors 3 and 4; a shell makes them of stdin and stdout.
+        to_pipe = ["sh", "-c", 'exec "$@" 3<&0 4>&1 1>&2 2>/dev/null', "sh"]
+        chromium = ["env", f"HOME={home}", "chromium", *_FLAGS, f"--user-data-dir={home}/profile"]
+        self._process = popen([*to_pipe, *chromium])
+        assert self._process.stdin and self._process.stdout
+        self._input, self._output = self._process.stdin, self._process.stdout
+        self._buffer = b""
+        self._id = 0
+        self.events: list[dict[str, Any]] = []
+        try:
+            target = self._call("Target.createTarget", {"url": "about:blank"})["targetId"]
+            self._session: str | None = None
+            self._session = self._call("Target.attachToTarget", {"targetId": target, "flatten": True})["sessionId"]
+            self._call("Page.enable")
+            self._call("Page.setLifecycleEventsEnabled", {"enabled": True})
+            self._call("Network.enable")
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Browser:
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the browser: it leaves when its pipe closes."""
+        self._input.close()
+        try:
+            self._process.wait(5)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._output.close()
+
+    def open(self, url: str) -> None:
+        """Load `url`, following redirects, until its load event. Raises BrowserError when there is no page."""
+        self.events.clear()
+        answer = self._call("Page.navigate", {"url": url})
+        if "errorText" in answer:
+            raise BrowserError(f"{url}: {answer['errorText']}")
+        load = {"name": "load", "loaderId": answer["loaderId"]}
+        self._read_until(lambda message: load.items() <= message.get("params", {}).items(), f"loading {url}")
+
+    def redirects(self) -> list[tuple[str, int, str]]:
+        """The redirects of the last `open`: (URL asked, status, URL sent to)."""
+        return [
+            (answer["url"], answer["status"], event["params"]["request"]["url"])
+            for event in self.events
+            if event.get("method") == "Network.requestWillBeSent"
+            and (answer := event["params"].get("redirectResponse"))
+        ]
+
+    def evaluate(self, expression: str) -> Any:
+        """The JSON value of a JavaScript expression in the page; a promise is waited for."""
+        options = {"expression": expression, "awaitPromise": True, "returnByValue": True}
+        answer = self._call("Runtime.evaluate", options)
+        if "exceptionDetails" in answer:
+            details = answer["exceptionDetails"]
+            raise BrowserError(details.get("exception", {}).get("description") or details["text"])
+        return answer["result"].get("value")
+
+    def _call(self, method: str, params: dict[str, Any] | None = None) -> dict[str, Any]:
+        self._id += 1
+        number = self._id
+        message: dict[str, Any] = {"id": number, "method": method, "params": params or {}}
+        if session := getattr(self, "_session", None):
+            message["sessionId"] = session
+        try:
+            self._input.write(json.dumps(message).encode() + b"\0")
+            self._input.flush()
+        except BrokenPipeError:
+            raise BrowserError(f"{method}: the browser has ended") from None
+        answer = self._read_until(lambda found: found.get("id") == number, method)
+        if "error" in answer:
+            raise BrowserError(f"{method}: {answer['error']['message']}")
+        result: dict[str, Any] = answer["result"]
+        return result
+
+    def _read_until(self, wanted: Callable[[dict[str, Any]], bool], what: str) -> dict[str, Any]:
+        """The first message that is wanted, among those already here or still to come; the rest become events."""
+        for event in self.events:
+            if wanted(event):
+                return event
+        deadline = time.monotonic() + self._timeout
+        while True:
+            while b"\0" in self._buffer:
+                line, self._buffer = self._buffer.split(b"\0", 1)
+                message: dict[str, Any] = json.loads(line)
+                if "id" not in message:
+                    self.events.append(message)
+                if wanted(message):
+                    return message
+            left = deadline - time.monotonic()
+            if left <= 0 or not select.select([self._output], [], [], left)[0]:
+                raise BrowserError(f"{what}: no answer in {self._timeout:g} s")
+            chunk = os.read(self._output.fileno(), 1 << 16)
+            if not chunk:
+                raise BrowserError(f"{what}: the browser has ended")
+            self._buffer += chunk

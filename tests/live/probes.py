@@ -1,0 +1,277 @@
+"""What real clients are told when they ask the exposed Argo CD: one probe for each question of the truth table."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from live.cluster import Cluster
+from tools.build import program
+
+CLIENTS = Path(__file__).with_name("clients")
+# An empty gRPC message: not compressed, no bytes.
+EMPTY_MESSAGE = b"\0" * 5
+OTHER = "other.example.com"
+
+
+@dataclass
+class Client:
+    """A user of `host`, which must resolve to the gateway, in a network namespace outside the mesh."""
+
+    cluster: Cluster
+    host: str
+    streams: dict[str, Stream] = field(default_factory=dict)
+
+    def session(self) -> str:
+        """A session token of the admin account, from a login through the gateway."""
+        reply = curl(self, "/api/v1/session", data=self.credentials())
+        token: str = json.loads(reply.body)["token"]
+        return token
+
+    def credentials(self) -> bytes:
+        """The body of a login request."""
+        return json.dumps({"username": "admin", "password": self.cluster.admin_password()}).encode()
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a client was told.
+
+    status: as the client reports it. protocol: h1 or h2; empty where the client does not tell.
+    since: when the request began, in seconds of the epoch, where that was before the probe.
+    """
+
+    status: str
+    protocol: str = ""
+    since: float | None = None
+
+
+Probe = Callable[[Client], Answer]
+
+
+@dataclass(frozen=True)
+class Reply:
+    """One answer to curl. `code` is 0 and `error` says why where there was none; header names are lower case."""
+
+    code: int
+    protocol: str
+    headers: list[tuple[str, str]]
+    body: bytes
+    error: str
+
+    def header(self, name: str) -> str:
+        """The value of the first header (or trailer) of that name, empty where there is none."""
+        return next((value for key, value in self.headers if key == name), "")
+
+
+def curl(client: Client, url: str, *options: str, h2: bool = False, data: bytes | None = None) -> Reply:
+    """Ask once, verifying TLS with the test CA; a `url` that begins with / is on the exposed host over https."""
+    url = url if "://" in url else f"https://{client.host}{url}"
+    plain_h2 = "--http2-prior-knowledge" if url.startswith("http:") else "--http2"
+    with tempfile.TemporaryDirectory() as folder:
+        headers, body = Path(folder) / "headers", Path(folder) / "body"
+        command = ["curl", "--silent", "--cacert", str(client.cluster.ca), plain_h2 if h2 else "--http1.1"]
+        command += ["--max-time", "10", "--dump-header", str(headers), "--output", str(body), "--write-out", "%{json}"]
+        command += ["--data-binary", "@-"] if data is not None else []
+        result = client.cluster.exec([*command, *options, url], input=data, timeout=30)
+        facts = json.loads(result.stdout)
+        lines = headers.read_text().splitlines() if headers.exists() else []
+        return Reply(
+            code=facts["http_code"],
+            protocol=f"h{facts['http_version'].removesuffix('.1')}" if facts["http_code"] else "",
+            headers=[
+                (key.lower(), value.strip()) for key, colon, value in (line.partition(":") for line in lines) if colon
+            ],
+            body=body.read_bytes() if body.exists() else b"",
+            error=f"curl {facts['exitcode']}: {facts['errormsg']}" if facts["exitcode"] else "",
+        )
+
+
+def status(reply: Reply) -> str:
+    """The status code, `reset` for a closed connection, or curl's error."""
+    if reply.code:
+        return str(reply.code)
+    return "reset" if "reset by peer" in reply.error else reply.error
+
+
+def location(reply: Reply) -> str:
+    """The status code and where it sends."""
+    return f"{status(reply)} {reply.header('location')}".strip()
+
+
+def grpc_status(reply: Reply) -> str:
+    """The status code and the gRPC status, which is a trailer in HTTP/2 and part of the body in gRPC-Web."""
+    found = re.search(rb"grpc-status: *(\d+)", reply.body)
+    code = reply.header("grpc-status") or (found[1].decode() if found else "")
+    return f"{status(reply)} grpc-status {code}" if code else status(reply)
+
+
+def event_stream(reply: Reply) -> str:
+    """The status code, the content type and whether an event came."""
+    event = ", event" if b'data: {"result":' in reply.body.replace(b"data:{", b"data: {") else ""
+    return f"{status(reply)} {reply.header('content-type')}{event}"
+
+
+def cookie(reply: Reply) -> str:
+    """The status code and the flags of the session cookie."""
+    flags = reply.header("set-cookie").lower().split("; ")[1:]
+    return " ".join([status(reply), *sorted(flags)])
+
+
+def http(
+    url: str, *options: str, h2: bool = False, data: bytes | None = None, show: Callable[[Reply], str] = status
+) -> Probe:
+    """Ask with curl; `{host}` and `{ip}` (the gateway's address) in `url` and `options` are filled in."""
+
+    def probe(client: Client) -> Answer:
+        place = {"host": client.host, "ip": client.cluster.gateway_ip}
+        filled = [text.format_map(place) for text in (url, *options)]
+        reply = curl(client, *filled, h2=h2, data=data)
+        return Answer(show(reply), reply.protocol)
+
+    return probe
+
+
+def grpc_by_curl(content_type: str, h2: bool = True) -> Probe:
+    """Call VersionService/Version with a content type written by hand."""
+    headers = ["--header", f"content-type: {content_type}", "--header", "te: trailers"]
+    return http("/version.VersionService/Version", *headers, h2=h2, data=EMPTY_MESSAGE, show=grpc_status)
+
+
+def login(client: Client) -> Answer:
+    """Log in as a browser does."""
+    reply = curl(client, "/api/v1/session", data=client.credentials())
+    return Answer(cookie(reply), reply.protocol)
+
+
+def stream(h2: bool) -> Probe:
+    """Read the stream of Application events for two seconds, as a browser's EventSource."""
+
+    def probe(client: Client) -> Answer:
+        cookie = f"argocd.token={client.session()}"
+        options = ["--no-buffer", "--max-time", "2", "--cookie", cookie]
+        reply = curl(client, "/api/v1/stream/applications", *options, h2=h2)
+        return Answer(event_stream(reply), reply.protocol)
+
+    return probe
+
+
+class Stream:
+    """A stream of Application events that stays open; `finish` says how it fared after a minute."""
+
+    LENGTH = 61.0
+
+    def __init__(self, client: Client, h2: bool) -> None:
+        self._client = client
+        token = client.session()
+        self.since = time.time()
+        command = ["curl", "--silent", "--no-buffer", "--include", "--cacert", str(client.cluster.ca)]
+        command += ["--http2" if h2 else "--http1.1", "--cookie", f"argocd.token={token}"]
+        self._process = client.cluster.popen(
+            [*command, f"https://{client.host}/api/v1/stream/applications"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        self._lines: list[tuple[float, str]] = []
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        assert self._process.stdout
+        for line in self._process.stdout:
+            self._lines.append((time.time(), line.decode().strip()))
+
+    def finish(self) -> Answer:
+        """After a minute, change the Application: the event must still arrive."""
+        time.sleep(max(0.0, self.since + self.LENGTH - time.time()))
+        changed, mark = time.time(), f"minute-{self.since:.0f}"
+        self._client.cluster.kubectl(
+            "annotate", "--overwrite", "-n", "argocd", "applications.argoproj.io/probe", f"probe={mark}"
+        )
+        while not (event := self._event(mark)) and time.time() < changed + 5 and self._process.poll() is None:
+            time.sleep(0.1)
+        self.close()
+        first = self._lines[0][1] if self._lines else "nothing"
+        version, _, code = first.removeprefix("HTTP/").partition(" ")
+        verdict = "event after a minute" if event else "no event after a minute"
+        return Answer(f"{code.split(' ')[0]}, {verdict}", f"h{version.removesuffix('.1')}", self.since)
+
+    def close(self) -> None:
+        """Hang up."""
+        self._process.terminate()
+        self._process.wait()
+
+    def _event(self, mark: str) -> bool:
+        return any(mark in line for _, line in self._lines)
+
+
+def long_stream(name: str) -> Probe:
+    """The client's stream of that name, opened when the mode came up."""
+    return lambda client: client.streams.pop(name).finish()
+
+
+def cli(*arguments: str) -> Probe:
+    """Run the real argocd command against the host; `{password}` is the admin's."""
+
+    def probe(client: Client) -> Answer:
+        password = client.cluster.admin_password() if "{password}" in arguments else ""
+        filled = [text.format(host=client.host, password=password) for text in arguments]
+        with tempfile.TemporaryDirectory() as home:
+            env = {"HOME": home, "SSL_CERT_FILE": str(client.cluster.ca)}
+            result = client.cluster.exec([str(program("argocd")), *filled], env=env, timeout=60)
+        if result.returncode:
+            return Answer(f"failed: {(result.stderr or result.stdout).strip().splitlines()[-1]}")
+        return Answer("ok, warns to use --grpc-web" if "--grpc-web" in result.stderr else "ok")
+
+    return probe
+
+
+def native_grpc(client: Client) -> Answer:
+    """Call VersionService/Version with Python's gRPC library."""
+    command = [sys.executable, str(CLIENTS / "grpc_version.py"), client.host, str(client.cluster.ca)]
+    result = client.cluster.exec(command, timeout=30)
+    return Answer(result.stdout.strip() or f"failed: {result.stderr.strip()}", "h2")
+
+
+# Where each mode's certificate comes from: (namespace, Secret).
+CERTIFICATES = [("argocd", "argocd-server-tls"), ("istio-system", "argocd-certificate")]
+
+
+def certificate(client: Client) -> Answer:
+    """Which Secret's certificate the host shows."""
+    command = [sys.executable, str(CLIENTS / "certificate.py"), client.host, str(client.cluster.ca)]
+    result = client.cluster.exec(command, timeout=30)
+    if result.returncode:
+        return Answer(f"failed: {result.stderr.strip().splitlines()[-1]}")
+    code, shown = result.stdout.split()
+    names = {_fingerprint(client.cluster, *place): place[1] for place in CERTIFICATES}
+    return Answer(f"{code}, {names.get(shown, 'an unknown certificate')}", "h1")
+
+
+def _fingerprint(cluster: Cluster, namespace: str, secret: str) -> str:
+    found = cluster.kubectl("get", "secret", "-n", namespace, secret, "-o", "json", check=False)
+    if found.returncode:
+        return f"no Secret {namespace}/{secret}"
+    data: dict[str, Any] = json.loads(found.stdout)["data"]
+    leaf = x509.load_pem_x509_certificates(base64.b64decode(data["tls.crt"]))[0]
+    return hashlib.sha256(leaf.public_bytes(Encoding.DER)).hexdigest()
+
+
+def websocket(path: str) -> Probe:
+    """Ask to become a websocket, as a browser does (RFC 6455)."""
+    headers = ["connection: Upgrade", "upgrade: websocket", "sec-websocket-version: 13"]
+    headers += [f"sec-websocket-key: {base64.b64encode(b'0123456789abcdef').decode()}", "origin: https://{host}"]
+    return http(path, *(part for header in headers for part in ("--header", header)))

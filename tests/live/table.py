@@ -1,0 +1,243 @@
+"""The truth table: what each client is told in each mode, and which upstream cluster of the gateway said it.
+
+Refusals are expected values like any other. Rows are data; `measure` fills in what really happened.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from live.cluster import Cluster
+from tests.live import probes
+from tests.live.probes import OTHER, Client, Probe, cli, http
+
+PASSTHROUGH, TERMINATION, GRPC_ROUTING = MODES = ("passthrough", "termination", "grpc-routing")
+
+# Upstream clusters, as service:port. NOBODY: the gateway answered or refused by itself.
+TLS, WEB, GRPC, NOBODY = "argocd-server:443", "argocd-server:80", "argocd-server-grpc:443", "-"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What a client is told in one mode.
+
+    status: in the client's words. protocol: h1, h2, or what the gateway saw where the client does not tell
+    (`TLS` where it only sees encrypted bytes). served_by: the upstream clusters that took the requests.
+    """
+
+    status: str
+    protocol: str
+    served_by: str
+
+    def __str__(self) -> str:
+        return " · ".join(part for part in (self.status, self.protocol, self.served_by) if part)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One question; `expected` has a cell for every mode."""
+
+    name: str
+    probe: Probe
+    expected: dict[str, Cell]
+
+
+def _each(passthrough: Cell, termination: Cell, grpc_routing: Cell | None = None) -> dict[str, Cell]:
+    return dict(zip(MODES, (passthrough, termination, grpc_routing or termination), strict=True))
+
+
+def _web(status: str, protocol: str = "h1") -> dict[str, Cell]:
+    """argocd-server answers in every mode: through TLS by HTTP/1.1, which it prefers, else as the client asked."""
+    return _each(Cell(status, "h1", TLS), Cell(status, protocol, WEB))
+
+
+def _refused(status: str, protocol: str) -> dict[str, Cell]:
+    """The gateway answers by itself in every mode."""
+    return _each(*(Cell(status, protocol, NOBODY),) * 2)
+
+
+CLAIMED = "path claimed from another namespace"
+_HOST_PORT = ("--header", "host: {host}:443")
+_WRONG_HOST = ("--header", f"host: {OTHER}")
+_WRONG_SNI = ("--connect-to", f"{OTHER}:443:{{ip}}:443")
+_POST = ("--request", "POST")
+_FALLBACK = "h2 application/grpc, h1 application/grpc-web+proto"
+_WEBHOOK = ("--header", "x-github-event: ping", "--header", "content-type: application/json")
+_TO_HTTPS = "301 https://argocd.example.com/applications?x=1"
+
+ROWS: list[Row] = [
+    Row("UI, HTTP/1.1", http("/"), _web("200")),
+    Row("UI, HTTP/2", http("/", h2=True), _web("200", "h2")),
+    Row("/api/version, HTTP/1.1", http("/api/version"), _web("200")),
+    Row("/api/version, HTTP/2", http("/api/version", h2=True), _web("200", "h2")),
+    Row("/healthz", http("/healthz"), _web("200")),
+    Row("certificate shown", probes.certificate, _each(
+        Cell("200, argocd-server-tls", "h1", TLS), Cell("200, argocd-certificate", "h1", WEB)
+    )),
+    Row("login, flags of the cookie", probes.login, _each(
+        Cell("200 httponly path=/ samesite=lax secure", "h1", TLS), Cell("200 httponly path=/ samesite=lax", "h1", WEB)
+    )),
+    Row("argocd version", cli("version", "--server", "{host}"), _each(
+        Cell("ok", "TLS", TLS),
+        Cell("ok, warns to use --grpc-web", _FALLBACK, WEB),
+        Cell("ok", "h2 application/grpc", GRPC),
+    )),
+    Row("argocd version --grpc-web", cli("version", "--server", "{host}", "--grpc-web"), _each(
+        Cell("ok", "TLS", TLS), Cell("ok", "h1 application/grpc-web+proto", WEB)
+    )),
+    Row("argocd login", cli("login", "{host}", "--username", "admin", "--password", "{password}"), _each(
+        Cell("ok", "TLS", TLS),
+        Cell("ok, warns to use --grpc-web", _FALLBACK, WEB),
+        Cell("ok", "h2 application/grpc", GRPC),
+    )),
+    Row("argocd login --grpc-web", cli(
+        "login", "{host}", "--username", "admin", "--password", "{password}", "--grpc-web"
+    ), _each(Cell("ok", "TLS", TLS), Cell("ok", "h1 application/grpc-web+proto", WEB))),
+    Row("Python gRPC, VersionService/Version", probes.native_grpc, _each(
+        Cell("OK", "h2", TLS), Cell("UNIMPLEMENTED", "h2", WEB), Cell("OK", "h2", GRPC)
+    )),
+    # curl offers h2 and http/1.1, and argocd-server picks http/1.1: gRPC clients offer h2 alone.
+    Row("curl application/grpc, HTTP/2", probes.grpc_by_curl("application/grpc"), _each(
+        Cell("404", "h1", TLS), Cell("404", "h2", WEB), Cell("200 grpc-status 0", "h2", GRPC)
+    )),
+    Row("curl application/grpc+proto, HTTP/2", probes.grpc_by_curl("application/grpc+proto"), _web("404", "h2")),
+    Row("curl application/grpc-web+proto, HTTP/1.1", probes.grpc_by_curl("application/grpc-web+proto", h2=False), _web(
+        "200 grpc-status 0"
+    )),
+    Row("curl application/grpc-web+proto, HTTP/2", probes.grpc_by_curl("application/grpc-web+proto"), _web(
+        "200 grpc-status 0", "h2"
+    )),
+    Row("event stream, HTTP/1.1", probes.stream(h2=False), _web("200 text/event-stream, event")),
+    Row("event stream, HTTP/2", probes.stream(h2=True), _web("200 text/event-stream, event", "h2")),
+    Row("POST /api/webhook", http("/api/webhook", *_WEBHOOK, data=b"{}"), _web("200")),
+    # 404 is argocd-server's own answer while its terminal is off; a gateway that refuses upgrades says 403.
+    Row("websocket /terminal", probes.websocket("/terminal"), _web("404")),
+    Row("http GET", http("http://{host}/applications?x=1", show=probes.location), _refused(_TO_HTTPS, "h1")),
+    Row("http GET, HTTP/2", http("http://{host}/applications?x=1", h2=True, show=probes.location), _refused(
+        _TO_HTTPS, "h2"
+    )),
+    Row("http POST", http("http://{host}/applications?x=1", *_POST, show=probes.location), _refused(_TO_HTTPS, "h1")),
+    Row("http, other Host", http("http://{host}/", *_WRONG_HOST), _refused("404", "h1")),
+    Row("https, other SNI", http(f"https://{OTHER}/", *_WRONG_SNI), _refused("reset", "")),
+    Row("https, no SNI", http("https://{ip}/"), _refused("reset", "")),
+    # A gateway that does not end TLS cannot see the Host.
+    Row("https, other Host, HTTP/1.1", http("/", *_WRONG_HOST), _each(
+        Cell("200", "h1", TLS), Cell("404", "h1", NOBODY)
+    )),
+    Row("https, other Host, HTTP/2", http("/", *_WRONG_HOST, h2=True), _each(
+        Cell("200", "h1", TLS), Cell("404", "h2", NOBODY)
+    )),
+    Row("Host with :443, HTTP/1.1", http("/api/version", *_HOST_PORT), _web("200")),
+    Row("Host with :443, HTTP/2", http("/api/version", *_HOST_PORT, h2=True), _web("200", "h2")),
+    # tests/live/intruder.yaml claims this path, or the host's SNI, from another namespace.
+    Row(CLAIMED, http("/intruder"), _web("404")),
+    # Last: it has been open since the mode came up.
+    Row("event stream for a minute, HTTP/1.1", probes.long_stream("h1"), _web("200, event after a minute")),
+    Row("event stream for a minute, HTTP/2", probes.long_stream("h2"), _web("200, event after a minute", "h2")),
+]  # fmt: skip
+
+
+def rows(*names: str) -> list[Row]:
+    """The rows of these names."""
+    found = {row.name: row for row in ROWS}
+    return [found[name] for name in names]
+
+
+def measure(client: Client, row: Row) -> Cell:
+    """Ask, and find in the gateway's access log who answered."""
+    start = time.time()
+    answer = row.probe(client)
+    entries = _entries(client.cluster, answer.since or start)
+    if answer.since:  # other requests came while this one was open
+        entries = entries[:1]
+    return Cell(
+        status=answer.status,
+        protocol=answer.protocol or _distinct(_protocol(entry) for entry in entries),
+        served_by=_distinct(_short(entry["upstream_cluster"]) for entry in entries),
+    )
+
+
+def _entries(cluster: Cluster, since: float) -> list[dict[str, Any]]:
+    """The access log of the requests that began at `since` or later, by their start."""
+    deadline = time.monotonic() + 3
+    count = 0
+    while True:
+        found = [entry for entry in cluster.access_log() if _began(entry) >= since - 0.001]
+        # The log is flushed every few milliseconds: complete when it has stopped growing.
+        if (found and len(found) == count) or time.monotonic() > deadline:
+            return sorted(found, key=_began)
+        count = len(found)
+        time.sleep(0.1)
+
+
+def _began(entry: dict[str, Any]) -> float:
+    return datetime.fromisoformat(entry["start"].replace("Z", "+00:00")).timestamp()
+
+
+def _distinct(names: Iterable[str]) -> str:
+    return ", ".join(dict.fromkeys(names))
+
+
+def _short(cluster: str | None) -> str:
+    """`outbound|80||argocd-server.argocd.svc.cluster.local` as `argocd-server:80`."""
+    if not cluster or cluster == "-":
+        return NOBODY
+    _, port, _, host = cluster.split("|")
+    return f"{host.removesuffix('.svc.cluster.local').removesuffix('.argocd')}:{port}"
+
+
+def _protocol(entry: dict[str, Any]) -> str:
+    version = entry["protocol"]
+    if not version or version == "-":
+        return "TLS"
+    return f"h{version.removeprefix('HTTP/').removesuffix('.1')} {entry['content_type'] or ''}".strip()
+
+
+class Results:
+    """What was measured, for people and for programs."""
+
+    def __init__(self) -> None:
+        self._cells: dict[tuple[str, str], Cell] = {}
+
+    def add(self, row: Row, mode: str, cell: Cell) -> None:
+        """Keep a measured cell."""
+        self._cells[row.name, mode] = cell
+
+    def write(self, folder: Path) -> None:
+        """Write `truth-table.md` and `truth-table.json`; cells that differ from what is expected are marked."""
+        if not self._cells:
+            return
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "truth-table.md").write_text(self._markdown())
+        found = [
+            {
+                "row": row.name,
+                "mode": mode,
+                "expected": asdict(row.expected[mode]),
+                "found": asdict(cell),
+                "ok": cell == row.expected[mode],
+            }
+            for row, mode, cell in self._filled()
+        ]
+        (folder / "truth-table.json").write_text(json.dumps(found, indent=1) + "\n")
+
+    def _filled(self) -> Iterable[tuple[Row, str, Cell]]:
+        for row in ROWS:
+            for mode in MODES:
+                if cell := self._cells.get((row.name, mode)):
+                    yield row, mode, cell
+
+    def _markdown(self) -> str:
+        def show(row: Row, mode: str) -> str:
+            found, expected = self._cells.get((row.name, mode)), row.expected[mode]
+            return str(found or "not run") if found in (None, expected) else f"**{found}** (expected {expected})"
+
+        table = [["row", *MODES], ["---"] * 4, *([row.name, *(show(row, mode) for mode in MODES)] for row in ROWS)]
+        legend = "A cell: what the client is told · protocol · service:port that served it; - is the gateway itself."
+        return f"# Truth table\n\n{legend}\n\n" + "".join(f"| {' | '.join(line)} |\n" for line in table)

@@ -1,0 +1,47 @@
+"""Every cell of the truth table holds on the real programs, with each mode's overlay applied as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from live.cluster import Cluster
+from tests.live import table
+from tests.live.conftest import HERE, HOST, ROOT
+from tests.live.probes import Client, Stream
+from tests.live.table import MODES, ROWS, Results, Row
+
+
+@pytest.fixture(scope="module")
+def results(results_dir: Path) -> Iterator[Results]:
+    collected = Results()
+    yield collected
+    collected.write(results_dir)
+
+
+@pytest.fixture(scope="module", params=MODES)
+def mode(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+@pytest.fixture(scope="module")
+def client(cluster: Cluster, mode: str) -> Iterator[Client]:
+    """A client of the mode's overlay, with its long streams open already: they last while the other rows run."""
+    cluster.apply(ROOT / "overlays" / mode)
+    cluster.kubectl("apply", "-f", str(HERE / "intruder.yaml"), "-f", str(HERE / "application.yaml"))
+    cluster.wait_ready()
+    visitor = Client(cluster, HOST)
+    visitor.streams = {"h1": Stream(visitor, h2=False), "h2": Stream(visitor, h2=True)}
+    yield visitor
+    for left in visitor.streams.values():
+        left.close()
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_cell(client: Client, mode: str, row: Row, results: Results) -> None:
+    found = table.measure(client, row)
+    results.add(row, mode, found)
+    assert found == row.expected[mode]
