@@ -1,0 +1,201 @@
+"""A consumer's Exposure reaches every place, and nothing else stays."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.render.consumer import MODES, consumer, differences, exposure, leaves, one, title, write
+from tests.render.render import BuildError, build
+
+DEFAULTS = ("argocd.example.com", "ingressgateway", "argocd-certificate")
+TWO = ["cd.marker.test", "cd2.marker.test"]
+
+
+def places(objects: list[dict[str, Any]]) -> dict[str, Any]:
+    """Every place that the host names, the gateway's selector and the Secret's name must reach."""
+    gateway, route = one(objects, "Gateway")["spec"], one(objects, "VirtualService")["spec"]
+    result = {
+        "url": one(objects, "ConfigMap", "argocd-cm")["data"]["url"],
+        "selector": gateway["selector"],
+        "gateway hosts": [server["hosts"] for server in gateway["servers"]],
+        "routed hosts": route["hosts"],
+    }
+    if "tls" in route:
+        result["sniHosts"] = [match["sniHosts"] for rule in route["tls"] for match in rule["match"]]
+    secrets = [server["tls"]["credentialName"] for server in gateway["servers"] if "credentialName" in server["tls"]]
+    return result | ({"secrets": secrets} if secrets else {})
+
+
+@pytest.mark.parametrize(
+    ("crds", "hosts"), [("", TWO), ("/without-crds", TWO[:1])], ids=["with CRDs, two hosts", "without CRDs, one host"]
+)
+@pytest.mark.parametrize("mode", MODES)
+def test_every_place_has_the_exposure_and_no_default_stays(
+    tmp_path: Path, mode: str, crds: str, hosts: list[str]
+) -> None:
+    objects = build(consumer(tmp_path, mode + crds, exposure(hosts=hosts)))
+    own = [f"./{host}" for host in hosts]
+    expected: dict[str, Any] = {
+        "url": "https://cd.marker.test",
+        "selector": {"istio": "marker-gateway"},
+        "gateway hosts": [own, own],
+        "routed hosts": hosts,
+    }
+    expected |= {"sniHosts": [hosts]} if mode == "passthrough" else {"secrets": ["marker-certificate"]}
+    assert places(objects) == expected
+    left = [(title(item), path, value) for item in objects for path, value in leaves(item) if _default(value)]
+    assert left == []
+    assert {item["kind"] for item in objects}.isdisjoint({"Exposure", "Constants"})
+
+
+def _default(value: Any) -> bool:
+    return isinstance(value, str) and any(default in value for default in DEFAULTS)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_the_defaults_are_found_in_the_overlay_itself(mode: str) -> None:
+    """The search above can fail: in the bare overlay it finds each default."""
+    found = [value for item in build(f"overlays/{mode}") for _, value in leaves(item) if _default(value)]
+    needed = DEFAULTS[:2] if mode == "passthrough" else DEFAULTS
+    assert all(any(default in value for value in found) for default in needed)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_an_exposure_of_the_default_values_changes_nothing(tmp_path: Path, mode: str) -> None:
+    same = exposure(
+        hosts=["argocd.example.com"],
+        gateway={"selector": {"istio": "ingressgateway"}},
+        tls={"secretName": "argocd-certificate"},
+    )
+    assert differences(build(f"overlays/{mode}"), build(consumer(tmp_path, mode, same))) == []
+
+
+def test_a_selector_with_several_labels_replaces_the_whole_selector(tmp_path: Path) -> None:
+    selector = {"app": "edge", "tier": "public"}
+    objects = build(consumer(tmp_path, "termination", exposure(gateway={"selector": selector})))
+    assert one(objects, "Gateway")["spec"]["selector"] == selector
+
+
+@pytest.mark.parametrize(
+    ("mode", "spec", "named"),
+    [
+        ("termination", {"hosts": None}, "spec.hosts"),
+        ("termination", {"hosts": []}, "spec.hosts"),
+        ("termination", {"hosts": [None]}, "spec.hosts.0"),
+        ("termination", {"hosts": "cd.marker.test"}, "expected SequenceNode"),
+        ("grpc-routing", {"gateway": None}, "spec.gateway.selector"),
+        ("grpc-routing", {"gateway": {"selector": {}}}, "spec.gateway.selector"),
+        ("grpc-routing", {"tls": None}, "spec.tls.secretName"),
+        ("termination", {"tls": {}}, "spec.tls.secretName"),
+        ("passthrough", {"hosts": []}, "spec.hosts"),
+    ],
+)
+def test_a_missing_value_fails_the_build_and_is_named(
+    tmp_path: Path, mode: str, spec: dict[str, Any], named: str
+) -> None:
+    with pytest.raises(BuildError, match=named):
+        build(consumer(tmp_path, mode, exposure(**spec)))
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_component_without_exposure_fails_the_build(tmp_path: Path, mode: str) -> None:
+    with pytest.raises(BuildError, match="nothing selected by Exposure"):
+        build(write(tmp_path, {"components": [f"components/{mode}"]}))
+
+
+def test_two_modes_or_two_exposures_fail_the_build(tmp_path: Path) -> None:
+    both = {"resources": ["exposure.yaml"], "components": ["components/termination", "components/passthrough"]}
+    with pytest.raises(BuildError, match="already registered id"):
+        build(write(tmp_path / "modes", both, exposure=exposure()))
+    twice = {"resources": ["exposure.yaml", "second.yaml"], "components": ["components/termination"]}
+    second = exposure() | {"metadata": {"name": "second"}}
+    with pytest.raises(BuildError, match="multiple matches"):
+        build(write(tmp_path / "exposures", twice, exposure=exposure(), second=second))
+
+
+def test_passthrough_needs_no_secret_name(tmp_path: Path) -> None:
+    objects = build(consumer(tmp_path, "passthrough", exposure(tls=None)))
+    assert "secrets" not in places(objects)
+
+
+PATCH = [{"op": "replace", "path": "/spec/hosts", "value": ["changed.marker.test"]}]
+
+
+def _patch(**target: str) -> list[dict[str, Any]]:
+    return [{"target": {"kind": "Exposure", **target}, "patch": json.dumps(PATCH)}]
+
+
+def test_a_component_listed_before_the_mode_can_change_the_exposure(tmp_path: Path) -> None:
+    """The documented form for a consumer's consumer."""
+    component = {"apiVersion": "kustomize.config.k8s.io/v1alpha1", "kind": "Component", "patches": _patch()}
+    write(tmp_path / "host", component)
+    ours = {"resources": ["exposure.yaml"], "components": ["host", "components/grpc-routing"]}
+    found = places(build(write(tmp_path, ours, exposure=exposure())))
+    assert found["url"] == "https://changed.marker.test"
+    assert found["gateway hosts"] == [["./changed.marker.test"]] * 2
+
+
+def test_a_kustomization_of_its_own_can_change_the_exposure(tmp_path: Path) -> None:
+    """The other documented form: the patched Exposure is a resource."""
+    write(tmp_path / "base", {"resources": ["exposure.yaml"]}, exposure=exposure())
+    write(tmp_path / "changed", {"resources": ["../base"], "patches": _patch()})
+    ours = {"resources": ["../changed"], "components": ["components/passthrough"]}
+    found = places(build(write(tmp_path / "ours", ours)))
+    assert found["sniHosts"] == [["changed.marker.test"]]
+
+
+def test_a_patch_beside_components_comes_too_late(tmp_path: Path) -> None:
+    """What kustomize cannot tell; the consumer page opens with it. Red here means: the page can be simpler."""
+    objects = build(consumer(tmp_path, "grpc-routing", exposure(), patches=_patch()))
+    assert places(objects)["url"] == "https://cd.marker.test"
+
+
+def test_a_gateway_that_a_generator_wrote_is_left_alone(tmp_path: Path) -> None:
+    """Several certificates need several servers, which no replacement can add: a generator writes them whole."""
+    spec = {"selector": {"own": "gateway"}, "servers": [{"name": "mine", "hosts": ["./mine.test"]}]}
+    generated = [
+        {"op": "add", "path": "/metadata/labels", "value": {"argocd-istio.github.io/servers": "generated"}},
+        {"op": "replace", "path": "/spec", "value": spec},
+    ]
+    generator = {
+        "apiVersion": "kustomize.config.k8s.io/v1alpha1",
+        "kind": "Component",
+        "patches": [{"target": {"kind": "Gateway", "name": "argocd"}, "patch": json.dumps(generated)}],
+    }
+    write(tmp_path / "generator", generator)
+    ours = {
+        "resources": ["exposure.yaml", "overlays/grpc-routing/without-crds"],
+        "components": ["generator", "components/exposure"],
+    }
+    objects = build(write(tmp_path, ours, exposure=exposure()))
+    assert one(objects, "Gateway")["spec"] == spec
+    assert one(objects, "VirtualService")["spec"]["hosts"] == ["cd.marker.test"]
+
+
+def test_a_namespace_moves_everything_and_changes_nothing_else(tmp_path: Path) -> None:
+    for mode in MODES:
+        entry = f"{mode}/without-crds"
+        here = build(consumer(tmp_path / mode, entry, exposure()))
+        there = build(consumer(tmp_path / f"{mode}-moved", entry, exposure(), namespace="delivery"))
+        assert [(item["kind"], item["metadata"]["name"]) for item in there if item["kind"] != "Namespace"] == [
+            (item["kind"], item["metadata"]["name"]) for item in here if item["kind"] != "Namespace"
+        ]
+        for before, after in zip(here, there, strict=True):
+            old, new = dict(leaves(before)), dict(leaves(after))
+            changed = {path: (old[path], new.get(path)) for path in old if old[path] != new.get(path)}
+            assert old.keys() == new.keys()
+            assert set(changed.values()) <= {("argocd", "delivery")}
+            expected = {path for path in old if path.split(".")[-1] == "namespace" and old[path] == "argocd"}
+            expected |= {"metadata.name"} if before["kind"] == "Namespace" else set()
+            assert changed.keys() == expected, title(before)
+        subjects = [
+            subject["namespace"]
+            for item in there
+            if item["kind"] == "ClusterRoleBinding"
+            for subject in item["subjects"]
+        ]
+        assert subjects and set(subjects) == {"delivery"}

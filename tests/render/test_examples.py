@@ -1,0 +1,145 @@
+"""Every example builds, in kustomize and in kubectl, the remote ones through git as a forge serves it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.render.consumer import MODES, consumer, exposure, one, title, write
+from tests.render.git_http import serve
+from tests.render.render import ROOT, build, load
+from tools.build import program
+
+ADDRESS = "https://github.com/argocd-istio/argocd-istio"
+TAG = "v0.1.0"
+EXAMPLES = sorted(
+    file.parent.relative_to(ROOT)
+    for file in (ROOT / "examples").rglob("kustomization.yaml")
+    if "kind: Component" not in file.read_text()
+)
+
+Builder = Callable[[Path], list[str]]
+
+
+def _kubectls() -> list[str]:
+    """Our pinned kubectl, and the one on PATH where there is one: their kustomize differ."""
+    own = shutil.which("kubectl")
+    return [str(program("kubectl")), *([own] if own else [])]
+
+
+def _builders() -> list[Builder]:
+    kustomize = str(program("kustomize"))
+    return [
+        lambda folder: [kustomize, "build", str(folder)],
+        *((lambda folder, kubectl=kubectl: [kubectl, "kustomize", str(folder)]) for kubectl in _kubectls()),
+    ]
+
+
+@pytest.fixture(scope="module")
+def repositories(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with this library as a bare repository, tagged as the examples name it."""
+    top = tmp_path_factory.mktemp("git")
+    work = top / "work"
+    for part in ("base", "overlays", "components"):
+        shutil.copytree(ROOT / part, work / part)
+    identity = ["-c", "user.name=test", "-c", "user.email=test@localhost"]
+    for command in (["init", "-q"], ["add", "."], [*identity, "commit", "-qm", "library"], ["tag", TAG]):
+        subprocess.run(["git", *command], cwd=work, check=True)
+    subprocess.run(["git", "clone", "-q", "--bare", str(work), str(top / "argocd-istio.git")], check=True)
+    return top
+
+
+@pytest.fixture(params=["file", "http"])
+def library(request: pytest.FixtureRequest, repositories: Path) -> Iterator[tuple[str, list[str]]]:
+    """The library's address in this test, and the requests its server saw (none for file://)."""
+    if request.param == "file":
+        yield f"file://{repositories}/argocd-istio.git", []
+    else:
+        with serve(repositories) as (address, requests):
+            yield f"{address}/argocd-istio.git", requests
+
+
+def _git_finds(address: str) -> dict[str, str]:
+    """The environment in which git takes the library's public address from `address` instead."""
+    config = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": f"url.{address}.insteadOf", "GIT_CONFIG_VALUE_0": ADDRESS}
+    return os.environ | config | {"GIT_TERMINAL_PROMPT": "0"}
+
+
+def _is_remote(example: Path) -> bool:
+    return "https://" in (ROOT / example / "kustomization.yaml").read_text()
+
+
+@pytest.mark.parametrize("example", [example for example in EXAMPLES if not _is_remote(example)], ids=str)
+def test_a_local_example_builds_the_same_everywhere(example: Path) -> None:
+    texts = {
+        subprocess.run(builder(ROOT / example), capture_output=True, text=True, check=True).stdout
+        for builder in _builders()
+    }
+    assert len(texts) == 1
+    assert one(load(texts.pop()), "Gateway")
+
+
+@pytest.mark.parametrize("example", [example for example in EXAMPLES if _is_remote(example)], ids=str)
+def test_a_remote_example_builds_as_written(example: Path, library: tuple[str, list[str]]) -> None:
+    address, requests = library
+    local = build("examples/local")
+    for builder in _builders():
+        requests.clear()
+        result = subprocess.run(
+            builder(ROOT / example), capture_output=True, text=True, check=False, env=_git_finds(address)
+        )
+        assert result.returncode == 0, result.stderr
+        assert load(result.stdout) == local
+        assert len([line for line in requests if line.startswith("POST")]) <= 2, "one fetch: one list of refs, one pack"
+        assert requests or address.startswith("file:")
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_every_mode_works_as_a_remote_component_and_as_a_remote_overlay(
+    tmp_path: Path, mode: str, library: tuple[str, list[str]]
+) -> None:
+    address, _ = library
+    local = build(consumer(tmp_path / "local", f"{mode}/without-crds", exposure()))
+    remote = {"resources": ["exposure.yaml"], "components": [f"{address}//components/{mode}/without-crds?ref={TAG}"]}
+    overlay = {"resources": [f"{address}//overlays/{mode}/without-crds?ref={TAG}"]}
+    for builder in _builders():
+        for name, kustomization, expected in (
+            ("component", remote, local),
+            ("overlay", overlay, build(f"overlays/{mode}/without-crds")),
+        ):
+            folder = write(tmp_path / name, kustomization, exposure=exposure())
+            result = subprocess.run(builder(folder), capture_output=True, text=True, check=False)
+            assert result.returncode == 0, result.stderr
+            assert load(result.stdout) == expected
+
+
+def test_a_tag_that_does_not_exist_fails_the_build(tmp_path: Path, repositories: Path) -> None:
+    entry = f"file://{repositories}/argocd-istio.git//components/termination?ref=v9.9.9"
+    folder = write(tmp_path, {"resources": ["exposure.yaml"], "components": [entry]}, exposure=exposure())
+    result = subprocess.run(_builders()[0](folder), capture_output=True, text=True, check=False)
+    assert result.returncode != 0 and "v9.9.9" in result.stderr
+
+
+def test_environments_share_the_mode_and_differ_in_the_exposure() -> None:
+    staging, production = (build(f"examples/environments/{name}") for name in ("staging", "production"))
+    assert [title(item) for item in staging] == [title(item) for item in production]
+    banners = {one(objects, "ConfigMap", "argocd-cm")["data"]["ui.bannercontent"] for objects in (staging, production)}
+    assert len(banners) == 1
+    urls = [one(objects, "ConfigMap", "argocd-cm")["data"]["url"] for objects in (staging, production)]
+    assert urls == ["https://cd.staging.acme.io", "https://cd.acme.io"]
+
+
+def test_the_entry_without_crds_never_loads_them(tmp_path: Path) -> None:
+    """With base/crds gone from the library, it still builds."""
+    for part in ("base", "overlays", "components", "examples"):
+        shutil.copytree(ROOT / part, tmp_path / part)
+    shutil.rmtree(tmp_path / "base/crds")
+    objects = build(tmp_path / "examples/without-crds")
+    assert [item for item in objects if item["kind"] == "CustomResourceDefinition"] == []
+    crds = [item for item in build("examples/local") if item["kind"] == "CustomResourceDefinition"]
+    assert len(objects) == len(build("examples/local")) - len(crds) and len(crds) == 3

@@ -1,0 +1,76 @@
+"""What each mode changes of the base, and what every overlay holds to."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+import yaml
+
+from tests.render.consumer import MODES, differences, one
+from tests.render.render import ROOT, build
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_mode_changes_exactly_what_its_golden_file_says(mode: str) -> None:
+    found = "\n".join(differences(build("base"), build(f"overlays/{mode}/without-crds"))) + "\n"
+    golden = ROOT / "tests/render/golden" / f"{mode}.txt"
+    if os.environ.get("UPDATE_GOLDEN"):
+        golden.write_text(found)
+    assert found == golden.read_text(), f"UPDATE_GOLDEN=1 make check rewrites {golden.name}; then read its diff"
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_an_overlay_is_its_mode_and_the_crds(mode: str) -> None:
+    whole, bare, crds = build(f"overlays/{mode}"), build(f"overlays/{mode}/without-crds"), build("base/crds")
+    assert differences(bare, whole) == differences([], crds)
+    assert {item["kind"] for item in crds} == {"CustomResourceDefinition"}
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_namespace_and_crds_are_applied_first(mode: str) -> None:
+    kinds = [item["kind"] for item in build(f"overlays/{mode}")]
+    assert kinds[:4] == ["Namespace", *["CustomResourceDefinition"] * 3]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_gateway_hosts_belong_to_its_own_namespace_and_servers_are_named(mode: str) -> None:
+    objects = build(f"overlays/{mode}/without-crds")
+    servers = one(objects, "Gateway")["spec"]["servers"]
+    assert [(server["name"], server["port"]["name"], server["port"]["number"]) for server in servers] == [
+        ("http", "http", 80),
+        ("https", "https", 443),
+    ]
+    assert all(host.startswith("./") for server in servers for host in server["hosts"])
+    assert all(item["apiVersion"] == "networking.istio.io/v1" for item in objects if "istio.io" in item["apiVersion"])
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_every_destination_writes_a_port_that_its_service_has(mode: str) -> None:
+    objects = build(f"overlays/{mode}/without-crds")
+    spec = one(objects, "VirtualService")["spec"]
+    routes = [route for kind in ("http", "tls") for rule in spec.get(kind, []) for route in rule["route"]]
+    assert routes
+    for route in routes:
+        service = one(objects, "Service", route["destination"]["host"])
+        ports = {port["port"] for port in service["spec"]["ports"]}
+        assert route["destination"]["port"]["number"] in ports
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_changed_server_insecure_restarts_argocd_server(mode: str) -> None:
+    objects = build(f"overlays/{mode}/without-crds")
+    setting = one(objects, "ConfigMap", "argocd-cmd-params-cm")["data"]["server.insecure"]
+    template = one(objects, "Deployment", "argocd-server")["spec"]["template"]
+    assert setting == ("false" if mode == "passthrough" else "true")
+    assert template["metadata"]["annotations"]["argocd-istio.github.io/server.insecure"] == setting
+
+
+def test_no_kustomization_uses_a_deprecated_field() -> None:
+    files = [file for top in ("base", "overlays", "components", "examples") for file in (ROOT / top).rglob("*.yaml")]
+    kustomizations = [file for file in files if file.name == "kustomization.yaml"]
+    assert len(kustomizations) > 15
+    for file in kustomizations:
+        fields = yaml.safe_load(file.read_text()).keys()
+        old = fields & {"commonLabels", "patchesStrategicMerge", "patchesJson6902", "vars", "bases"}
+        assert not old, f"{file}: {', '.join(old)}"
