@@ -65,6 +65,7 @@ PROGRAMS: dict[str, GoProgram] = {
     "etcd": GoProgram("etcd", "go.etcd.io/etcd/server/v3", "go.etcd.io/etcd/server/v3", 1),
     "kube-apiserver": GoProgram("kubernetes", f"{_KUBE}/cmd/kube-apiserver", _KUBE, 6, _KUBE_STAMP),
     "kube-controller-manager": GoProgram("kubernetes", f"{_KUBE}/cmd/kube-controller-manager", _KUBE, 2, _KUBE_STAMP),
+    "kube-proxy": GoProgram("kubernetes", f"{_KUBE}/cmd/kube-proxy", _KUBE, 1, _KUBE_STAMP),
     "pilot-discovery": GoProgram("istio", "istio.io/istio/pilot/cmd/pilot-discovery", "istio.io/istio", 4),
     "argocd": GoProgram(
         "argocd",
