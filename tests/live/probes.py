@@ -24,7 +24,7 @@ from tools.build import program
 
 CLIENTS = Path(__file__).with_name("clients")
 # An empty gRPC message: not compressed, no bytes.
-EMPTY_MESSAGE = b"\0" * 5
+EMPTY_MESSAGE = "\0" * 5
 OTHER = "other.example.com"
 
 
@@ -42,9 +42,9 @@ class Client:
         token: str = json.loads(reply.body)["token"]
         return token
 
-    def credentials(self) -> bytes:
+    def credentials(self) -> str:
         """The body of a login request."""
-        return json.dumps({"username": "admin", "password": self.cluster.admin_password()}).encode()
+        return json.dumps({"username": "admin", "password": self.cluster.admin_password()})
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Reply:
         return next((value for key, value in self.headers if key == name), "")
 
 
-def curl(client: Client, url: str, *options: str, h2: bool = False, data: bytes | None = None) -> Reply:
+def curl(client: Client, url: str, *options: str, h2: bool = False, data: str | None = None) -> Reply:
     """Ask once, verifying TLS with the test CA; a `url` that begins with / is on the exposed host over https."""
     url = url if "://" in url else f"https://{client.host}{url}"
     plain_h2 = "--http2-prior-knowledge" if url.startswith("http:") else "--http2"
@@ -133,7 +133,7 @@ def cookie(reply: Reply) -> str:
 
 
 def http(
-    url: str, *options: str, h2: bool = False, data: bytes | None = None, show: Callable[[Reply], str] = status
+    url: str, *options: str, h2: bool = False, data: str | None = None, show: Callable[[Reply], str] = status
 ) -> Probe:
     """Ask with curl; `{host}` and `{ip}` (the gateway's address) in `url` and `options` are filled in."""
 

@@ -115,7 +115,7 @@ ROWS: list[Row] = [
     )),
     Row("event stream, HTTP/1.1", probes.stream(h2=False), _web("200 text/event-stream, event")),
     Row("event stream, HTTP/2", probes.stream(h2=True), _web("200 text/event-stream, event", "h2")),
-    Row("POST /api/webhook", http("/api/webhook", *_WEBHOOK, data=b"{}"), _web("200")),
+    Row("POST /api/webhook", http("/api/webhook", *_WEBHOOK, data="{}"), _web("200")),
     # 404 is argocd-server's own answer while its terminal is off; a gateway that refuses upgrades says 403.
     Row("websocket /terminal", probes.websocket("/terminal"), _web("404")),
     Row("http GET", http("http://{host}/applications?x=1", show=probes.location), _refused(_TO_HTTPS, "h1")),

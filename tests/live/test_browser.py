@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +25,20 @@ def mode(request: pytest.FixtureRequest, cluster: Cluster) -> str:
     cluster.kubectl("apply", "-f", str(HERE / "application.yaml"))
     cluster.wait_ready()
     return name
+
+
+@pytest.fixture(scope="module")
+def terminal(cluster: Cluster, mode: str) -> dict[str, str]:
+    """What a terminal is opened to: a container that runs, as far as the API tells, and belongs to an Application."""
+    repository = cluster.git_repository("terminal", {"pod.yaml": (HERE / "terminal-pod.yaml").read_text()})
+    application = (HERE / "terminal-application.yaml").read_text().replace("https://git.invalid/terminal", repository)
+    cluster.kubectl("apply", "-f", "-", input=application)
+    cluster.kubectl("wait", "-n", "default", "pod/terminal", "--for=create", "--timeout=30s")
+    running = {"phase": "Running", "containerStatuses": [{"name": "main", "state": {"running": {}}}]}
+    patch = json.dumps({"status": running})
+    cluster.kubectl("patch", "-n", "default", "pod/terminal", "--subresource=status", "-p", patch)
+    names = {"pod": "terminal", "container": "main", "namespace": "default"}
+    return {**names, "appName": "terminal", "projectName": "default"}
 
 
 def start(cluster: Cluster, home: Path) -> Browser:
@@ -51,6 +66,13 @@ def test_browser_follows_the_redirect_and_works_with_the_api(browser: Browser, c
     # Through TLS the browser and argocd-server agree on HTTP/1.1, else the gateway offers HTTP/2.
     expected = {PASSTHROUGH: ["http/1.1"], TERMINATION: ["h2"], GRPC_ROUTING: ["h2"]}
     assert browser.evaluate("protocols()") == expected[mode]
+
+
+def test_terminal_opens_as_a_websocket(browser: Browser, cluster: Cluster, terminal: dict[str, str]) -> None:
+    browser.open(PAGE)
+    assert browser.evaluate(f"terminal({json.dumps(terminal)})") == "refused"
+    browser.evaluate(f"login('admin', {cluster.admin_password()!r})")
+    assert browser.evaluate(f"terminal({json.dumps(terminal)})") == "open"
 
 
 def test_event_stream_needs_the_session_cookie(browser: Browser) -> None:
