@@ -1,15 +1,41 @@
 # `make` alone lists the targets. Python and the programs are made once, outside the work tree.
 MODE ?= grpc-routing
+OVERLAY ?=
 PY := tools/python
 
 .DEFAULT_GOAL := help
-.PHONY: help check lint
+.PHONY: help up down status doctor test check lint verify-crds update-crds bench
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-check: lint ## everything that needs no live chain
+up: ## start Argo CD behind Istio here: MODE=passthrough|termination|grpc-routing, or OVERLAY=DIR for your own
+	@$(PY) -m live up $(if $(OVERLAY),--overlay "$(OVERLAY)",--mode "$(MODE)")
+
+down: ## stop what `make up` started
+	@$(PY) -m live down
+
+status: ## what runs
+	@$(PY) -m live status
+
+doctor: ## what this system lacks, with the line that installs it
+	@$(PY) -m live doctor
+
+test: lint ## everything: make check, and every mode on the real programs
+	@$(PY) -m live doctor --install
+	@$(PY) -m pytest tests
+
+check: lint ## everything that needs no running cluster
 	@$(PY) -m pytest tests/render
 
-lint: ## Python style and types
-	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy
+lint:
+	@$(PY) -m ruff check --quiet . && $(PY) -m ruff format --quiet --check . && $(PY) -m mypy
+
+update-crds: ## generate base/crds from Argo CD's Go types
+	@$(PY) -m tools.crds update
+
+verify-crds: ## fail where base/crds is not what update-crds writes
+	@$(PY) -m tools.crds verify
+
+bench: ## our builds beside upstream's install, as ratios
+	@$(PY) -m bench
