@@ -1,0 +1,1 @@
+"""The real programs as processes in private network namespaces: a cluster of one node, without containers."""

@@ -1,0 +1,470 @@
+"""The live cluster as tests and the command line see it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from live import gateway
+from live.api import Object
+from live.errors import LiveError
+from live.names import ENVOY_ADMIN_PORT, GATEWAY, GATEWAY_ADDRESS, GATEWAY_NAMESPACE, REPOSITORIES
+from live.pki import Authority
+from tools.build import cache_dir, istio_module, program
+
+ROOT = Path(__file__).resolve().parent.parent
+PROGRAMS = (
+    "etcd",
+    "kube-apiserver",
+    "kube-controller-manager",
+    "kube-proxy",
+    "kubectl",
+    "kustomize",
+    "pilot-discovery",
+    "envoy",
+    "argocd",
+)
+
+Completed = subprocess.CompletedProcess[str]
+
+
+@dataclass
+class Exposure:
+    """What the applied Gateways say: who is served, by which pods, with which certificates."""
+
+    hosts: list[str] = field(default_factory=list)
+    namespace: str = "argocd"
+    selector: dict[str, str] = field(default_factory=lambda: dict(gateway.DEFAULT_SELECTOR))
+    secrets: list[str] = field(default_factory=list)
+    passthrough: bool = False
+
+    @classmethod
+    def of(cls, objects: Iterable[Object]) -> Exposure:
+        """Read it from a render; empty where it has no Gateway."""
+        found = cls()
+        for one in objects:
+            if one.get("kind") != "Gateway" or not one.get("apiVersion", "").startswith("networking.istio.io/"):
+                continue
+            found.namespace = one["metadata"].get("namespace", found.namespace)
+            found.selector = one["spec"].get("selector", found.selector)
+            for server in one["spec"].get("servers", []):
+                tls = server.get("tls", {})
+                found.passthrough |= tls.get("mode") == "PASSTHROUGH"
+                if "credentialName" in tls and tls["credentialName"] not in found.secrets:
+                    found.secrets.append(tls["credentialName"])
+                for host in server.get("hosts", []):
+                    name = host.rsplit("/", 1)[-1]
+                    if name not in found.hosts:
+                        found.hosts.append(name)
+        return found
+
+
+def state_folder() -> Path:
+    """Where `make up` keeps its cluster."""
+    return cache_dir() / "live"
+
+
+def _started(pid: int) -> str:
+    """The kernel's start time of a process: with the number it names one process for good."""
+    return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[19]
+
+
+class Cluster:
+    """A cluster of one node, in namespaces of its own; see `start` and `attach`."""
+
+    def __init__(self, state: Path, pid: int) -> None:
+        self.state, self._pid = state, pid
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lifeline: int | None = None
+        self._temporary = False
+        self._authority = Authority(state / "ca")
+        self.gateway_ip = GATEWAY_ADDRESS
+
+    # --- start and end
+
+    @classmethod
+    def start(
+        cls, state_dir: Path | None = None, *, keep: bool = False, listener: socket.socket | None = None
+    ) -> Cluster:
+        """Start the control plane and the gateway, nothing of Argo CD yet.
+
+        `state_dir` must not exist; without it the state is in a temporary folder. The cluster ends
+        with this process, unless `keep`. `listener` is a socket whose connections go to the gateway's
+        port 443. Raises LiveError.
+        """
+        programs = {name: str(program(name)) for name in PROGRAMS}
+        programs["istio-crds"] = str(istio_module() / "manifests/charts/base/files/crd-all.gen.yaml")
+        state = state_dir or Path(tempfile.mkdtemp(prefix="argocd-istio-")) / "live"
+        state.mkdir(parents=True)
+        (state / "programs.json").write_text(json.dumps(programs))
+        for name in ("home", "repositories", "bin"):
+            (state / name).mkdir()
+        for name in ("argocd", "kubectl", "kustomize"):
+            (state / "bin" / name).symlink_to(programs[name])
+        Authority.create(state / "ca", "argocd-istio test CA")
+
+        read_end, write_end = os.pipe()
+        fds = [] if keep else [read_end]
+        fds += [listener.fileno()] if listener else []
+        arguments = {
+            "state": str(state),
+            "lifeline": None if keep else read_end,
+            "forward": listener.fileno() if listener else None,
+        }
+        words = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
+        words += [] if os.geteuid() == 0 else ["--map-root-user"]
+        with (state / "node.log").open("ab") as log:
+            process = subprocess.Popen(
+                [*words, sys.executable, "-m", "live.node", json.dumps(arguments)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                cwd=ROOT,
+                pass_fds=fds,
+                start_new_session=True,
+                env={**os.environ, "PYTHONPATH": str(ROOT)},
+            )
+        os.close(read_end)
+        cluster: Cluster | None = None
+        try:
+            pid = _child(process)
+            (state / "cluster.json").write_text(json.dumps({"pid": pid, "started": _started(pid)}))
+            cluster = cls(state, pid)
+            cluster._process = process
+            cluster._lifeline = write_end
+            cluster._temporary = state_dir is None
+            while not (state / "ready").exists():
+                if process.poll() is not None:
+                    raise LiveError(_why(state))
+                time.sleep(0.02)
+        except BaseException:
+            process.kill()
+            process.wait()
+            os.close(write_end)
+            raise
+        if keep:
+            os.close(write_end)
+            cluster._lifeline = None
+        cluster.set_hosts([])
+        return cluster
+
+    @classmethod
+    def attach(cls, state_dir: Path | None = None) -> Cluster:
+        """The cluster that `make up` started. Raises LiveError where there is none."""
+        state = state_dir or state_folder()
+        try:
+            known = json.loads((state / "cluster.json").read_text())
+            if _started(known["pid"]) == known["started"]:
+                return cls(state, known["pid"])
+        except (OSError, ValueError):
+            pass
+        raise LiveError("nothing is up; start it with: make up MODE=grpc-routing")
+
+    def stop(self) -> None:
+        """End every process of the cluster and forget its state."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self._pid, signal.SIGKILL)
+        if self._process:
+            self._process.wait()
+        if self._lifeline is not None:
+            os.close(self._lifeline)
+            self._lifeline = None
+        while Path(f"/proc/{self._pid}").exists() and not self._process:
+            time.sleep(0.02)
+        shutil.rmtree(self.state.parent if self._temporary else self.state, ignore_errors=True)
+
+    # --- commands in the cluster's network
+
+    def _enter(self, hosts: Path) -> list[str]:
+        """The words that run a command as a client: in the client's network, with its hosts file."""
+        words = ["nsenter", f"--net=/proc/{self._pid}/root/run/netns/client"]
+        user = Path(f"/proc/{self._pid}/ns/user")
+        if not user.samefile("/proc/self/ns/user"):
+            words += [f"--user={user}", "--preserve-credentials"]
+        script = 'mount --bind "$1" /etc/hosts && shift && exec "$@"'
+        return [*words, "--", "unshare", "--mount", "sh", "-c", script, "sh", str(hosts)]
+
+    def _environment(self, env: Mapping[str, str] | None) -> dict[str, str]:
+        own = {key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")}
+        path = f"{self.state / 'bin'}:{own.get('PATH', '')}:/usr/sbin:/sbin"
+        return {**own, "HOME": str(self.state / "home"), "PATH": path, **(env or {})}
+
+    def popen(
+        self, command: list[str], *, env: Mapping[str, str] | None = None, **options: Any
+    ) -> subprocess.Popen[Any]:
+        """Start a client; `options` are those of subprocess.Popen. A signal reaches the command itself."""
+        words = [*self._enter(self.state / "client-hosts"), *map(str, command)]
+        return subprocess.Popen(words, env=self._environment(env), **options)
+
+    def exec(
+        self,
+        command: list[str],
+        *,
+        env: Mapping[str, str] | None = None,
+        timeout: float = 60,
+        input: str | None = None,
+        check: bool = False,
+    ) -> Completed:
+        """Run a client to its end, with curl, argocd, kubectl and kustomize on its PATH.
+
+        Names that `set_hosts` gave lead to the gateway; HOME is a writable folder of the cluster.
+        """
+        words = [*self._enter(self.state / "client-hosts"), *map(str, command)]
+        done = subprocess.run(
+            words,
+            env=self._environment(env),
+            timeout=timeout,
+            input=input,
+            stdin=subprocess.DEVNULL if input is None else None,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if check and done.returncode != 0:
+            raise LiveError(_refusal(command, done))
+        return done
+
+    def kubectl(
+        self, *args: str | Path, input: str | bytes | None = None, check: bool = True, timeout: float = 120
+    ) -> Completed:
+        """The real kubectl, as an administrator. Raises LiveError for an exit code other than 0, unless not `check`."""
+        text = input.decode() if isinstance(input, bytes) else input
+        command = ["kubectl", *map(str, args)]
+        env = {"KUBECONFIG": str(self.state / "kubeconfig")}
+        return self.exec(command, env=env, input=text, check=check, timeout=timeout)
+
+    def kustomize(self, path: str | Path, *args: str) -> bytes:
+        """What `kustomize build` makes of a folder."""
+        command = [str(program("kustomize")), "build", str(path), *args]
+        done = subprocess.run(command, capture_output=True, check=False)
+        if done.returncode != 0:
+            raise LiveError(f"kustomize build {path}: {done.stderr.decode().strip().splitlines()[-1]}")
+        return done.stdout
+
+    # --- an overlay
+
+    def apply(self, path: str | Path, server_side: bool = False, *, check: bool = True) -> Completed:
+        """`kustomize build path | kubectl apply -f -`.
+
+        The certificates that the render leaves to others are issued, the hosts are made known to the
+        clients, and the gateway's pods get the labels that the Gateway selects.
+        """
+        render = self.kustomize(path)
+        objects = _parse(render, kinds=("Gateway", "Secret"))
+        exposure = Exposure.of(objects)
+        brought = {one["metadata"]["name"] for one in objects if one["kind"] == "Secret"}
+        if exposure.hosts:
+            self._prepare(exposure, brought)
+        done = self.kubectl(
+            "apply",
+            *(["--server-side", "--force-conflicts"] if server_side else []),
+            "-f",
+            "-",
+            input=render,
+            check=check,
+        )
+        if done.returncode == 0 and exposure.passthrough and "argocd-server-tls" not in brought:
+            labels = {"app.kubernetes.io/part-of": "argocd"}
+            self._certificate("argocd-server-tls", exposure.namespace, exposure.hosts, labels)
+        return done
+
+    def _prepare(self, exposure: Exposure, brought: set[str]) -> None:
+        self.set_hosts(exposure.hosts)
+        before = self._exposure()
+        (self.state / "exposure.json").write_text(json.dumps(asdict(exposure)))
+        for name in exposure.secrets:
+            if name not in brought:
+                self._certificate(name, GATEWAY_NAMESPACE, exposure.hosts)
+        if exposure.selector != before.selector:
+            objects = [manifest for _, manifest in gateway.deployment(exposure.selector)]
+            self._apply_objects(objects)
+
+    def _exposure(self) -> Exposure:
+        path = self.state / "exposure.json"
+        return Exposure(**json.loads(path.read_text())) if path.exists() else Exposure()
+
+    def _certificate(self, name: str, namespace: str, hosts: list[str], labels: dict[str, str] | None = None) -> None:
+        """Issue a certificate into a Secret, once for the same hosts."""
+        note = json.dumps(hosts)
+        key = "argocd-istio.github.io/hosts"
+        found = self.kubectl("get", "secret", "-n", namespace, name, "-o", "json", "--ignore-not-found").stdout
+        if found and json.loads(found)["metadata"].get("annotations", {}).get(key) == note:
+            return
+        secret = gateway.tls_secret(name, namespace, *self._authority.issue(hosts[0], hosts), labels=labels)
+        secret["metadata"]["annotations"] = {key: note}
+        self._apply_objects([secret])
+
+    def _apply_objects(self, objects: list[Object]) -> None:
+        items = {"apiVersion": "v1", "kind": "List", "items": objects}
+        options = ("--server-side", "--force-conflicts", "--field-manager=live")
+        self.kubectl("apply", *options, "-f", "-", input=json.dumps(items))
+
+    def wait_ready(self, timeout: float = 60) -> None:
+        """Until every workload is rolled out and the gateway serves every host.
+
+        Raises LiveError after `timeout` seconds.
+        """
+        deadline = time.monotonic() + timeout
+        listed = self.kubectl(
+            "get",
+            "deployments,statefulsets",
+            "-A",
+            "-o",
+            "jsonpath={range .items[*]}{.kind}/{.metadata.name} {.metadata.namespace}{'\\n'}{end}",
+        ).stdout
+        for line in listed.splitlines():
+            workload, namespace = line.split()
+            left = max(deadline - time.monotonic(), 1)
+            status = ("rollout", "status", workload.lower(), "-n", namespace, f"--timeout={left:.0f}s")
+            done = self.kubectl(*status, check=False, timeout=left + 10)
+            if done.returncode != 0:
+                raise LiveError(
+                    f"{namespace}/{workload} is not ready after {timeout:.0f} s: {self._why_not(namespace)}"
+                )
+        for host in self._exposure().hosts:
+            self._wait_served(host, deadline)
+
+    def _wait_served(self, host: str, deadline: float) -> None:
+        curl = ["curl", "-sS", "--max-time", "5", "--cacert", str(self.ca), "-o", "/dev/null", "-w", "%{http_code}"]
+        while True:
+            done = self.exec([*curl, f"https://{host}/healthz"])
+            if done.stdout == "200":
+                return
+            if time.monotonic() > deadline:
+                raise LiveError(f"https://{host}/healthz: expected 200, found {done.stdout} {done.stderr.strip()}")
+            time.sleep(0.1)
+
+    def _why_not(self, namespace: str) -> str:
+        for pod in self.pods():
+            if pod["metadata"]["namespace"] == namespace:
+                status = pod.get("status", {})
+                for one in [*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])]:
+                    waiting = one["state"].get("waiting")
+                    if waiting:
+                        return f"pod {pod['metadata']['name']}: {waiting.get('reason')} {waiting.get('message', '')}"
+                    if not one["ready"] and "running" in one["state"]:
+                        return f"pod {pod['metadata']['name']}: running, not ready"
+        return "see the pods"
+
+    def set_hosts(self, names: list[str]) -> None:
+        """Which names lead clients to the gateway."""
+        lines = ["127.0.0.1 localhost", *(f"{self.gateway_ip} {name}" for name in names)]
+        (self.state / "client-hosts").write_text("\n".join(lines) + "\n")
+
+    # --- certificates, repositories
+
+    @property
+    def ca(self) -> Path:
+        """The certificate of the test CA that signs what the gateway shows, in PEM."""
+        return self._authority.certificate
+
+    def issue(self, hosts: list[str], name: str) -> tuple[bytes, bytes]:
+        """A certificate for `hosts` signed by the test CA, and its key, in PEM; `name` is its common name."""
+        return self._authority.issue(name, hosts)
+
+    def git_repository(self, name: str, files: Mapping[str, str | bytes]) -> str:
+        """Commit `files` (path: text) to the git repository `name`; returns the URL that Argo CD can read."""
+        folder = self.state / "repositories" / name
+        git = ["git", "-C", str(folder), "-c", "user.name=live", "-c", "user.email=live@localhost"]
+        if not folder.exists():
+            folder.mkdir()
+            subprocess.run([*git, "init", "-q", "-b", "main"], check=True)
+        for path, text in files.items():
+            target = folder / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(text if isinstance(text, bytes) else text.encode())
+        subprocess.run([*git, "add", "--all"], check=True)
+        subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "live"], check=True)
+        return f"file://{REPOSITORIES}/{name}"
+
+    def admin_password(self) -> str:
+        """The password that argocd-server made for the account admin."""
+        secret = ("secret", "argocd-initial-admin-secret", "-n", self._exposure().namespace)
+        return self.kubectl("get", *secret, "-o", "go-template={{.data.password|base64decode}}").stdout
+
+    # --- what happened
+
+    def pods(self) -> list[Object]:
+        """Every Pod of the API server."""
+        found: list[Object] = json.loads(self.kubectl("get", "pods", "-A", "-o", "json").stdout)["items"]
+        return found
+
+    def logs(self, workload: str) -> str:
+        """The output of all pods, past ones too, of a Deployment or StatefulSet."""
+        folders = sorted((self.state / "pods").glob(f"*_{workload}-*"), key=lambda path: path.stat().st_mtime)
+        logs = [log for folder in folders for log in sorted(folder.glob("*.log"))]
+        return "".join(log.read_text(errors="replace") for log in logs)
+
+    def access_log(self) -> list[Object]:
+        """One object a request or connection that the gateway served, oldest first.
+
+        Its keys are those of live.control_plane.ACCESS_LOG.
+        """
+        lines = (line for line in self.logs(GATEWAY).splitlines() if line.startswith("{") and line.endswith("}"))
+        return [json.loads(line) for line in lines]
+
+    def envoy_admin(self, path: str) -> str:
+        """GET on the admin interface of the running gateway."""
+        pod = ("pods", "-n", GATEWAY_NAMESPACE, "-l", f"app={GATEWAY}", "--field-selector=status.phase=Running")
+        addresses = self.kubectl("get", *pod, "-o", "jsonpath={.items[*].status.podIP}").stdout.split()
+        if not addresses:
+            raise LiveError("no gateway pod runs; see: kubectl get pods -n istio-system")
+        return self.exec(
+            ["curl", "-sS", "--max-time", "10", f"http://{addresses[-1]}:{ENVOY_ADMIN_PORT}{path}"], check=True
+        ).stdout
+
+    def restart_gateway(self) -> None:
+        """A fresh Envoy, which has only what the present objects give it."""
+        self.kubectl("delete", "pods", "-n", GATEWAY_NAMESPACE, "-l", f"app={GATEWAY}")
+        self.kubectl("rollout", "status", f"deployment/{GATEWAY}", "-n", GATEWAY_NAMESPACE, "--timeout=60s")
+
+
+def _child(process: subprocess.Popen[bytes]) -> int:
+    """The process that unshare put first into the new namespaces. Raises LiveError where namespaces are refused."""
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    while process.poll() is None:
+        try:
+            found = children.read_text().split()
+        except OSError:
+            break
+        if found:
+            return int(found[0])
+        time.sleep(0.005)
+    raise LiveError(
+        "this system refuses namespaces (unshare); run as root, or allow user namespaces: "
+        "sysctl kernel.unprivileged_userns_clone=1 kernel.apparmor_restrict_unprivileged_userns=0"
+    )
+
+
+def _why(state: Path) -> str:
+    failed = state / "failed"
+    if failed.exists():
+        return failed.read_text()
+    last = (state / "node.log").read_text(errors="replace").strip().splitlines()[-1:] or ["no output"]
+    return f"the node ended: {last[0]} (see {state / 'node.log'})"
+
+
+def _refusal(command: list[str], done: Completed) -> str:
+    text = (done.stderr or done.stdout).strip()
+    return f"{' '.join(map(str, command))}: exit code {done.returncode}: {text}"
+
+
+def _parse(render: bytes, kinds: tuple[str, ...]) -> list[Object]:
+    """The objects of some kinds; the others, CRDs above all, are too long to read for nothing."""
+    wanted = re.compile(rf"^kind: ({'|'.join(kinds)})$", re.M)
+    return [yaml.safe_load(text) for text in re.split(r"^---$", render.decode(), flags=re.M) if wanted.search(text)]

@@ -1,0 +1,5 @@
+"""What goes wrong for a user."""
+
+
+class LiveError(Exception):
+    """The message is one line: what, what was found, and what to do."""

@@ -1,0 +1,109 @@
+"""What stands for a container image: the real program, and the few files around it that a pod relies on.
+
+The rest of an image (the system's libraries and tools) is the machine's own /usr, read-only.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from live.names import REPOSITORIES
+
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+# argocd-repo-server asks this script for a signature; git's own answer is what it reads.
+VERIFY_WRAPPER = """\
+#!/bin/sh
+git verify-commit "$1" 2>&1 || git verify-tag "$1" 2>&1 || true
+"""
+
+# dex cannot be had as a module or a package. argocd-dex starts it only where single sign-on is configured.
+NO_DEX = """\
+#!/bin/sh
+echo "dex: this node has no dex: single sign-on cannot be tried here" >&2
+exit 1
+"""
+
+ARGOCD_NAMES = (
+    "argocd-application-controller",
+    "argocd-applicationset-controller",
+    "argocd-cmp-server",
+    "argocd-commit-server",
+    "argocd-dex",
+    "argocd-git-ask-pass",
+    "argocd-k8s-auth",
+    "argocd-notifications",
+    "argocd-repo-server",
+    "argocd-server",
+)
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image's configuration and files.
+
+    `programs` is a folder that becomes /usr/local/bin, `binds` are more programs in it by name;
+    `folders` exist beside those of the machine; `shared` are folders of the machine seen read-only.
+    """
+
+    user: int
+    account: str
+    home: str
+    entrypoint: list[str] = field(default_factory=list)
+    args: list[str] = field(default_factory=list)
+    env: dict[str, str] = field(default_factory=dict)
+    programs: Path | None = None
+    binds: dict[str, Path] = field(default_factory=dict)
+    folders: tuple[str, ...] = ()
+    shared: dict[str, Path] = field(default_factory=dict)
+
+    def environment(self) -> dict[str, str]:
+        return {"PATH": PATH, "HOME": self.home, **self.env}
+
+
+class Images:
+    """The images that this node has, by the last part of their name."""
+
+    def __init__(self, folder: Path, programs: dict[str, Path], repositories: Path) -> None:
+        argocd = folder / "argocd"
+        argocd.mkdir(parents=True)
+        for name in ARGOCD_NAMES:
+            (argocd / name).symlink_to("argocd")
+        _script(argocd / "git-verify-wrapper.sh", VERIFY_WRAPPER)
+        dex = folder / "dex"
+        dex.mkdir()
+        _script(dex / "dex", NO_DEX)
+        redis = shutil.which("redis-server")
+        self._images = {
+            "argocd": Image(
+                user=999,
+                account="argocd",
+                home="/home/argocd",
+                env={"USER": "argocd", "GRPC_ENABLE_TXT_SERVICE_CONFIG": "false"},
+                programs=argocd,
+                binds={"argocd": programs["argocd"], "kustomize": programs["kustomize"]},
+                folders=("/app/config/ssh", "/app/config/tls", "/app/config/gpg/source", "/app/config/gpg/keys"),
+                shared={REPOSITORIES: repositories},
+            ),
+            "dex": Image(user=1001, account="dex", home="/home/dex", programs=dex),
+            "redis": Image(user=999, account="redis", home="/data", entrypoint=[redis or "redis-server"]),
+            "envoy": Image(
+                user=101, account="envoy", home="/home/envoy", entrypoint=["envoy"], binds={"envoy": programs["envoy"]}
+            ),
+        }
+
+    def find(self, reference: str) -> Image | None:
+        """The image for a reference such as `quay.io/argoproj/argocd:v3.6.1`; None where the node has none."""
+        name = reference.split("@")[0].rsplit("/", 1)[-1].split(":")[0]
+        return self._images.get(name)
+
+    @property
+    def known(self) -> str:
+        return ", ".join(self._images)
+
+
+def _script(path: Path, text: str) -> None:
+    path.write_text(text)
+    path.chmod(0o755)

@@ -1,0 +1,449 @@
+"""Runs the Pods of the API server as processes: the loop that a kubelet has."""
+
+from __future__ import annotations
+
+import queue
+import shutil
+import signal
+import threading
+import time
+import traceback
+from datetime import UTC, datetime
+from pathlib import Path
+
+from live import volumes
+from live.api import MERGE_PATCH, Api, ApiError, Object
+from live.image import Image, Images
+from live.names import NODE_ADDRESS, NODE_NAME
+from live.network import Network, inside
+from live.podspec import NotYet, command, environment, volume_files
+from live.probe import Prober
+from live.sandbox import Mount, Process, Wall, etc_files
+
+TICK = 0.1
+"""Seconds between two looks at a pod."""
+
+REFRESH = 5.0
+"""Seconds between two looks at the ConfigMaps and Secrets of a running pod's volumes."""
+
+KINDS = {"ConfigMap": "configmaps", "Secret": "secrets"}
+
+
+def now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+class Hosts:
+    """The hosts files of the pods, one a namespace; they change in place because containers hold them open."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._folder.mkdir()
+        self._services: dict[tuple[str, str], Object] = {}
+        self._lock = threading.Lock()
+
+    def services(self) -> list[Object]:
+        with self._lock:
+            return list(self._services.values())
+
+    def path(self, namespace: str) -> Path:
+        """The file for the pods of a namespace: short names for its own Services, long ones for all."""
+        path = self._folder / namespace
+        if not path.exists():
+            self._write(path)
+        return path
+
+    def _write(self, path: Path) -> None:
+        lines = ["127.0.0.1 localhost"]
+        for service in self.services():
+            meta, address = service["metadata"], service["spec"].get("clusterIP", "None")
+            if address != "None":
+                full = f"{meta['name']}.{meta['namespace']}"
+                short = [meta["name"]] if meta["namespace"] == path.name else []
+                lines.append(" ".join([address, *short, full, f"{full}.svc", f"{full}.svc.cluster.local"]))
+        with path.open("w") as out:
+            out.write("\n".join(lines) + "\n")
+
+    def follow(self, api: Api) -> None:
+        """Keep the files as the Services are; does not return."""
+        for event, found in api.watch("/api/v1/services"):
+            with self._lock:
+                if event == "LIST":
+                    self._services.clear()
+                for service in found:
+                    key = (service["metadata"]["namespace"], service["metadata"]["name"])
+                    if event == "DELETED":
+                        self._services.pop(key, None)
+                    else:
+                        self._services[key] = service
+            for path in self._folder.iterdir():
+                self._write(path)
+
+
+class Kubelet:
+    """Takes every Pod that has no node, and runs it until it is deleted."""
+
+    def __init__(self, api: Api, network: Network, images: Images, hosts: Hosts, folder: Path) -> None:
+        self.api, self.network, self.images, self.hosts, self.folder = api, network, images, hosts, folder
+        folder.mkdir()
+        self._pods: dict[str, PodRunner] = {}
+
+    def register(self) -> None:
+        """Make the Node object."""
+        node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": NODE_NAME, "labels": _node_labels()}}
+        self.api.request("POST", "/api/v1/nodes", node)
+        status = {
+            "addresses": [{"type": "InternalIP", "address": NODE_ADDRESS}],
+            "conditions": [{"type": "Ready", "status": "True", "reason": "KubeletReady", "message": "live"}],
+        }
+        self.api.request("PATCH", f"/api/v1/nodes/{NODE_NAME}/status", {"status": status}, MERGE_PATCH)
+
+    def run(self) -> None:
+        """Follow the Pods; does not return."""
+        for event, found in self.api.watch("/api/v1/pods"):
+            if event == "LIST":
+                alive = {pod["metadata"]["uid"] for pod in found}
+                for uid in self._pods.keys() - alive:
+                    self._pods.pop(uid).gone()
+            for pod in found:
+                try:
+                    self._take(event, pod)
+                except (ApiError, OSError) as error:
+                    print(f"kubelet: {pod['metadata']['name']}: {error}", flush=True)
+
+    def _take(self, event: str, pod: Object) -> None:
+        uid = pod["metadata"]["uid"]
+        if event == "DELETED":
+            if uid in self._pods:
+                self._pods.pop(uid).gone()
+        elif uid in self._pods:
+            self._pods[uid].update(pod)
+        elif not pod["spec"].get("nodeName"):
+            meta = pod["metadata"]
+            self.api.request(
+                "POST",
+                f"/api/v1/namespaces/{meta['namespace']}/pods/{meta['name']}/binding",
+                {
+                    "apiVersion": "v1",
+                    "kind": "Binding",
+                    "metadata": {"name": meta["name"]},
+                    "target": {"kind": "Node", "name": NODE_NAME},
+                },
+            )
+        else:
+            runner = self._pods[uid] = PodRunner(self, pod)
+            threading.Thread(target=runner.run, name=pod["metadata"]["name"], daemon=True).start()
+
+    def lookup(self, kind: str, namespace: str, name: str) -> Object | None:
+        return self.api.find(f"/api/v1/namespaces/{namespace}/{KINDS[kind]}/{name}")
+
+    def token(self, pod: Object, ref: Object) -> str:
+        """A ServiceAccount token bound to the pod."""
+        meta = pod["metadata"]
+        path = f"/api/v1/namespaces/{meta['namespace']}/serviceaccounts/{pod['spec']['serviceAccountName']}/token"
+        spec = {
+            "audiences": [ref["audience"]] if "audience" in ref else [],
+            "expirationSeconds": ref.get("expirationSeconds", 3600),
+            "boundObjectRef": {"apiVersion": "v1", "kind": "Pod", "name": meta["name"], "uid": meta["uid"]},
+        }
+        request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec}
+        return str(self.api.request("POST", path, request)["status"]["token"])
+
+
+def _node_labels() -> dict[str, str]:
+    return {"kubernetes.io/hostname": NODE_NAME, "kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64"}
+
+
+class Container:
+    """One container of a pod through its starts and ends."""
+
+    def __init__(self, pod: PodRunner, spec: Object) -> None:
+        self.pod, self.spec, self.name = pod, spec, spec["name"]
+        self.state: Object = {"waiting": {"reason": "PodInitializing"}}
+        self.last: Object = {}
+        self.restarts = 0
+        self.process: Process | None = None
+        self.ready = self.started = False
+        self._start_at = 0.0
+        self._began = ""
+        self._startup: Prober | None = None
+        self._readiness: Prober | None = None
+        self._liveness: Prober | None = None
+
+    @property
+    def log(self) -> Path:
+        return self.pod.folder / f"{self.name}.log"
+
+    def start(self) -> None:
+        """Start if it is time to and if all it names exists; else the state says what it waits for."""
+        if time.monotonic() < self._start_at:
+            return
+        image = self.pod.kubelet.images.find(self.spec["image"])
+        if image is None:
+            known = self.pod.kubelet.images.known
+            text = f"image {self.spec['image']}: this node has only {known}; use one of these"
+            self._wait("ErrImagePull", text, 5)
+            return
+        try:
+            wall, line = self._plan(image)
+        except NotYet as missing:
+            self._wait("CreateContainerConfigError", str(missing), 0.2)
+            return
+        self.process = Process(wall, line, inside(self.pod.network), self.log)
+        self._began = now()
+        self.state = {"running": {"startedAt": self._began}}
+        probes = [self.spec.get(key) for key in ("startupProbe", "readinessProbe", "livenessProbe")]
+        self._startup, self._readiness, self._liveness = (
+            Prober(probe, self.spec, self.pod.address) if probe else None for probe in probes
+        )
+        self.started = self._startup is None
+        self.ready = self.started and self._readiness is None
+
+    def _wait(self, reason: str, message: str, seconds: float) -> None:
+        self.state = {"waiting": {"reason": reason, "message": message}}
+        self._start_at = time.monotonic() + seconds
+
+    def _plan(self, image: Image) -> tuple[Wall, list[str]]:
+        pod, kubelet = self.pod.pod, self.pod.kubelet
+        env = environment(pod, self.spec, image.environment(), kubelet.hosts.services(), kubelet.lookup)
+        own, podwide = self.spec.get("securityContext", {}), pod["spec"].get("securityContext", {})
+        user = own.get("runAsUser", podwide.get("runAsUser", image.user))
+        group = own.get("runAsGroup", podwide.get("runAsGroup", user))
+        if user == 0 and own.get("runAsNonRoot", podwide.get("runAsNonRoot", False)):
+            raise NotYet("container has runAsNonRoot and would run as root")
+        etc = self.pod.folder / f"{self.name}.etc"
+        etc_files(etc, image, user, group, kubelet.hosts.path(pod["metadata"]["namespace"]))
+        wall = Wall(
+            image=image,
+            user=user,
+            group=group,
+            hostname=pod["spec"].get("hostname", pod["metadata"]["name"]),
+            work_dir=self.spec.get("workingDir", image.home),
+            env=env,
+            mounts=[self._mount(mount) for mount in self.spec.get("volumeMounts", [])],
+            read_only_root=own.get("readOnlyRootFilesystem", False),
+            etc=etc,
+        )
+        return wall, command(self.spec, image.entrypoint, image.args, env)
+
+    def _mount(self, mount: Object) -> Mount:
+        folder, writable = self.pod.volume(mount["name"])
+        source = folder / mount["subPath"] if "subPath" in mount else folder
+        if writable and "subPath" in mount:
+            source.mkdir(parents=True, exist_ok=True)
+        return Mount(source, mount["mountPath"], read_only=not writable or mount.get("readOnly", False))
+
+    def step(self) -> None:
+        """Start, probe, note the end, start again."""
+        if self.process is None:
+            self.start()
+            return
+        if self.process.exit_code() is not None:
+            self.ended()
+            self.restarts += 1
+            wait = min(2.0 ** (self.restarts - 1), 10.0)
+            self._wait("CrashLoopBackOff", f"exit code {self.last['terminated']['exitCode']}", wait)
+            return
+        if self._startup and not self.started:
+            self._startup.step(hurry=False)
+            self.started = self._startup.passed is True
+            if self._startup.passed is False:
+                self._restart("startup", self._startup)
+            return
+        if self._readiness:
+            self._readiness.step(hurry=not self.ready)
+            self.ready = self._readiness.passed is True
+        else:
+            self.ready = True
+        if self._liveness:
+            self._liveness.step(hurry=False)
+            if self._liveness.passed is False:
+                self._restart("liveness", self._liveness)
+
+    def _restart(self, kind: str, prober: Prober) -> None:
+        self.note(f"{kind} probe failed: {prober.message}; restarting")
+        assert self.process
+        self.process.signal(signal.SIGTERM)
+        deadline = time.monotonic() + 5
+        while self.process.exit_code() is None and time.monotonic() < deadline:
+            time.sleep(TICK)
+        self.process.kill()
+
+    def ended(self) -> int:
+        """Note the end of the process; returns its exit code."""
+        assert self.process
+        code = self.process.exit_code() or 0
+        self.process = None
+        self.ready = self.started = False
+        reason = "Completed" if code == 0 else "Error"
+        ended = {"exitCode": code, "reason": reason, "startedAt": self._began, "finishedAt": now()}
+        self.state = self.last = {"terminated": ended}
+        return code
+
+    def note(self, text: str) -> None:
+        with self.log.open("a") as log:
+            log.write(f"kubelet: {text}\n")
+
+    def status(self) -> Object:
+        return {
+            "name": self.name,
+            "image": self.spec["image"],
+            "imageID": "",
+            "ready": self.ready,
+            "started": self.started,
+            "restartCount": self.restarts,
+            "state": self.state,
+            "lastState": self.last if self.restarts else {},
+        }
+
+
+class PodRunner:
+    """One pod, from its binding to its end, in a thread of its own."""
+
+    def __init__(self, kubelet: Kubelet, pod: Object) -> None:
+        self.kubelet, self.pod = kubelet, pod
+        meta = pod["metadata"]
+        self.folder = kubelet.folder / f"{meta['namespace']}_{meta['name']}"
+        # A StatefulSet gives the same name again: one folder, and one log, for all of them.
+        self.folder.mkdir(exist_ok=True)
+        self.network = f"{meta['name'][:40]}-{meta['uid'][:8]}"
+        self.address = ""
+        self._began = now()
+        self._volumes: dict[str, bool] = {}
+        self._init = [Container(self, spec) for spec in pod["spec"].get("initContainers", [])]
+        self._containers = [Container(self, spec) for spec in pod["spec"]["containers"]]
+        self._inbox: queue.SimpleQueue[Object | None] = queue.SimpleQueue()
+        self._told: Object = {}
+        self._gone = False
+        self._refreshed = time.monotonic()
+
+    def update(self, pod: Object) -> None:
+        """The API server has a new state of the pod."""
+        self._inbox.put(pod)
+
+    def gone(self) -> None:
+        """The API server has the pod no longer."""
+        self._inbox.put(None)
+
+    def run(self) -> None:
+        try:
+            self.address = self.kubelet.network.add(self.network)
+            self.pod.setdefault("status", {}).update(podIP=self.address, hostIP=NODE_ADDRESS)
+            while not self._ending():
+                self._safely(self._step)
+            self._stop()
+        except Exception:
+            traceback.print_exc()
+        finally:
+            for container in [*self._init, *self._containers]:
+                if container.process:
+                    container.process.kill()
+            self.kubelet.network.remove(self.network)
+            shutil.rmtree(self.folder / self.pod["metadata"]["uid"], ignore_errors=True)
+
+    def _safely(self, action: object) -> None:
+        assert callable(action)
+        try:
+            action()
+        except (ApiError, OSError) as error:
+            print(f"kubelet: {self.pod['metadata']['name']}: {error}", flush=True)
+            time.sleep(TICK)
+
+    def _ending(self) -> bool:
+        """Wait a tick for news; whether the pod is to end."""
+        try:
+            news = self._inbox.get(timeout=TICK)
+            if news is None:
+                self._gone = True
+            else:
+                self.pod = {**news, "status": {**news.get("status", {}), "podIP": self.address, "hostIP": NODE_ADDRESS}}
+        except queue.Empty:
+            pass
+        return self._gone or "deletionTimestamp" in self.pod["metadata"]
+
+    def _step(self) -> None:
+        pending = next((c for c in self._init if c.state.get("terminated", {}).get("exitCode") != 0), None)
+        if pending is None:
+            for container in self._containers:
+                container.step()
+            if time.monotonic() > self._refreshed + REFRESH:
+                self._refreshed = time.monotonic()
+                for name, writable in self._volumes.items():
+                    if not writable:
+                        self._fill(name)
+        elif pending.process is None:
+            pending.start()
+        elif pending.process.exit_code() is not None and pending.ended() != 0:
+            pending.restarts += 1
+            pending._wait("CrashLoopBackOff", "init container failed", min(2.0 ** (pending.restarts - 1), 10.0))
+        self._tell("Pending" if pending or any("waiting" in c.state for c in self._containers) else "Running")
+
+    def volume(self, name: str) -> tuple[Path, bool]:
+        """A volume's folder and whether it may be written to; made at its first use."""
+        if name not in self._volumes:
+            self._volumes[name] = self._fill(name)
+        return self._volume_folder(name), self._volumes[name]
+
+    def _volume_folder(self, name: str) -> Path:
+        return self.folder / str(self.pod["metadata"]["uid"]) / name
+
+    def _fill(self, name: str) -> bool:
+        volume = next(entry for entry in self.pod["spec"]["volumes"] if entry["name"] == name)
+        if name in self._volumes and any(
+            "serviceAccountToken" in s for s in volume.get("projected", {}).get("sources", [])
+        ):
+            return False  # the token is good for a year; it need not be asked for again
+        files = volume_files(self.pod, volume, self.kubelet.lookup, self.kubelet.token)
+        folder = self._volume_folder(name)
+        if files is None:
+            folder.mkdir(parents=True, exist_ok=True)
+            folder.chmod(0o777)
+            return True
+        volumes.write(folder, files)
+        return False
+
+    def _tell(self, phase: str) -> None:
+        """Write the pod's status where it changed."""
+        ready = phase == "Running" and all(c.ready for c in self._containers)
+        initialized = all("terminated" in c.state for c in self._init)
+        conditions = {"PodScheduled": True, "Initialized": initialized, "ContainersReady": ready, "Ready": ready}
+        status: Object = {
+            "phase": phase,
+            "podIP": self.address,
+            "podIPs": [{"ip": self.address}],
+            "hostIP": NODE_ADDRESS,
+            "startTime": self._began,
+            "initContainerStatuses": [c.status() for c in self._init],
+            "containerStatuses": [c.status() for c in self._containers],
+            "conditions": [{"type": key, "status": str(value)} for key, value in conditions.items()],
+        }
+        if status == self._told:
+            return
+        self._told = status
+        # The times are stamped on at the end: a change of them alone is no news.
+        stamped = [{**condition, "lastTransitionTime": now()} for condition in status["conditions"]]
+        full = {**status, "conditions": stamped}
+        meta = self.pod["metadata"]
+        path = f"/api/v1/namespaces/{meta['namespace']}/pods/{meta['name']}/status"
+        self.kubelet.api.request("PATCH", path, {"metadata": {"uid": meta["uid"]}, "status": full}, MERGE_PATCH)
+
+    def _stop(self) -> None:
+        """End the containers, politely where the pod's grace period allows, and let the API server forget the pod."""
+        meta = self.pod["metadata"]
+        running = [c.process for c in self._containers if c.process]
+        if not self._gone:
+            for process in running:
+                process.signal(signal.SIGTERM)
+            deadline = time.monotonic() + meta.get("deletionGracePeriodSeconds", 30)
+            while time.monotonic() < deadline and any(process.exit_code() is None for process in running):
+                time.sleep(TICK)
+        for process in running:
+            process.kill()
+        if not self._gone:
+            path = f"/api/v1/namespaces/{meta['namespace']}/pods/{meta['name']}"
+            options = {"gracePeriodSeconds": 0, "preconditions": {"uid": meta["uid"]}}
+            try:
+                self.kubelet.api.request("DELETE", path, options)
+            except ApiError as error:
+                if error.status not in (404, 409):
+                    raise

@@ -1,0 +1,119 @@
+"""The node: the one process that holds the live cluster, first in namespaces of its own.
+
+When it ends, the kernel ends everything that it started. Started by live.cluster.Cluster.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+from live import gateway
+from live.control_plane import ControlPlane
+from live.errors import LiveError
+from live.image import Images
+from live.kubelet import Hosts, Kubelet
+from live.names import GATEWAY_ADDRESS
+from live.network import Network
+
+
+def _thread(target: object) -> None:
+    assert callable(target)
+    threading.Thread(target=target, daemon=True).start()
+
+
+def _end_with(lifeline: int) -> None:
+    """End when the other end of the pipe is closed, however its owner ended."""
+    os.read(lifeline, 1)
+    os._exit(0)
+
+
+def _forward(listener: socket.socket) -> None:
+    """Pass each connection on a socket of the outer network on to the gateway's port 443."""
+
+    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while data := await reader.read(65536):
+                writer.write(data)
+                await writer.drain()
+        except OSError:
+            pass
+        finally:
+            writer.close()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            there, back = await asyncio.open_connection(GATEWAY_ADDRESS, 443)
+        except OSError:
+            writer.close()
+            return
+        await asyncio.gather(pump(reader, back), pump(there, writer))
+
+    async def run() -> None:
+        async with await asyncio.start_server(serve, sock=listener) as server:
+            await server.serve_forever()
+
+    asyncio.run(run())
+
+
+def start(state: Path) -> ControlPlane:
+    """Bring up the cluster with the gateway, and nothing of Argo CD."""
+    settings = json.loads((state / "programs.json").read_text())
+    programs = {name: Path(path) for name, path in settings.items()}
+    network = Network()
+    network.start()
+    control_plane = ControlPlane(state, programs, token=secrets.token_hex(16))
+    control_plane.start_kubernetes()
+    api = control_plane.api
+    for path, manifest in gateway.foundation(control_plane.authority):
+        api.apply(path, manifest)
+    hosts = Hosts(state / "hosts")
+    _thread(lambda: hosts.follow(api))
+    images = Images(state / "images", programs, state / "repositories")
+    kubelet = Kubelet(api, network, images, hosts, state / "pods")
+    kubelet.register()
+    _thread(kubelet.run)
+    control_plane.start_proxy()
+    crds = subprocess.run(
+        [programs["kubectl"], f"--kubeconfig={control_plane.kubeconfig}", "create", "-f", programs["istio-crds"]],
+        env={"HOME": str(state), "PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if crds.returncode != 0:
+        raise LiveError(f"Istio's CRDs were refused: {crds.stderr.strip().splitlines()[-1]}")
+    control_plane.start_istiod()
+    for path, manifest in gateway.deployment(gateway.DEFAULT_SELECTOR):
+        api.apply(path, manifest)
+    return control_plane
+
+
+def main(state: Path, lifeline: int | None, forward: int | None) -> int:
+    if lifeline is not None:
+        _thread(lambda: _end_with(lifeline))
+    try:
+        control_plane = start(state)
+        if forward is not None:
+            listener = socket.socket(fileno=forward)
+            _thread(lambda: _forward(listener))
+        (state / "ready").touch()
+        while True:
+            control_plane.check()
+            time.sleep(0.5)
+    except LiveError as error:
+        (state / "failed").write_text(str(error))
+        return 1
+
+
+if __name__ == "__main__":
+    arguments = json.loads(sys.argv[1])
+    sys.exit(main(Path(arguments["state"]), arguments["lifeline"], arguments["forward"]))

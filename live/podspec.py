@@ -1,0 +1,195 @@
+"""What a Pod's manifest says its containers see: environment and files. No processes, no disk."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from live.api import Object
+
+# (kind, namespace, name) -> the object, or None where it does not exist.
+Lookup = Callable[[str, str, str], Object | None]
+# (pod, source of a projected volume) -> a token of the pod's ServiceAccount.
+Token = Callable[[Object, Object], str]
+
+
+class NotYet(Exception):
+    """A container cannot start before something it names exists; the message says what."""
+
+
+class File(NamedTuple):
+    """A file of a volume; `mode` as in chmod."""
+
+    data: bytes
+    mode: int
+
+
+def containers(pod: Object) -> list[Object]:
+    found: list[Object] = pod["spec"]["containers"]
+    return found
+
+
+def field(pod: Object, path: str) -> str:
+    """The value of a `fieldRef`. Raises NotYet for a path that a kubelet would refuse."""
+    keyed = re.fullmatch(r"metadata\.(labels|annotations)\['(.+)'\]", path)
+    if keyed:
+        return str(pod["metadata"].get(keyed[1], {}).get(keyed[2], ""))
+    value: Any = pod
+    for part in path.split("."):
+        value = value.get(part) if isinstance(value, dict) else None
+    if isinstance(value, str):
+        return value
+    if path in ("metadata.labels", "metadata.annotations") and isinstance(value, dict):
+        return "\n".join(f'{key}="{text}"' for key, text in sorted(value.items()))
+    raise NotYet(f"fieldRef {path} has no value")
+
+
+def expand(text: str, env: dict[str, str]) -> str:
+    """Replace `$(NAME)` where NAME is known; `$$` is a dollar sign."""
+    return re.sub(
+        r"\$(\$|\(([^)\s]+)\))",
+        lambda m: "$" if m[1] == "$" else env.get(m[2], m[0]),
+        text,
+    )
+
+
+def _data(kind: str, found: Object) -> dict[str, bytes]:
+    if kind == "Secret":
+        return {key: base64.b64decode(value) for key, value in found.get("data", {}).items()}
+    text = {key: str(value).encode() for key, value in found.get("data", {}).items()}
+    return text | {key: base64.b64decode(value) for key, value in found.get("binaryData", {}).items()}
+
+
+def _source(kind: str, namespace: str, name: str, optional: bool, lookup: Lookup) -> dict[str, bytes] | None:
+    found = lookup(kind, namespace, name)
+    if found is None and not optional:
+        raise NotYet(f'{kind.lower()} "{name}" not found')
+    return None if found is None else _data(kind, found)
+
+
+def environment(
+    pod: Object, container: Object, image: dict[str, str], services: list[Object], lookup: Lookup
+) -> dict[str, str]:
+    """The environment of a container: the image's, the Services', then the manifest's own.
+
+    Raises NotYet where a ConfigMap, a Secret or a key that is not optional is missing.
+    """
+    namespace = pod["metadata"]["namespace"]
+    env = image | service_links(services, namespace, links=pod["spec"].get("enableServiceLinks", True))
+    for source in container.get("envFrom", []):
+        for key, kind in (("configMapRef", "ConfigMap"), ("secretRef", "Secret")):
+            if key in source:
+                ref = source[key]
+                data = _source(kind, namespace, ref["name"], ref.get("optional", False), lookup) or {}
+                env |= {source.get("prefix", "") + name: value.decode() for name, value in data.items()}
+    for entry in container.get("env", []):
+        value = _value(pod, entry, namespace, lookup)
+        if value is not None:
+            env[entry["name"]] = expand(value, env) if "valueFrom" not in entry else value
+    return env
+
+
+def _value(pod: Object, entry: Object, namespace: str, lookup: Lookup) -> str | None:
+    source = entry.get("valueFrom")
+    if source is None:
+        return str(entry.get("value", ""))
+    for key, kind in (("configMapKeyRef", "ConfigMap"), ("secretKeyRef", "Secret")):
+        if key in source:
+            ref = source[key]
+            data = _source(kind, namespace, ref["name"], ref.get("optional", False), lookup)
+            if data is not None and ref["key"] in data:
+                return data[ref["key"]].decode()
+            if ref.get("optional", False):
+                return None
+            raise NotYet(f"couldn't find key {ref['key']} in {kind} {namespace}/{ref['name']}")
+    if "fieldRef" in source:
+        return field(pod, source["fieldRef"]["fieldPath"])
+    raise NotYet(f"environment variable {entry['name']}: source {', '.join(source)} is not known to this node")
+
+
+def service_links(services: list[Object], namespace: str, *, links: bool) -> dict[str, str]:
+    """The variables that a kubelet sets for the API server and, with `links`, for the namespace's Services."""
+    env: dict[str, str] = {}
+    for service in services:
+        meta, spec = service["metadata"], service["spec"]
+        is_api = (meta["namespace"], meta["name"]) == ("default", "kubernetes")
+        address = spec.get("clusterIP", "None")
+        if address == "None" or not spec.get("ports") or not (is_api or (links and meta["namespace"] == namespace)):
+            continue
+        prefix = meta["name"].upper().replace("-", "_")
+        first = spec["ports"][0]
+        env |= {f"{prefix}_SERVICE_HOST": address, f"{prefix}_SERVICE_PORT": str(first["port"])}
+        env[f"{prefix}_PORT"] = f"tcp://{address}:{first['port']}"
+        for port in spec["ports"]:
+            if "name" in port:
+                env[f"{prefix}_SERVICE_PORT_{port['name'].upper().replace('-', '_')}"] = str(port["port"])
+            stem = f"{prefix}_PORT_{port['port']}_TCP"
+            env |= {stem: f"tcp://{address}:{port['port']}", f"{stem}_PROTO": "tcp"}
+            env |= {f"{stem}_PORT": str(port["port"]), f"{stem}_ADDR": address}
+    return env
+
+
+def command(container: Object, entrypoint: list[str], default_args: list[str], env: dict[str, str]) -> list[str]:
+    """The command line: `command` replaces the image's entrypoint and drops its arguments; `args` replaces those."""
+    if "command" in container:
+        line = [*container["command"], *container.get("args", [])]
+    else:
+        line = [*entrypoint, *container.get("args", default_args)]
+    return [expand(part, env) for part in line]
+
+
+def volume_files(pod: Object, volume: Object, lookup: Lookup, token: Token) -> dict[str, File] | None:
+    """The files of a volume by path, None for an empty directory.
+
+    Raises NotYet where something it names and needs is missing, or where the kind of volume is unknown.
+    """
+    if "emptyDir" in volume:
+        return None
+    if "projected" in volume:
+        files: dict[str, File] = {}
+        for source in volume["projected"].get("sources", []):
+            files |= _files(pod, source, volume["projected"].get("defaultMode", 0o644), lookup, token)
+        return files
+    kinds = {key: value for key, value in volume.items() if key != "name"}
+    mode = next(iter(kinds.values())).get("defaultMode", 0o644)
+    return _files(pod, kinds, mode, lookup, token)
+
+
+def _files(pod: Object, source: Object, mode: int, lookup: Lookup, token: Token) -> dict[str, File]:
+    namespace = pod["metadata"]["namespace"]
+    for key, kind in (("configMap", "ConfigMap"), ("secret", "Secret")):
+        if key in source:
+            ref = source[key]
+            name, optional = ref.get("secretName") or ref["name"], ref.get("optional", False)
+            data = _source(kind, namespace, name, optional, lookup) or {}
+            if "items" not in ref:
+                return {path: File(value, mode) for path, value in data.items()}
+            files = {}
+            for item in ref["items"]:
+                if item["key"] in data:
+                    files[item["path"]] = File(data[item["key"]], item.get("mode", mode))
+                elif not optional:
+                    raise NotYet(f"{kind.lower()} {namespace}/{name}: references non-existent key {item['key']}")
+            return files
+    if "downwardAPI" in source:
+        items = source["downwardAPI"].get("items", [])
+        return {
+            item["path"]: File(field(pod, item["fieldRef"]["fieldPath"]).encode(), item.get("mode", mode))
+            for item in items
+        }
+    if "serviceAccountToken" in source:
+        ref = source["serviceAccountToken"]
+        return {ref["path"]: File(token(pod, ref).encode(), mode)}
+    raise NotYet(f"volume source {', '.join(source)} is not known to this node")
+
+
+def port_number(container: Object, port: int | str) -> int:
+    """A probe's port, by number or by the name of one of the container's ports."""
+    if isinstance(port, int):
+        return port
+    for entry in container.get("ports", []):
+        if entry.get("name") == port:
+            return int(entry["containerPort"])
+    raise NotYet(f"container {container['name']} has no port named {port}")

@@ -1,0 +1,46 @@
+"""A pod's volumes as folders, in the layout that a kubelet gives them."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from live.podspec import File
+
+
+def write(folder: Path, files: dict[str, File]) -> None:
+    """Make `folder` hold exactly `files`.
+
+    A reader sees all of the old state or all of the new one: the names are links through `..data`,
+    which is replaced in one step.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    data = folder / "..data"
+    if data.is_symlink() and _read(data) == {path: file.data for path, file in files.items()}:
+        return
+    old = folder / data.readlink() if data.is_symlink() else None
+    new = Path(tempfile.mkdtemp(prefix="..", dir=folder))
+    new.chmod(0o755)
+    for path, file in files.items():
+        target = new / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(file.data)
+        target.chmod(file.mode)
+    link = folder / "..new"
+    link.symlink_to(new.name)
+    link.replace(data)
+    names = {Path(path).parts[0] for path in files}
+    for name in names:
+        if not (folder / name).is_symlink():
+            (folder / name).symlink_to(f"..data/{name}")
+    for entry in folder.iterdir():
+        if not entry.name.startswith("..") and entry.name not in names:
+            entry.unlink()
+    if old:
+        shutil.rmtree(old)
+
+
+def _read(data: Path) -> dict[str, bytes]:
+    root = data.resolve()
+    return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
