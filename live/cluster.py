@@ -361,6 +361,11 @@ class Cluster:
                         return f"pod {pod['metadata']['name']}: running, not ready"
         return "see the pods"
 
+    @property
+    def hosts(self) -> list[str]:
+        """The hosts of the overlay that was applied last."""
+        return self._exposure().hosts
+
     def set_hosts(self, names: list[str]) -> None:
         """Which names lead clients to the gateway."""
         lines = ["127.0.0.1 localhost", *(f"{self.gateway_ip} {name}" for name in names)]

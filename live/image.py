@@ -13,8 +13,13 @@ from live.names import REPOSITORIES
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-# argocd-repo-server asks this script for a signature; git's own answer is what it reads.
-VERIFY_WRAPPER = """\
+# argocd-repo-server runs these two and reads what they print: an answer of "no" is not a failure.
+GPG_WRAPPER = """\
+#!/bin/sh
+gpg "$@" 2>&1
+[ $? -le 1 ]
+"""
+GIT_VERIFY_WRAPPER = """\
 #!/bin/sh
 git verify-commit "$1" 2>&1 || git verify-tag "$1" 2>&1 || true
 """
@@ -71,7 +76,8 @@ class Images:
         argocd.mkdir(parents=True)
         for name in ARGOCD_NAMES:
             (argocd / name).symlink_to("argocd")
-        _script(argocd / "git-verify-wrapper.sh", VERIFY_WRAPPER)
+        _script(argocd / "gpg-wrapper.sh", GPG_WRAPPER)
+        _script(argocd / "git-verify-wrapper.sh", GIT_VERIFY_WRAPPER)
         dex = folder / "dex"
         dex.mkdir()
         _script(dex / "dex", NO_DEX)

@@ -37,7 +37,7 @@ class GoProgram:
     """A program built from a Go module.
 
     `minutes` is the cold build on two cores, for the progress line only.
-    `stamp` are linker variables that take the version, for programs that learn it no other way.
+    `stamp` sets linker variables to the version (`{v}`, or `{n}` without its v), for programs that learn it no other way.
     """
 
     folder: str
@@ -48,7 +48,7 @@ class GoProgram:
 
 
 _KUBE = "k8s.io/kubernetes"
-_KUBE_STAMP = ("k8s.io/component-base/version.gitVersion", "k8s.io/client-go/pkg/version.gitVersion")
+_KUBE_STAMP = ("k8s.io/component-base/version.gitVersion={v}", "k8s.io/client-go/pkg/version.gitVersion={v}")
 
 PROGRAMS: dict[str, GoProgram] = {
     "kustomize": GoProgram(
@@ -56,7 +56,7 @@ PROGRAMS: dict[str, GoProgram] = {
         "sigs.k8s.io/kustomize/kustomize/v5",
         "sigs.k8s.io/kustomize/kustomize/v5",
         0.5,
-        ("sigs.k8s.io/kustomize/api/provenance.version",),
+        ("sigs.k8s.io/kustomize/api/provenance.version={v}",),
     ),
     "kubectl": GoProgram("kubernetes", f"{_KUBE}/cmd/kubectl", _KUBE, 1.5, _KUBE_STAMP),
     "controller-gen": GoProgram(
@@ -72,7 +72,7 @@ PROGRAMS: dict[str, GoProgram] = {
         "github.com/argoproj/argo-cd/v3/cmd",
         "github.com/argoproj/argo-cd/v3",
         8,
-        ("github.com/argoproj/argo-cd/v3/common.version",),
+        ("github.com/argoproj/argo-cd/v3/common.version={n}",),
     ),
 }
 
@@ -207,7 +207,8 @@ def istio_module() -> Path:
 def _build(name: str) -> Path:
     spec = PROGRAMS[name]
     version = module_version(spec.folder, spec.module)
-    flags = ["-trimpath", "-ldflags", " ".join(["-s", "-w", *(f"-X={key}={version}" for key in spec.stamp)])]
+    stamps = ["-X=" + stamp.format(v=version, n=version.removeprefix("v")) for stamp in spec.stamp]
+    flags = ["-trimpath", "-ldflags", " ".join(["-s", "-w", *stamps])]
     toolchain = subprocess.run(
         [str(go()), "env", "GOVERSION", "GOOS", "GOARCH"], capture_output=True, text=True, env=_go_env(), check=True
     ).stdout

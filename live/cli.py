@@ -1,0 +1,160 @@
+"""`python -m live up|down|status|doctor`: the live cluster from a shell."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import shlex
+import shutil
+import socket
+import time
+from pathlib import Path
+
+from live import doctor
+from live.cluster import ROOT, Cluster, state_folder
+from live.errors import LiveError
+from tools.build import ToolError, say
+
+MODES = sorted(path.name for path in (ROOT / "overlays").iterdir())
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        options.run(options)
+    except (LiveError, ToolError) as error:
+        say(f"{options.command}: {error}")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="live", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    command = commands.add_parser("up", help="start the cluster, or switch the running one, and apply an overlay")
+    command.add_argument("--mode", default="grpc-routing", help=", ".join(MODES))
+    command.add_argument("--overlay", help="a consumer's own folder instead of a mode")
+    command.add_argument("--port", type=int, default=8443, help="the loopback port that leads to the gateway's 443")
+    command.set_defaults(run=_up)
+
+    command = commands.add_parser("down", help="stop what up started")
+    command.set_defaults(run=_down)
+
+    command = commands.add_parser("status", help="the pods of the running cluster")
+    command.set_defaults(run=_status)
+
+    command = commands.add_parser("doctor", help="what the system lacks")
+    command.add_argument("--install", action="store_true", help="install it (root on Debian and Ubuntu)")
+    command.set_defaults(run=_doctor)
+    return parser
+
+
+def _overlay(options: argparse.Namespace) -> Path:
+    if options.overlay:
+        folder = Path(options.overlay).absolute()
+        if not (folder / "kustomization.yaml").exists():
+            raise LiveError(f"OVERLAY={options.overlay}: no kustomization.yaml there; name a folder that has one")
+        return folder
+    if options.mode not in MODES:
+        raise LiveError(f"MODE={options.mode}: no such mode; choose one of: {', '.join(MODES)}")
+    return ROOT / "overlays" / str(options.mode)
+
+
+def _up(options: argparse.Namespace) -> None:
+    overlay = _overlay(options)
+    doctor.require(browser=False, install=True)
+    start = time.monotonic()
+    cluster, fresh = _running(options.port)
+    try:
+        say(f"applying {overlay.relative_to(ROOT) if overlay.is_relative_to(ROOT) else overlay}")
+        cluster.apply(overlay)
+        cluster.wait_ready(timeout=120)
+        text = _welcome(cluster)
+    except BaseException:
+        if fresh:
+            cluster.stop()
+        raise
+    say(f"ready after {time.monotonic() - start:.1f} s")
+    print(text)
+
+
+def _running(port: int) -> tuple[Cluster, bool]:
+    """The cluster that is up, or a new one; and whether it is new."""
+    with contextlib.suppress(LiveError):
+        return Cluster.attach(), False
+    _clear()
+    try:
+        listener = socket.create_server(("127.0.0.1", port))
+    except OSError as error:
+        raise LiveError(f"PORT={port}: cannot listen on 127.0.0.1 ({error.strerror}); try PORT={port + 1}") from error
+    with listener:
+        say("Argo CD built from its Go module has no UI files: the API and the CLI work, / shows no page")
+        say("starting etcd, Kubernetes, istiod and Envoy")
+        cluster = Cluster.start(state_folder(), keep=True, listener=listener)
+    (cluster.state / "port").write_text(str(port))
+    return cluster, True
+
+
+def _clear() -> None:
+    """Remove what a cluster left behind that did not end by `down`."""
+    shutil.rmtree(state_folder(), ignore_errors=True)
+
+
+def _welcome(cluster: Cluster) -> str:
+    port = (cluster.state / "port").read_text()
+    host = cluster.hosts[0] if cluster.hosts else "localhost"
+    password = cluster.admin_password()
+    wrapper = _wrapper(cluster)
+    ca = shlex.quote(str(cluster.ca))
+    return f"""
+URL       https://{host}  (here: 127.0.0.1:{port})
+user      admin
+password  {password}
+
+curl --cacert {ca} --connect-to ::127.0.0.1:{port} https://{host}/api/version
+{wrapper} login {host}:{port} --username admin --password {password}
+{wrapper} app list
+
+make down stops it."""
+
+
+def _wrapper(cluster: Cluster) -> str:
+    """A script that runs the argocd CLI in the user's own network, where the exposed names mean this machine.
+
+    The CLI asks only /etc/hosts and DNS for names, so it gets a hosts file of its own.
+    """
+    hosts = cluster.state / "loopback-hosts"
+    hosts.write_text("".join(f"127.0.0.1 {name}\n" for name in ["localhost", *cluster.hosts]))
+    script = cluster.state / "argocd"
+    run = 'mount --bind "$0" /etc/hosts && exec "$@"'
+    words = ["unshare", "--map-root-user", "--mount", "sh", "-c", run, hosts, cluster.state / "bin" / "argocd"]
+    settings = {"SSL_CERT_FILE": cluster.ca, "ARGOCD_CONFIG_DIR": cluster.state / "home"}
+    exports = " ".join(f"{key}={shlex.quote(str(value))}" for key, value in settings.items())
+    script.write_text(f'#!/bin/sh\n{exports} exec {shlex.join(map(str, words))} "$@"\n')
+    script.chmod(0o755)
+    return shlex.quote(str(script))
+
+
+def _down(options: argparse.Namespace) -> None:
+    try:
+        cluster = Cluster.attach()
+    except LiveError:
+        _clear()
+        say("nothing was up")
+        return
+    cluster.stop()
+    say("stopped")
+
+
+def _status(options: argparse.Namespace) -> None:
+    cluster = Cluster.attach()
+    print(cluster.kubectl("get", "pods", "-A", "-o", "wide").stdout, end="")
+
+
+def _doctor(options: argparse.Namespace) -> None:
+    doctor.require(browser=True, install=options.install)
+    print("this system has everything")

@@ -1,0 +1,84 @@
+"""What the system must have besides the programs that are built here."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+
+from live.errors import LiveError
+
+
+@dataclass(frozen=True)
+class Need:
+    """A program of the system, the Debian package that holds it, and whether only the browser test wants it."""
+
+    program: str
+    package: str
+    browser: bool = False
+
+
+NEEDS = (
+    Need("unshare", "util-linux"),
+    Need("nsenter", "util-linux"),
+    Need("ip", "iproute2"),
+    Need("nft", "nftables"),
+    Need("bwrap", "bubblewrap"),
+    Need("redis-server", "redis-server"),
+    Need("git", "git"),
+    Need("gpg", "gpg"),
+    Need("curl", "curl"),
+    Need("chromium", "chromium", browser=True),
+    Need("certutil", "libnss3-tools", browser=True),
+)
+
+# What a user's own PATH may leave out.
+PATH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
+
+
+def missing(*, browser: bool) -> list[Need]:
+    """What the system lacks, in the order of the table."""
+    return [need for need in NEEDS if (browser or not need.browser) and not shutil.which(need.program, path=PATH)]
+
+
+def install_line(needs: list[Need]) -> str:
+    """The command that installs it on Debian and Ubuntu."""
+    return "apt-get install -y " + " ".join(dict.fromkeys(need.package for need in needs))
+
+
+def require(*, browser: bool, install: bool) -> None:
+    """Raise LiveError unless the system has everything; with `install`, install it where we may."""
+    lacks = missing(browser=browser)
+    if lacks and install and os.geteuid() == 0 and shutil.which("apt-get"):
+        _install(lacks)
+        lacks = missing(browser=browser)
+    if lacks:
+        names = ", ".join(need.program for need in lacks)
+        raise LiveError(f"this system lacks {names}; install (Debian, Ubuntu): sudo {install_line(lacks)}")
+    _namespaces()
+
+
+def _install(needs: list[Need]) -> None:
+    line = install_line(needs)
+    print(f"installing what this system lacks: {line}", flush=True)
+    # RUNLEVEL=1: Debian's redis-server package must not start a service of its own.
+    env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
+    for command in (["apt-get", "update"], [*line.split(), "--no-install-recommends"]):
+        done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            last = (done.stderr or done.stdout).strip().splitlines()[-1:]
+            raise LiveError(f"{' '.join(command)} failed: {' '.join(last)}")
+
+
+def _namespaces() -> None:
+    """Raise LiveError where the system refuses the namespaces that the cluster lives in."""
+    words = ["unshare", *([] if os.geteuid() == 0 else ["--map-root-user"]), "--net", "--mount", "--pid", "--fork"]
+    probe = [*words, "--mount-proc", "bwrap", "--unshare-user", "--ro-bind", "/", "/", "--proc", "/proc", "true"]
+    done = subprocess.run(probe, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        found = " ".join(done.stderr.split()) or f"exit code {done.returncode}"
+        raise LiveError(
+            f"this system refuses user namespaces ({found}); run as root on the machine itself, or allow them: "
+            "sudo sysctl kernel.unprivileged_userns_clone=1 kernel.apparmor_restrict_unprivileged_userns=0"
+        )
