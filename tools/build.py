@@ -37,7 +37,8 @@ class GoProgram:
     """A program built from a Go module.
 
     `minutes` is the cold build on two cores, for the progress line only.
-    `stamp` sets linker variables to the version (`{v}`, or `{n}` without its v), for programs that learn it no other way.
+    `stamp` sets linker variables to the version (`{v}`; `{n}` is without its v), where a program
+    learns it no other way.
     """
 
     folder: str
