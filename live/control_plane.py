@@ -44,7 +44,7 @@ ACCESS_LOG = {
     "response_details": "%RESPONSE_CODE_DETAILS%",
     "grpc_status": "%GRPC_STATUS_NUMBER%",
     "route_name": "%ROUTE_NAME%",
-    "upstream_cluster": "%UPSTREAM_CLUSTER%",
+    "upstream_cluster": "%UPSTREAM_CLUSTER_RAW%",
     "upstream_host": "%UPSTREAM_HOST%",
     "upstream_protocol": "%UPSTREAM_PROTOCOL%",
     "sni": "%REQUESTED_SERVER_NAME%",
