@@ -1,0 +1,181 @@
+"""The documents and the tree name each other, and what the documents show works."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.render.consumer import MODES, exposure, one, write
+from tests.render.render import ROOT, BuildError, Object, build
+from tests.render.test_examples import ADDRESS, TAG
+
+TOP = [path.name for path in ROOT.iterdir() if path.is_dir() and not path.name.startswith(".")]
+DOCS = [path for path in sorted(ROOT.rglob("*.md")) if not path.relative_to(ROOT).parts[0].startswith(".")]
+TEXTS = {str(path.relative_to(ROOT)): path.read_text() for path in DOCS}
+MAKEFILE = (ROOT / "Makefile").read_text()
+
+per_document = pytest.mark.parametrize("name", TEXTS)
+
+
+def folders(top: str) -> list[str]:
+    """The folders right below `top`, as `top/name`."""
+    return [f"{top}/{path.name}" for path in sorted((ROOT / top).iterdir()) if path.is_dir()]
+
+
+def code(text: str) -> list[str]:
+    """Every code block and code span of a document."""
+    blocks = re.findall(r"^```\w*\n(.*?)^```", text, re.M | re.S)
+    return blocks + re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```", "", text, flags=re.M | re.S))
+
+
+def paths(text: str) -> set[str]:
+    """Every path from the repository's root, also inside the library's address; `<mode>` stands for each mode."""
+    found = re.findall(rf"(?:(?<![\w/.-])|(?<=\w//))((?:{'|'.join(TOP)})/[\w./<>-]*[\w>])", text)
+    return {path.replace("<mode>", mode) for path in found for mode in MODES}
+
+
+def files(text: str) -> list[tuple[str, str]]:
+    """The YAML blocks that stand under a line with their file's name, as (name, content)."""
+    return re.findall(r"^`([\w./-]+)`:\n\n```yaml\n(.*?)^```", text, re.M | re.S)
+
+
+def heading_ids(text: str) -> set[str]:
+    """The anchors that a forge makes of the headings."""
+    headings = re.findall(r"^#+ (.+)$", text, re.M)
+    return {re.sub(r"[^\w -]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
+
+
+@per_document
+def test_every_relative_link_leads_to_a_file_and_a_heading(name: str) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", TEXTS[name]):
+        if re.match(r"[a-z]+:", target):
+            continue
+        file, _, anchor = target.partition("#")
+        path = (ROOT / name).parent / file if file else ROOT / name
+        assert path.exists(), f"{name}: link to {target}, found no such file"
+        assert not anchor or anchor in heading_ids(path.read_text()), f"{name}: link to {target}, found no such heading"
+
+
+@per_document
+def test_every_path_exists(name: str) -> None:
+    missing = [path for path in paths(TEXTS[name]) if not list(ROOT.glob(re.sub(r"<[^>]*>", "*", path)))]
+    assert missing == []
+
+
+@per_document
+def test_every_make_target_and_argument_exists(name: str) -> None:
+    for part in code(TEXTS[name]):
+        for target, rest in re.findall(r"\bmake ([a-z-]+)(.*)", part):
+            assert re.search(rf"^{target}:", MAKEFILE, re.M), f"{name}: make {target}: no such target in the Makefile"
+            for key, value in re.findall(r"([A-Z]+)=(\S+)", rest):
+                assert key != "MODE" or value in MODES
+                assert key != "OVERLAY" or value == "DIR" or (ROOT / value / "kustomization.yaml").exists()
+
+
+@per_document
+def test_every_address_of_the_library_is_one_that_the_examples_name(name: str) -> None:
+    for url, ref in re.findall(r"(https://\S+?)//\S*\?ref=([\w.]+)", TEXTS[name]):
+        assert (url, ref) == (ADDRESS, TAG)
+
+
+def test_every_overlay_component_example_and_target_is_named() -> None:
+    everything = "\n".join(TEXTS.values())
+    named = paths(everything)
+    for folder in [*folders("overlays"), *folders("components"), *folders("examples")]:
+        assert any(path == folder or path.startswith(folder + "/") for path in named), f"{folder}: named nowhere"
+    spans = "\n".join(part for text in TEXTS.values() for part in code(text))
+    for target in re.findall(r"^([a-z-]+):.*## ", MAKEFILE, re.M):
+        assert re.search(rf"\bmake {target}\b(?!-)", spans), f"make {target}: named nowhere"
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_every_mode_has_a_page_of_one_screen_and_the_readme_links_it(mode: str) -> None:
+    page = f"overlays/{mode}/README.md"
+    assert f"[{mode}]({page})" in TEXTS["README.md"]
+    assert len(TEXTS[page].splitlines()) <= 40
+
+
+def test_the_readme_shows_the_files_of_the_remote_example() -> None:
+    shown = dict(files(TEXTS["README.md"]))
+    assert shown == {path.name: path.read_text() for path in (ROOT / "examples/remote").iterdir()}
+
+
+def test_the_compatibility_table_agrees_with_versions() -> None:
+    versions = yaml.safe_load((ROOT / "versions.yaml").read_text())
+    table = TEXTS["README.md"].split("| Program | Version |")[1].split("\n\n")[0]
+    rows = dict(re.findall(r"^\| (\w[^|]*?) \| (\S+)", table, re.M))
+    keys = {"Argo CD": "argocd", "Kubernetes, kubectl": "kubernetes"}
+    assert len(rows) == 5
+    assert rows == {program: versions[keys.get(program, program.lower())] for program in rows}
+
+
+def documented(folder: Path, parts: list[tuple[str, str]]) -> list[Object]:
+    """The build of the files that a document shows, with this repository in place of the library's address."""
+    own = ("exposure.yaml", (ROOT / "examples/remote/exposure.yaml").read_text())
+    for name, content in [own, (f"exposure/{own[0]}", own[1]), *parts]:
+        file = folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        here = os.path.relpath(ROOT, file.parent)
+        file.write_text(re.sub(rf"{re.escape(ADDRESS)}//(\S+)\?ref={TAG}", rf"{here}/\1", content))
+    return build(folder)
+
+
+def test_each_documented_form_changes_the_host(tmp_path: Path) -> None:
+    shown = files(TEXTS["components/README.md"])
+    starts = [index for index, (name, _) in enumerate(shown) if name == "kustomization.yaml"]
+    assert len(starts) == 2
+    for start, end in zip(starts, [*starts[1:], len(shown)], strict=True):
+        objects = documented(tmp_path / str(start), shown[start:end])
+        assert one(objects, "ConfigMap", "argocd-cm")["data"]["url"] == "https://cd.staging.acme.io"
+
+
+def test_the_documented_consumer_of_the_full_crds_has_the_untrimmed_one(tmp_path: Path) -> None:
+    [lists] = [part for part in code(TEXTS["README.md"]) if part.startswith("resources:") and "base/crds/full" in part]
+    head = "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n"
+    objects = documented(tmp_path, [("kustomization.yaml", head + lists)])
+    full = one(build("base/crds/full"), "CustomResourceDefinition", "applicationsets.argoproj.io")
+    assert full in objects and full not in build("overlays/grpc-routing")
+
+
+def test_each_documented_error_is_what_kustomize_says(tmp_path: Path) -> None:
+    shown = re.findall(r"^\| ``(.+?)`` \|", TEXTS["components/README.md"], re.M)
+    mode = {"resources": ["exposure.yaml"], "components": ["components/termination/without-crds"]}
+    second = exposure() | {"metadata": {"name": "second"}}
+    broken = [
+        write(tmp_path / "none", {"components": mode["components"]}),
+        write(tmp_path / "key", mode, exposure=exposure(hosts=None)),
+        write(
+            tmp_path / "twice",
+            mode | {"resources": ["exposure.yaml", "second.yaml"]},
+            exposure=exposure(),
+            second=second,
+        ),
+        write(
+            tmp_path / "modes",
+            mode | {"components": [f"components/{mode}/without-crds" for mode in MODES[:2]]},
+            exposure=exposure(),
+        ),
+    ]
+    assert len(shown) == len(broken)
+    for message, folder in zip(shown, broken, strict=True):
+        with pytest.raises(BuildError, match=".*".join(map(re.escape, message.split("…")))):
+            build(folder)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_the_documented_way_to_leave_spares_the_namespace_and_nothing_else(mode: str) -> None:
+    """`kubectl delete -l KEY` takes the objects that have the label KEY, the second command names the rest."""
+    [block] = [part for part in code(TEXTS["docs/uninstalling.md"]) if "kubectl delete -f - -l" in part]
+    [label] = re.findall(r"-l (\S+)", block)
+    named = re.findall(r"(gateway|virtualservice)s\.networking\.istio\.io/(\S+)", block)
+    assert len(named) == 2
+    left = [
+        (item["kind"].lower(), item["metadata"]["name"])
+        for item in build(f"overlays/{mode}/without-crds")
+        if label not in item["metadata"].get("labels", {})
+    ]
+    assert sorted(left) == sorted([*named, ("namespace", "argocd")])
