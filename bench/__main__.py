@@ -1,0 +1,36 @@
+"""Compare and print; see `--help`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from bench import builds
+from tools.build import ToolError, say
+
+
+def main() -> int:
+    """Print the tables, and write them as JSON where asked."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=7, help="how often each is built (default: 7)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to FILE too")
+    arguments = parser.parse_args()
+    if arguments.rounds < 1:
+        parser.error(f"--rounds {arguments.rounds}: expected 1 or more")
+    try:
+        rows = builds.compare(arguments.rounds)
+        print(f"Ratios to upstream's install, median (lowest-highest) of {arguments.rounds} rounds\n")
+        print(builds.table(rows))
+        if arguments.json:
+            figures = {"rounds": arguments.rounds, "builds": [row.as_json() for row in rows]}
+            arguments.json.write_text(json.dumps(figures, indent=2) + "\n")
+    except (ToolError, OSError) as error:
+        say(f"bench: {error}")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
