@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.build import cache_dir
+from tests.render.render import ROOT
 
 Figures = dict[str, int]
 
@@ -20,12 +20,12 @@ _FIGURES = pytest.StashKey[dict[str, Figures]]()
 def report(request: pytest.FixtureRequest) -> Callable[[str, Figures], None]:
     """`report(name, figures)` adds a line to the end of the run and writes `<name>.json`.
 
-    The folder is `ARGOCD_ISTIO_RESULTS`, else `results` in the cache.
+    The folder is `ARGOCD_ISTIO_RESULTS`, else `results/`.
     """
 
     def add(name: str, figures: Figures) -> None:
         request.config.stash.setdefault(_FIGURES, {})[name] = figures
-        folder = Path(os.environ.get("ARGOCD_ISTIO_RESULTS") or cache_dir() / "results")
+        folder = Path(os.environ.get("ARGOCD_ISTIO_RESULTS") or ROOT / "results")
         folder.mkdir(parents=True, exist_ok=True)
         (folder / f"{name}.json").write_text(json.dumps(figures, indent=2) + "\n")
 

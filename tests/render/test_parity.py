@@ -19,7 +19,6 @@ RESTORED_BY_API = {
     "ClusterRoleBinding roleRef.apiGroup",
     "Deployment spec.template.spec.containers[].livenessProbe.failureThreshold",
     "Deployment spec.template.spec.containers[].readinessProbe.periodSeconds",
-    "Deployment spec.template.spec.initContainers[].imagePullPolicy",
     "NetworkPolicy spec.ingress[].ports[].protocol",
     "NetworkPolicy spec.policyTypes",
     "RoleBinding roleRef.apiGroup",

