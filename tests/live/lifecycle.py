@@ -1,0 +1,130 @@
+"""Steps in the life of an install that several tests take."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from live.cluster import Cluster
+from tests.live import table
+from tests.live.conftest import HOST, ROOT
+from tests.live.probes import Client
+from tests.live.table import TERMINATION
+
+Object = dict[str, Any]
+
+PART_OF_ARGOCD = "--selector=app.kubernetes.io/part-of=argocd"
+
+
+def overlay(mode: str) -> Path:
+    """The folder of a mode's overlay."""
+    return ROOT / "overlays" / mode
+
+
+def erase(cluster: Cluster) -> None:
+    """Remove all of Argo CD, whoever applied it, with its CRDs: the next apply starts from nothing."""
+    kubectl = cluster.kubectl
+    kubectl("delete", "namespaces", "argocd", "delivery", "--ignore-not-found", "--timeout=90s")
+    kubectl("delete", "clusterroles,clusterrolebindings,customresourcedefinitions", PART_OF_ARGOCD, "--timeout=30s")
+
+
+def workloads_ready(cluster: Cluster, namespace: str = "argocd") -> None:
+    """Until every Deployment and StatefulSet of Argo CD is rolled out, whether or not a gateway leads there."""
+    names = cluster.kubectl("get", "deployments,statefulsets", "-n", namespace, "-o", "name").stdout.split()
+    for name in names:
+        cluster.kubectl("rollout", "status", name, "-n", namespace, "--timeout=60s")
+
+
+def said(output: str) -> dict[str, str]:
+    """What `kubectl apply` says of each object, as {object: word}."""
+    return dict(line.removesuffix(" (server dry run)").rsplit(" ", 1) for line in output.splitlines())
+
+
+def get(cluster: Cluster, kind: str, name: str, namespace: str = "argocd") -> Object:
+    """One object as the API server has it."""
+    found: Object = json.loads(cluster.kubectl("get", kind, name, "-n", namespace, "-o", "json").stdout)
+    return found
+
+
+def running(cluster: Cluster, namespace: str = "argocd") -> dict[str, set[str]]:
+    """The UIDs of the pods that are there to stay, by the name of the component."""
+    found: dict[str, set[str]] = {}
+    for pod in cluster.pods():
+        meta = pod["metadata"]
+        if meta["namespace"] == namespace and "deletionTimestamp" not in meta:
+            found.setdefault(meta["labels"]["app.kubernetes.io/name"], set()).add(meta["uid"])
+    return found
+
+
+# What tells that a mode works: the browser, the CLI in both ways, other gRPC clients, the certificate, the redirect.
+KEY_ROWS = table.rows(
+    "UI, HTTP/1.1",
+    "certificate shown",
+    "argocd version",
+    "argocd version --grpc-web",
+    "Python gRPC, VersionService/Version",
+    "http GET",
+)
+
+
+def wrong(cluster: Cluster, mode: str, seconds: float = 20) -> list[str]:
+    """The key rows that are not as the mode's table says, once there are none or after `seconds`.
+
+    A changed configuration takes a moment to reach the gateway.
+    """
+    client, deadline = Client(cluster, HOST), time.monotonic() + seconds
+    left = [(row, "") for row in KEY_ROWS]
+    while left and time.monotonic() < deadline:
+        measured = [(row, table.measure(client, row)) for row, _ in left]
+        left = [(row, f"{cell}, expected {row.expected[mode]}") for row, cell in measured if cell != row.expected[mode]]
+    return [f"{row.name}: {difference}" for row, difference in left]
+
+
+class Argocd:
+    """The real argocd command of one user, who has just logged in through the gateway."""
+
+    def __init__(self, cluster: Cluster, home: Path, mode: str, host: str = HOST) -> None:
+        self._cluster = cluster
+        self._env = {"HOME": str(home), "SSL_CERT_FILE": str(cluster.ca)}
+        self._host = host
+        # The gateway that ends TLS and does not route gRPC has gRPC-Web only.
+        self._options = ["--grpc-web"] if mode == TERMINATION else []
+
+    def login(self, user: str, password: str) -> Argocd:
+        """Log in; returns itself. Raises AssertionError where that fails."""
+        self("login", self._host, "--username", user, "--password", password)
+        return self
+
+    def __call__(self, *arguments: str) -> str:
+        """What the command prints. Raises AssertionError where it fails or warns that it had to fall back."""
+        command = ["argocd", *arguments, *self._options]
+        done = self._cluster.exec(command, env=self._env, timeout=60)
+        assert done.returncode == 0, f"argocd {arguments[0]}: {done.stderr or done.stdout}"
+        assert "--grpc-web" not in done.stderr, done.stderr
+        return done.stdout
+
+
+def deliver(cluster: Cluster, argocd: Argocd, name: str, files: Mapping[str, str]) -> Object:
+    """Create and sync the Application `name` from a new git repository; returns it as the API server has it.
+
+    `files` (path: text) is what the repository holds; it goes to the namespace default.
+    """
+    url = cluster.git_repository(name, files)
+    place = ["--dest-server", "https://kubernetes.default.svc", "--dest-namespace", "default"]
+    argocd("app", "create", name, "--repo", url, "--path", ".", *place)
+    argocd("app", "sync", name, "--timeout", "30")
+    return json.loads(argocd("app", "get", name, "--output", "json"))  # type: ignore[no-any-return]
+
+
+def config_map(name: str, data: Mapping[str, str]) -> str:
+    """A ConfigMap for a repository, as YAML."""
+    return json.dumps({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": dict(data)})
+
+
+def differing(words: Mapping[str, str], expected: Iterable[str]) -> dict[str, str]:
+    """What apply says of the objects for which it does not say one of the words `expected`."""
+    wanted = set(expected)
+    return {name: word for name, word in words.items() if word not in wanted}

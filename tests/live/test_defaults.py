@@ -1,0 +1,41 @@
+"""The table of API defaults that parity relies on says what the real API server does."""
+
+from __future__ import annotations
+
+import json
+
+from live.cluster import Cluster
+from tests.live.lifecycle import Object, erase
+from tests.render.parity.compare import NAMESPACE, expected, name_of
+from tests.render.render import build, load
+from tools.build import argocd_module
+
+# What the API server writes into any object, and what it allocates to a Service.
+WRITTEN = ("creationTimestamp", "generation", "managedFields", "resourceVersion", "uid")
+ALLOCATED = ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy")
+
+
+def filled_in(answer: Object, sent: Object) -> Object:
+    """The answer without what is not a default."""
+    metadata = {key: value for key, value in answer["metadata"].items() if key not in WRITTEN}
+    result = {key: value for key, value in answer.items() if key != "status"} | {"metadata": metadata}
+    if answer["kind"] == "Service":
+        own = sent["spec"]
+        result["spec"] = {key: value for key, value in answer["spec"].items() if key in own or key not in ALLOCATED}
+    return result
+
+
+def test_api_server_fills_in_exactly_the_defaults_of_the_table(cluster: Cluster) -> None:
+    erase(cluster)
+    upstream = load((argocd_module() / "manifests/install.yaml").read_text())
+    namespace = next(item for item in build("base/argocd") if item["kind"] == "Namespace")
+    objects = [item for item in upstream if item["kind"] != "CustomResourceDefinition"]
+    create = ("create", "--namespace", NAMESPACE, "-o", "yaml", "-f", "-")
+    items = {"apiVersion": "v1", "kind": "List", "items": objects}
+    answers = load(cluster.kubectl(*create, input=json.dumps(namespace)).stdout)
+    answers += load(cluster.kubectl(*create, "--dry-run=server", input=json.dumps(items)).stdout)
+    found = {name_of(item): item for item in answers}
+    assert len(found) == len(objects) + 1
+    for item in [namespace, *objects]:
+        name = name_of(item)
+        assert filled_in(found[name], item) == expected(item), name
