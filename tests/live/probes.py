@@ -26,6 +26,8 @@ CLIENTS = Path(__file__).with_name("clients")
 # An empty gRPC message: not compressed, no bytes.
 EMPTY_MESSAGE = "\0" * 5
 OTHER = "other.example.com"
+STREAM = "/api/v1/stream/applications"
+JSON = ("--header", "content-type: application/json")
 
 
 @dataclass
@@ -38,7 +40,7 @@ class Client:
 
     def session(self) -> str:
         """A session token of the admin account, from a login through the gateway."""
-        reply = curl(self, "/api/v1/session", data=self.credentials())
+        reply = curl(self, "/api/v1/session", *JSON, data=self.credentials())
         token: str = json.loads(reply.body)["token"]
         return token
 
@@ -84,20 +86,19 @@ def curl(client: Client, url: str, *options: str, h2: bool = False, data: str | 
     plain_h2 = "--http2-prior-knowledge" if url.startswith("http:") else "--http2"
     with tempfile.TemporaryDirectory() as folder:
         headers, body = Path(folder) / "headers", Path(folder) / "body"
-        command = ["curl", "--silent", "--cacert", str(client.cluster.ca), plain_h2 if h2 else "--http1.1"]
-        command += ["--max-time", "10", "--dump-header", str(headers), "--output", str(body), "--write-out", "%{json}"]
+        command = ["curl", "--silent", "--show-error", "--cacert", str(client.cluster.ca)]
+        command += [plain_h2 if h2 else "--http1.1", "--max-time", "10", "--dump-header", str(headers)]
+        command += ["--output", str(body), "--write-out", "%{http_code} %{http_version}"]
         command += ["--data-binary", "@-"] if data is not None else []
-        result = client.cluster.exec([*command, *options, url], input=data, timeout=30)
-        facts = json.loads(result.stdout)
+        result = client.cluster.exec([*command, *options, url], input=data)
+        code, version = result.stdout.split()
         lines = headers.read_text().splitlines() if headers.exists() else []
         return Reply(
-            code=facts["http_code"],
-            protocol=f"h{facts['http_version'].removesuffix('.1')}" if facts["http_code"] else "",
-            headers=[
-                (key.lower(), value.strip()) for key, colon, value in (line.partition(":") for line in lines) if colon
-            ],
+            code=int(code),
+            protocol=f"h{version.removesuffix('.1')}" if int(code) else "",
+            headers=[(key.lower(), value.strip()) for key, _, value in (line.partition(":") for line in lines)],
             body=body.read_bytes() if body.exists() else b"",
-            error=f"curl {facts['exitcode']}: {facts['errormsg']}" if facts["exitcode"] else "",
+            error=result.stderr.strip(),
         )
 
 
@@ -154,17 +155,26 @@ def grpc_by_curl(content_type: str, h2: bool = True) -> Probe:
 
 def login(client: Client) -> Answer:
     """Log in as a browser does."""
-    reply = curl(client, "/api/v1/session", data=client.credentials())
+    reply = curl(client, "/api/v1/session", *JSON, data=client.credentials())
     return Answer(cookie(reply), reply.protocol)
+
+
+def session_cookie(client: Client) -> list[str]:
+    """curl's options of a browser that has logged in."""
+    return ["--cookie", f"argocd.token={client.session()}"]
+
+
+def event_source(client: Client) -> list[str]:
+    """curl's options of a logged in browser's EventSource."""
+    return ["--header", "accept: text/event-stream", *session_cookie(client)]
 
 
 def stream(h2: bool) -> Probe:
     """Read the stream of Application events for two seconds, as a browser's EventSource."""
 
     def probe(client: Client) -> Answer:
-        cookie = f"argocd.token={client.session()}"
-        options = ["--no-buffer", "--max-time", "2", "--cookie", cookie]
-        reply = curl(client, "/api/v1/stream/applications", *options, h2=h2)
+        options = ["--no-buffer", "--max-time", "2", *event_source(client)]
+        reply = curl(client, STREAM, *options, h2=h2)
         return Answer(event_stream(reply), reply.protocol)
 
     return probe
@@ -177,12 +187,11 @@ class Stream:
 
     def __init__(self, client: Client, h2: bool) -> None:
         self._client = client
-        token = client.session()
-        self.since = time.time()
         command = ["curl", "--silent", "--no-buffer", "--include", "--cacert", str(client.cluster.ca)]
-        command += ["--http2" if h2 else "--http1.1", "--cookie", f"argocd.token={token}"]
+        command += ["--http2" if h2 else "--http1.1", *event_source(client), f"https://{client.host}{STREAM}"]
+        self.since = time.time()
         self._process = client.cluster.popen(
-            [*command, f"https://{client.host}/api/v1/stream/applications"],
+            command,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
         )
@@ -242,7 +251,8 @@ def cli(*arguments: str) -> Probe:
 def native_grpc(client: Client) -> Answer:
     """Call VersionService/Version with Python's gRPC library."""
     command = [sys.executable, str(CLIENTS / "grpc_version.py"), client.host, str(client.cluster.ca)]
-    result = client.cluster.exec(command, timeout=30)
+    # gRPC's own resolver asks name servers even for names in the hosts file, and there are none here.
+    result = client.cluster.exec(command, env={"GRPC_DNS_RESOLVER": "native"})
     return Answer(result.stdout.strip() or f"failed: {result.stderr.strip()}", "h2")
 
 
@@ -253,7 +263,7 @@ CERTIFICATES = [("argocd", "argocd-server-tls"), ("istio-system", "argocd-certif
 def certificate(client: Client) -> Answer:
     """Which Secret's certificate the host shows."""
     command = [sys.executable, str(CLIENTS / "certificate.py"), client.host, str(client.cluster.ca)]
-    result = client.cluster.exec(command, timeout=30)
+    result = client.cluster.exec(command)
     if result.returncode:
         return Answer(f"failed: {result.stderr.strip().splitlines()[-1]}")
     code, shown = result.stdout.split()
@@ -271,7 +281,8 @@ def _fingerprint(cluster: Cluster, namespace: str, secret: str) -> str:
 
 
 def websocket(path: str) -> Probe:
-    """Ask to become a websocket, as a browser does (RFC 6455)."""
+    """Ask to become a websocket, as a browser does that has logged in (RFC 6455)."""
     headers = ["connection: Upgrade", "upgrade: websocket", "sec-websocket-version: 13"]
     headers += [f"sec-websocket-key: {base64.b64encode(b'0123456789abcdef').decode()}", "origin: https://{host}"]
-    return http(path, *(part for header in headers for part in ("--header", header)))
+    options = [part for header in headers for part in ("--header", header)]
+    return lambda client: http(path, *options, *session_cookie(client))(client)

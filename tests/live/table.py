@@ -15,7 +15,7 @@ from typing import Any
 
 from live.cluster import Cluster
 from tests.live import probes
-from tests.live.probes import OTHER, Client, Probe, cli, http
+from tests.live.probes import JSON, OTHER, Client, Probe, cli, http
 
 PASSTHROUGH, TERMINATION, GRPC_ROUTING = MODES = ("passthrough", "termination", "grpc-routing")
 
@@ -68,7 +68,7 @@ _WRONG_HOST = ("--header", f"host: {OTHER}")
 _WRONG_SNI = ("--connect-to", f"{OTHER}:443:{{ip}}:443")
 _POST = ("--request", "POST")
 _FALLBACK = "h2 application/grpc, h1 application/grpc-web+proto"
-_WEBHOOK = ("--header", "x-github-event: ping", "--header", "content-type: application/json")
+_WEBHOOK = ("--header", "x-github-event: ping", *JSON)
 _TO_HTTPS = "301 https://argocd.example.com/applications?x=1"
 
 ROWS: list[Row] = [
@@ -124,8 +124,8 @@ ROWS: list[Row] = [
     )),
     Row("http POST", http("http://{host}/applications?x=1", *_POST, show=probes.location), _refused(_TO_HTTPS, "h1")),
     Row("http, other Host", http("http://{host}/", *_WRONG_HOST), _refused("404", "h1")),
-    Row("https, other SNI", http(f"https://{OTHER}/", *_WRONG_SNI), _refused("reset", "")),
-    Row("https, no SNI", http("https://{ip}/"), _refused("reset", "")),
+    Row("https, other SNI", http(f"https://{OTHER}/", *_WRONG_SNI), _refused("reset", "TLS")),
+    Row("https, no SNI", http("https://{ip}/"), _refused("reset", "TLS")),
     # A gateway that does not end TLS cannot see the Host.
     Row("https, other Host, HTTP/1.1", http("/", *_WRONG_HOST), _each(
         Cell("200", "h1", TLS), Cell("404", "h1", NOBODY)

@@ -1,0 +1,73 @@
+"""Each overlay from nothing to a synced Application, and applied again in every way, on a running Argo CD."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from live.cluster import Cluster
+from tests.live.lifecycle import (
+    Argocd,
+    config_map,
+    deliver,
+    differing,
+    erase,
+    get,
+    overlay,
+    running,
+    said,
+)
+from tests.live.table import MODES
+
+
+@pytest.fixture(scope="module", params=MODES)
+def mode(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+@pytest.fixture(scope="module")
+def installed(cluster: Cluster, mode: str) -> dict[str, str]:
+    """The overlay applied client-side to a cluster that had nothing of Argo CD; what apply said of each object."""
+    erase(cluster)
+    words = said(cluster.apply(overlay(mode)).stdout)
+    cluster.wait_ready()
+    return words
+
+
+def test_client_side_apply_creates_every_object(cluster: Cluster, mode: str, installed: dict[str, str]) -> None:
+    assert differing(installed, ["created"]) == {}
+    assert len(installed) == cluster.kustomize(overlay(mode)).count(b"\nkind: ")
+
+
+@pytest.mark.usefixtures("installed")
+def test_cli_syncs_an_application_through_the_gateway(cluster: Cluster, mode: str, tmp_path: Path) -> None:
+    name = f"synced-{mode}"
+    argocd = Argocd(cluster, tmp_path, mode).login("admin", cluster.admin_password())
+    application = deliver(cluster, argocd, name, {"config.json": config_map(name, {"mode": mode})})
+    assert application["status"]["sync"]["status"] == "Synced"
+    assert application["status"]["health"]["status"] == "Healthy"
+    assert get(cluster, "configmap", name, "default")["data"] == {"mode": mode}
+
+
+@pytest.mark.usefixtures("installed")
+def test_second_apply_changes_nothing(cluster: Cluster, mode: str) -> None:
+    # Argo CD has written its own keys by now, beside those that are applied.
+    assert {"admin.password", "server.secretkey"} <= get(cluster, "secret", "argocd-secret")["data"].keys()
+    pods = running(cluster)
+    assert differing(said(cluster.apply(overlay(mode)).stdout), ["unchanged"]) == {}
+    difference = cluster.kubectl("diff", "-f", "-", input=cluster.kustomize(overlay(mode)), check=False)
+    assert (difference.stdout, difference.returncode) == ("", 0)
+    assert running(cluster) == pods
+
+
+@pytest.mark.usefixtures("installed")
+def test_server_side_apply_and_strict_dry_runs_find_nothing_to_change(cluster: Cluster, mode: str) -> None:
+    render, pods = cluster.kustomize(overlay(mode)), running(cluster)
+    dry_run = ("apply", "--dry-run=server", "--validate=strict", "-f", "-")
+    assert differing(said(cluster.kubectl(*dry_run, input=render).stdout), ["unchanged"]) == {}
+    assert differing(said(cluster.apply(overlay(mode), server_side=True).stdout), ["serverside-applied"]) == {}
+    done = cluster.kubectl(*dry_run, "--server-side", input=render)
+    assert differing(said(done.stdout), ["serverside-applied"]) == {}
+    assert running(cluster) == pods
