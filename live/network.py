@@ -11,7 +11,7 @@ import subprocess
 import threading
 from pathlib import Path
 
-from live.names import CLIENT_ADDRESS, FIRST_POD_ADDRESS, NODE_ADDRESS
+from live.names import CLIENT_ADDRESS, FIRST_POD_ADDRESS, NODE_ADDRESS, SERVICE_ADDRESSES
 
 NAMESPACES = Path("/run/netns")
 
@@ -37,7 +37,14 @@ class Network:
         """Set up the node's own namespace and the clients'."""
         # A file system of our own: the machine's /run is not ours to write to.
         subprocess.run(["mount", "-t", "tmpfs", "tmpfs", "/run"], check=True)
-        _ip(["link set lo up", f"addr add {NODE_ADDRESS}/32 dev lo"])
+        _ip(
+            [
+                "link set lo up",
+                f"addr add {NODE_ADDRESS}/32 dev lo",
+                # Any route will do: kube-proxy gives the packet its real destination after this look-up.
+                f"route add {SERVICE_ADDRESSES} dev lo src {NODE_ADDRESS}",
+            ]
+        )
         Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
         self._add("client", CLIENT_ADDRESS)
 
