@@ -48,20 +48,6 @@ DEVIATIONS: tuple[Deviation, ...] = (
         ours="argocd",
         reason="the label of the whole install; upstream has no Namespace that could carry it",
     ),
-    Deviation(
-        objects=(
-            "RoleBinding/argocd-application-controller",
-            "RoleBinding/argocd-applicationset-controller",
-            "RoleBinding/argocd-dex-server",
-            "RoleBinding/argocd-notifications-controller",
-            "RoleBinding/argocd-redis",
-            "RoleBinding/argocd-server",
-        ),
-        path="subjects[0].namespace",
-        upstream=ABSENT,
-        ours=NAMESPACE,
-        reason="kustomize's `namespace` writes it; left out, the API takes the RoleBinding's own, which is the same",
-    ),
 )
 
 
