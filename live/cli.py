@@ -5,13 +5,12 @@ from __future__ import annotations
 import argparse
 import contextlib
 import shlex
-import shutil
 import socket
 import time
 from pathlib import Path
 
 from live import doctor
-from live.cluster import ROOT, Cluster, state_folder
+from live.cluster import ROOT, Cluster, forget, state_folder
 from live.errors import LiveError
 from tools.build import ToolError, say
 
@@ -101,7 +100,7 @@ def _running(port: int) -> tuple[Cluster, bool]:
 
 def _clear() -> None:
     """Remove what a cluster left behind that did not end by `down`."""
-    shutil.rmtree(state_folder(), ignore_errors=True)
+    forget(state_folder())
 
 
 def _welcome(cluster: Cluster) -> str:

@@ -79,6 +79,13 @@ def state_folder() -> Path:
     return cache_dir() / "live"
 
 
+def forget(folder: Path) -> None:
+    """Remove a state folder."""
+    # argocd-repo-server hides its clones in folders that even their owner cannot read.
+    subprocess.run(["chmod", "-R", "u+rwX", str(folder)], capture_output=True, check=False)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
 def _started(pid: int) -> str:
     """The kernel's start time of a process: with the number it names one process for good."""
     return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[19]
@@ -186,7 +193,7 @@ class Cluster:
             self._lifeline = None
         while Path(f"/proc/{self._pid}").exists() and not self._process:
             time.sleep(0.02)
-        shutil.rmtree(self.state.parent if self._temporary else self.state, ignore_errors=True)
+        forget(self.state.parent if self._temporary else self.state)
 
     # --- commands in the cluster's network
 
@@ -320,24 +327,27 @@ class Cluster:
         Raises LiveError after `timeout` seconds.
         """
         deadline = time.monotonic() + timeout
-        listed = self.kubectl(
-            "get",
-            "deployments,statefulsets",
-            "-A",
-            "-o",
-            "jsonpath={range .items[*]}{.kind}/{.metadata.name} {.metadata.namespace}{'\\n'}{end}",
-        ).stdout
-        for line in listed.splitlines():
-            workload, namespace = line.split()
+        while pending := self._not_rolled_out():
+            kind, name, namespace = pending[0]
             left = max(deadline - time.monotonic(), 1)
-            status = ("rollout", "status", workload.lower(), "-n", namespace, f"--timeout={left:.0f}s")
+            status = ("rollout", "status", f"{kind}/{name}", "-n", namespace, f"--timeout={left:.0f}s")
             done = self.kubectl(*status, check=False, timeout=left + 10)
             if done.returncode != 0:
-                raise LiveError(
-                    f"{namespace}/{workload} is not ready after {timeout:.0f} s: {self._why_not(namespace)}"
-                )
+                reason = self._why_not(namespace)
+                raise LiveError(f"{namespace}/{name} is not ready after {timeout:.0f} s: {reason}")
         for host in self._exposure().hosts:
             self._wait_served(host, deadline)
+
+    def _not_rolled_out(self) -> list[tuple[str, str, str]]:
+        """Kind, name and namespace of every workload whose pods are not all new and ready."""
+        found: list[Object] = json.loads(self.kubectl("get", "deployments,statefulsets", "-A", "-o", "json").stdout)[
+            "items"
+        ]
+        return [
+            (one["kind"].lower(), one["metadata"]["name"], one["metadata"]["namespace"])
+            for one in found
+            if not rolled_out(one)
+        ]
 
     def _wait_served(self, host: str, deadline: float) -> None:
         curl = ["curl", "-sS", "--max-time", "5", "--cacert", str(self.ca), "-o", "/dev/null", "-w", "%{http_code}"]
@@ -437,6 +447,13 @@ class Cluster:
         """A fresh Envoy, which has only what the present objects give it."""
         self.kubectl("delete", "pods", "-n", GATEWAY_NAMESPACE, "-l", f"app={GATEWAY}")
         self.kubectl("rollout", "status", f"deployment/{GATEWAY}", "-n", GATEWAY_NAMESPACE, "--timeout=60s")
+
+
+def rolled_out(workload: Object) -> bool:
+    """Whether a Deployment or StatefulSet runs what its present template says, ready, and nothing else."""
+    status, want = workload.get("status", {}), workload["spec"].get("replicas", 1)
+    counts = [status.get(key, 0) for key in ("replicas", "updatedReplicas", "readyReplicas")]
+    return status.get("observedGeneration") == workload["metadata"]["generation"] and counts == [want] * 3
 
 
 def _child(process: subprocess.Popen[bytes]) -> int:

@@ -10,19 +10,32 @@ import json
 import os
 import secrets
 import socket
-import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import yaml
+
 from live import gateway
+from live.api import Object
 from live.control_plane import ControlPlane
 from live.errors import LiveError
 from live.image import Images
 from live.kubelet import Hosts, Kubelet
 from live.names import GATEWAY_ADDRESS
 from live.network import Network
+
+CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+
+
+STARTED = time.monotonic()
+
+
+def note(text: str) -> None:
+    """A line in the node's log."""
+    print(f"{time.monotonic() - STARTED:6.1f} s  {text}", flush=True)
 
 
 def _thread(target: object) -> None:
@@ -64,14 +77,26 @@ def _forward(listener: socket.socket) -> None:
     asyncio.run(run())
 
 
+def _read(path: Path) -> list[Object]:
+    return [one for one in yaml.load_all(path.read_bytes(), yaml.CSafeLoader) if one]
+
+
+def _established(crd: Object) -> bool:
+    conditions = crd.get("status", {}).get("conditions", [])
+    return any(one["type"] == "Established" and one["status"] == "True" for one in conditions)
+
+
 def start(state: Path) -> ControlPlane:
     """Bring up the cluster with the gateway, and nothing of Argo CD."""
     settings = json.loads((state / "programs.json").read_text())
     programs = {name: Path(path) for name, path in settings.items()}
+    # Read while the API server starts, which takes longer.
+    crds = ThreadPoolExecutor(1).submit(_read, programs["istio-crds"])
     network = Network()
     network.start()
     control_plane = ControlPlane(state, programs, token=secrets.token_hex(16))
     control_plane.start_kubernetes()
+    note("the API server is ready")
     api = control_plane.api
     for path, manifest in gateway.foundation(control_plane.authority):
         api.apply(path, manifest)
@@ -82,18 +107,14 @@ def start(state: Path) -> ControlPlane:
     kubelet.register()
     _thread(kubelet.run)
     control_plane.start_proxy()
-    crds = subprocess.run(
-        [programs["kubectl"], f"--kubeconfig={control_plane.kubeconfig}", "create", "-f", programs["istio-crds"]],
-        env={"HOME": str(state), "PATH": os.environ["PATH"]},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if crds.returncode != 0:
-        raise LiveError(f"Istio's CRDs were refused: {crds.stderr.strip().splitlines()[-1]}")
+    for crd in crds.result():
+        api.request("POST", CRDS, crd)
     control_plane.start_istiod()
     for path, manifest in gateway.deployment(gateway.DEFAULT_SELECTOR):
         api.apply(path, manifest)
+    while not all(_established(crd) for crd in api.get(CRDS)["items"]):
+        time.sleep(0.05)
+    note("the kinds of Istio are known")
     return control_plane
 
 
