@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -70,28 +71,51 @@ KEY_ROWS = table.rows(
 )
 
 
-def wrong(cluster: Cluster, mode: str, seconds: float = 20) -> list[str]:
-    """The key rows that are not as the mode's table says, once there are none or after `seconds`.
+def wrong(cluster: Cluster, mode: str, but: Collection[str] = (), seconds: float = 20) -> list[str]:
+    """The key rows, `but` those, that are not as the mode's table says: once there are none, or after `seconds`.
 
     A changed configuration takes a moment to reach the gateway.
     """
     client, deadline = Client(cluster, HOST), time.monotonic() + seconds
-    left = [(row, "") for row in KEY_ROWS]
+    left = [(row, "") for row in KEY_ROWS if row.name not in but]
     while left and time.monotonic() < deadline:
         measured = [(row, table.measure(client, row)) for row, _ in left]
         left = [(row, f"{cell}, expected {row.expected[mode]}") for row, cell in measured if cell != row.expected[mode]]
     return [f"{row.name}: {difference}" for row, difference in left]
 
 
-class Argocd:
-    """The real argocd command of one user, who has just logged in through the gateway."""
+def cli_options(mode: str) -> list[str]:
+    """What the argocd command needs: a gateway that ends TLS and does not route gRPC passes gRPC-Web only."""
+    return ["--grpc-web"] if mode == TERMINATION else []
 
-    def __init__(self, cluster: Cluster, home: Path, mode: str, host: str = HOST) -> None:
+
+def commands(document: str, heading: str) -> list[str]:
+    """The shell blocks of a document's section, as a reader copies them."""
+    section = re.split(r"^#+ ", (ROOT / document).read_text(), flags=re.M)
+    found = [re.findall(r"^```sh\n(.*?)^```", part, re.M | re.S) for part in section if part.startswith(f"{heading}\n")]
+    assert len(found) == 1, f"{document}: expected one section {heading!r}, found {len(found)}"
+    return found[0]
+
+
+def run(cluster: Cluster, script: str, folder: Path) -> str:
+    """Run shell lines as in a clone of the repository; returns what they print.
+
+    What they write goes to `folder`. Raises LiveError where one fails.
+    """
+    clone = folder / "overlays"
+    if not clone.exists():
+        clone.symlink_to(ROOT / "overlays")
+    env = {"KUBECONFIG": str(cluster.state / "kubeconfig")}
+    return cluster.exec(["sh", "-ec", f"cd {folder}\n{script}"], env=env, timeout=180, check=True).stdout
+
+
+class Argocd:
+    """The real argocd command of one user, with a configuration of its own below `home`."""
+
+    def __init__(self, cluster: Cluster, home: Path, *options: str, host: str = HOST) -> None:
         self._cluster = cluster
         self._env = {"HOME": str(home), "SSL_CERT_FILE": str(cluster.ca)}
-        self._host = host
-        # The gateway that ends TLS and does not route gRPC has gRPC-Web only.
-        self._options = ["--grpc-web"] if mode == TERMINATION else []
+        self._host, self._options = host, options
 
     def login(self, user: str, password: str) -> Argocd:
         """Log in; returns itself. Raises AssertionError where that fails."""
@@ -122,6 +146,11 @@ def deliver(cluster: Cluster, argocd: Argocd, name: str, files: Mapping[str, str
 def config_map(name: str, data: Mapping[str, str]) -> str:
     """A ConfigMap for a repository, as YAML."""
     return json.dumps({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": dict(data)})
+
+
+def uid(cluster: Cluster, kind: str, name: str, namespace: str = "argocd") -> str:
+    """The UID of an object: a new one of the same name has another."""
+    return str(get(cluster, kind, name, namespace)["metadata"]["uid"])
 
 
 def differing(words: Mapping[str, str], expected: Iterable[str]) -> dict[str, str]:

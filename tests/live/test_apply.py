@@ -9,6 +9,7 @@ import pytest
 from live.cluster import Cluster
 from tests.live.lifecycle import (
     Argocd,
+    cli_options,
     config_map,
     deliver,
     differing,
@@ -44,7 +45,7 @@ def test_client_side_apply_creates_every_object(cluster: Cluster, mode: str, ins
 @pytest.mark.usefixtures("installed")
 def test_cli_syncs_an_application_through_the_gateway(cluster: Cluster, mode: str, tmp_path: Path) -> None:
     name = f"synced-{mode}"
-    argocd = Argocd(cluster, tmp_path, mode).login("admin", cluster.admin_password())
+    argocd = Argocd(cluster, tmp_path, *cli_options(mode)).login("admin", cluster.admin_password())
     application = deliver(cluster, argocd, name, {"config.json": config_map(name, {"mode": mode})})
     assert application["status"]["sync"]["status"] == "Synced"
     assert application["status"]["health"]["status"] == "Healthy"
