@@ -29,16 +29,14 @@ def mode(request: pytest.FixtureRequest, cluster: Cluster) -> str:
 
 @pytest.fixture(scope="module")
 def terminal(cluster: Cluster, mode: str) -> dict[str, str]:
-    """What a terminal is opened to: a container that runs, as far as the API tells, and belongs to an Application."""
+    """What a terminal is opened to: a running container of an Application."""
     repository = cluster.git_repository("terminal", {"pod.yaml": (HERE / "terminal-pod.yaml").read_text()})
     application = (HERE / "terminal-application.yaml").read_text().replace("https://git.invalid/terminal", repository)
     cluster.kubectl("apply", "-f", "-", input=application)
-    cluster.kubectl("wait", "-n", "default", "pod/terminal", "--for=create", "--timeout=30s")
-    running = {"phase": "Running", "containerStatuses": [{"name": "main", "state": {"running": {}}}]}
-    patch = json.dumps({"status": running})
-    cluster.kubectl("patch", "-n", "default", "pod/terminal", "--subresource=status", "-p", patch)
+    for condition in ("create", "condition=Ready"):
+        cluster.kubectl("wait", "-n", "default", "pod/terminal", f"--for={condition}", "--timeout=30s")
     names = {"pod": "terminal", "container": "main", "namespace": "default"}
-    return {**names, "appName": "terminal", "projectName": "default"}
+    return {**names, "appName": "terminal", "appNamespace": "argocd", "projectName": "default"}
 
 
 def start(cluster: Cluster, home: Path) -> Browser:

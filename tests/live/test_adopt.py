@@ -1,0 +1,157 @@
+"""Upstream's own install is taken over with all that was made in it, also where it was edited by hand."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from live.cluster import Cluster
+from tests.live.conftest import HERE, HOST
+from tests.live.lifecycle import (
+    Argocd,
+    Object,
+    commands,
+    config_map,
+    deliver,
+    differing,
+    erase,
+    get,
+    overlay,
+    run,
+    said,
+    uid,
+    workloads_ready,
+    wrong,
+)
+from tests.live.probes import Client, curl
+from tests.live.table import GRPC_ROUTING, PASSTHROUGH
+from tools.build import argocd_module
+
+ADMIN, ALICE = "new-password-of-admin", "password-of-alice"
+ADOPTING = "docs/adopting.md"
+
+
+def install_upstream(cluster: Cluster) -> str:
+    """Upstream's install, as its documentation says; returns the address of argocd-server."""
+    erase(cluster)
+    cluster.kubectl("create", "namespace", "argocd")
+    upstream = argocd_module() / "manifests/install.yaml"
+    cluster.kubectl("apply", "-n", "argocd", "--server-side", "--force-conflicts", "-f", upstream)
+    workloads_ready(cluster)
+    address: str = get(cluster, "service", "argocd-server")["spec"]["clusterIP"]
+    return address
+
+
+def secrets(cluster: Cluster) -> dict[str, Object]:
+    """What each Secret of Argo CD's namespace holds."""
+    found = json.loads(cluster.kubectl("get", "secrets", "-n", "argocd", "-o", "json").stdout)["items"]
+    return {item["metadata"]["name"]: item["data"] for item in found if "data" in item}
+
+
+@dataclass(frozen=True)
+class Adopted:
+    """What there was before the library's apply, and what that said of each object."""
+
+    secrets: dict[str, Object]
+    uids: dict[tuple[str, str], str]
+    words: dict[str, str]
+
+
+KEPT = [("application", "before"), ("appproject", "team"), ("appproject", "default"), ("secret", "argocd-secret")]
+
+
+@pytest.fixture(scope="module")
+def adopted(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Adopted:
+    """Upstream's install with an account, a changed password, a project and an Application, and then the library."""
+    address = install_upstream(cluster)
+    account = {"data": {"accounts.alice": "login, apiKey"}}
+    cluster.kubectl("patch", "-n", "argocd", "configmap", "argocd-cm", "-p", json.dumps(account))
+    initial = cluster.admin_password()
+    # From inside: upstream's install has no gateway, and its certificate is self-signed.
+    argocd = Argocd(cluster, tmp_path_factory.mktemp("home"), "--insecure", host=address).login("admin", initial)
+    alice = ("--account", "alice", "--new-password", ALICE)
+    argocd("account", "update-password", *alice, "--current-password", initial)
+    argocd("account", "update-password", "--current-password", initial, "--new-password", ADMIN)
+    argocd("proj", "create", "team", "--description", "Made before.")
+    deliver(cluster, argocd, "before", {"config.json": config_map("before", {"made": "before"})})
+    uids = {which: uid(cluster, *which) for which in KEPT}
+    before = secrets(cluster)
+    words = said(cluster.apply(overlay(GRPC_ROUTING)).stdout)
+    cluster.wait_ready()
+    return Adopted(before, uids, words)
+
+
+def test_apply_takes_every_object_over(adopted: Adopted) -> None:
+    new = {name for name, word in adopted.words.items() if word == "created"}
+    assert {name.split("/")[0].split(".", 1)[-1] for name in new} == {"networking.istio.io", "service"}
+    assert differing(adopted.words, ["created", "configured", "unchanged"]) == {}
+
+
+def test_secrets_projects_and_applications_are_the_same_objects(cluster: Cluster, adopted: Adopted) -> None:
+    assert {which: uid(cluster, *which) for which in KEPT} == adopted.uids
+    assert secrets(cluster) == adopted.secrets
+    assert get(cluster, "configmap", "argocd-cm")["data"]["accounts.alice"] == "login, apiKey"
+
+
+@pytest.mark.usefixtures("adopted")
+def test_old_passwords_open_the_new_gateway(cluster: Cluster, tmp_path: Path) -> None:
+    Argocd(cluster, tmp_path).login("alice", ALICE)
+    argocd = Argocd(cluster, tmp_path).login("admin", ADMIN)
+    argocd("app", "sync", "before", "--timeout", "30")
+    assert json.loads(argocd("app", "get", "before", "-o", "json"))["status"]["sync"]["status"] == "Synced"
+
+
+@pytest.mark.usefixtures("adopted")
+def test_second_apply_after_adoption_changes_nothing(cluster: Cluster) -> None:
+    assert differing(said(cluster.apply(overlay(GRPC_ROUTING)).stdout), ["unchanged"]) == {}
+
+
+@pytest.fixture(scope="module")
+def edited(cluster: Cluster) -> None:
+    """Upstream's install, changed by hand as many guides say, with a Gateway and a VirtualService of its own."""
+    install_upstream(cluster)
+    command = ["argocd-server", "--staticassets", "/shared/app", "--insecure"]
+    container = {"name": "argocd-server", "command": command}
+    port = {"name": "grpc", "port": 443, "protocol": "TCP", "targetPort": 8080}
+    pair = zip(("tls.crt", "tls.key"), cluster.issue([HOST], HOST), strict=True)
+    for what, patch in {
+        "deployment": {"spec": {"template": {"spec": {"containers": [container]}}}},
+        "service": {"spec": {"ports": [port]}},
+        "secret": {"data": {key: base64.b64encode(value).decode() for key, value in pair}},
+    }.items():
+        name = "argocd-secret" if what == "secret" else "argocd-server"
+        cluster.kubectl("patch", "-n", "argocd", what, name, "-p", json.dumps(patch))
+    cluster.kubectl("apply", "-f", HERE / "samples/edited.yaml")
+    workloads_ready(cluster)
+
+
+@pytest.mark.usefixtures("edited")
+def test_edited_install_needs_the_documented_commands(cluster: Cluster, tmp_path: Path) -> None:
+    [apply, *_] = commands(ADOPTING, "Installed from upstream's manifests")
+    assert GRPC_ROUTING in apply
+    run(cluster, apply.replace(GRPC_ROUTING, PASSTHROUGH), tmp_path)
+    workloads_ready(cluster)
+    client = Client(cluster, HOST)
+    assert curl(client, "/healthz").code == 0, "the edited command should still switch TLS off"
+
+    [patch] = commands(ADOPTING, "Edited by hand")
+    [delete] = commands(ADOPTING, "A Gateway and a VirtualService of your own")
+    run(cluster, patch + delete, tmp_path)
+    workloads_ready(cluster)
+    # The certificate of argocd-secret: there is no other that a client of the test CA would trust.
+    assert "argocd-server-tls" not in secrets(cluster)
+    assert wrong(cluster, PASSTHROUGH, but=["certificate shown"]) == []
+    ports = {port["port"]: port["name"] for port in get(cluster, "service", "argocd-server")["spec"]["ports"]}
+    assert ports == {80: "http", 443: "https"}
+
+
+@pytest.mark.usefixtures("edited")
+def test_taken_over_install_serves_every_client_with_grpc_routing(cluster: Cluster) -> None:
+    cluster.apply(overlay(GRPC_ROUTING))
+    cluster.wait_ready()
+    assert wrong(cluster, GRPC_ROUTING) == []
+    assert differing(said(cluster.apply(overlay(GRPC_ROUTING)).stdout), ["unchanged"]) == {}

@@ -1,0 +1,90 @@
+"""The documented ways to uninstall: one keeps CRDs and Applications, one deletes all and says so first."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from live.cluster import Cluster
+from tests.live.conftest import ROOT
+from tests.live.lifecycle import Argocd, commands, config_map, deliver, get, overlay, run, uid
+from tests.live.table import GRPC_ROUTING
+
+UNINSTALLING = "docs/uninstalling.md"
+KEEP, DELETE = "Keep the Applications", "Delete everything"
+FINALIZER = "resources-finalizer.argocd.argoproj.io"
+
+# kind and name of what must outlive Argo CD
+KEPT = [
+    ("namespace", "argocd"),
+    ("application", "leave"),
+    ("appproject", "team"),
+    ("secret", "argocd-initial-admin-secret"),
+    ("crd", "applications.argoproj.io"),
+    ("crd", "applicationsets.argoproj.io"),
+    ("crd", "appprojects.argoproj.io"),
+]
+
+
+@pytest.fixture(scope="module")
+def install(cluster: Cluster) -> None:
+    """A running install with grpc-routing, as the documentation's commands expect it."""
+    cluster.apply(overlay(GRPC_ROUTING))
+    cluster.wait_ready()
+
+
+def left(cluster: Cluster, folder: Path) -> set[str]:
+    """Which objects of a render are there, as kind/name; deletion may take a moment to end."""
+    render = cluster.kustomize(folder)
+    cluster.kubectl("wait", "--for=delete", "pods", "--all", "-n", "argocd", "--timeout=60s")
+    return set(cluster.kubectl("get", "--ignore-not-found", "-o", "name", "-f", "-", input=render).stdout.split())
+
+
+@pytest.mark.usefixtures("install")
+def test_keeping_way_keeps_applications_and_crds_and_takes_the_rest(cluster: Cluster, tmp_path: Path) -> None:
+    argocd = Argocd(cluster, tmp_path).login("admin", cluster.admin_password())
+    argocd("proj", "create", "team")
+    deliver(cluster, argocd, "leave", {"config.json": config_map("leave", {"deployed": "true"})})
+    before = {which: uid(cluster, *which) for which in KEPT}
+    deployed = uid(cluster, "configmap", "leave", "default")
+
+    [keep, save] = commands(UNINSTALLING, KEEP)
+    run(cluster, save + keep, tmp_path)
+    assert left(cluster, overlay(GRPC_ROUTING) / "without-crds") == {"namespace/argocd"}
+    assert {which: uid(cluster, *which) for which in KEPT} == before
+    assert uid(cluster, "configmap", "leave", "default") == deployed
+    assert "argocd-secret" in (tmp_path / "argocd-settings.yaml").read_text()
+
+
+@pytest.mark.usefixtures("install")
+def test_install_that_comes_back_serves_the_kept_applications(cluster: Cluster, tmp_path: Path) -> None:
+    before = uid(cluster, "application", "leave")
+    cluster.apply(overlay(GRPC_ROUTING))
+    cluster.wait_ready()
+    argocd = Argocd(cluster, tmp_path).login("admin", cluster.admin_password())
+    argocd("app", "sync", "leave", "--timeout", "30")
+    assert uid(cluster, "application", "leave") == before
+
+
+@pytest.mark.usefixtures("install")
+def test_deleting_way_deletes_everything(cluster: Cluster, tmp_path: Path) -> None:
+    argocd = Argocd(cluster, tmp_path).login("admin", cluster.admin_password())
+    deliver(cluster, argocd, "taken", {"config.json": config_map("taken", {"deployed": "true"})})
+    finalizers = {"metadata": {"finalizers": [FINALIZER]}}
+    cluster.kubectl("patch", "application", "taken", "-n", "argocd", "--type=merge", "-p", json.dumps(finalizers))
+
+    [delete] = commands(UNINSTALLING, DELETE)
+    run(cluster, delete, tmp_path)
+    kinds = "namespaces,clusterroles,clusterrolebindings,customresourcedefinitions"
+    assert "argo" not in cluster.kubectl("get", kinds, "-o", "name").stdout
+    # What an Application with the finalizer deployed goes with it; what another one deployed stays.
+    assert cluster.kubectl("get", "configmap", "taken", "-n", "default", "--ignore-not-found").stdout == ""
+    assert get(cluster, "configmap", "leave", "default")["data"] == {"deployed": "true"}
+
+
+def test_deleting_way_says_so_before_its_commands() -> None:
+    text = (ROOT / UNINSTALLING).read_text().split(f"## {DELETE}\n", 1)[1]
+    assert re.match(r"\s*\*\*This deletes every Application", text)
