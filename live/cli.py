@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import fcntl
+import os
 import shlex
+import signal
 import socket
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from live import doctor
@@ -14,12 +18,14 @@ from live.cluster import ROOT, Cluster, forget, state_folder
 from live.errors import LiveError
 from tools.build import ToolError, say
 
-MODES = sorted(path.name for path in (ROOT / "overlays").iterdir())
+MODES = sorted(path.name for path in (ROOT / "overlays").iterdir() if path.is_dir())
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     options = _parser().parse_args(arguments)
+    # As Ctrl-C: what was begun is undone.
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         options.run(options)
     except (LiveError, ToolError) as error:
@@ -37,7 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("up", help="start the cluster, or switch the running one, and apply an overlay")
     command.add_argument("--mode", default="grpc-routing", help=", ".join(MODES))
     command.add_argument("--overlay", help="a consumer's own folder instead of a mode")
-    command.add_argument("--port", type=int, default=8443, help="the loopback port that leads to the gateway's 443")
+    command.add_argument("--port", type=int, help="the loopback port that leads to the gateway's 443 (8443)")
     command.set_defaults(run=_up)
 
     command = commands.add_parser("down", help="stop what up started")
@@ -67,7 +73,12 @@ def _up(options: argparse.Namespace) -> None:
     overlay = _overlay(options)
     doctor.require(browser=False, install=True)
     start = time.monotonic()
-    cluster, fresh = _running(options.port)
+    with _alone():
+        _bring_up(overlay, options.port, start)
+
+
+def _bring_up(overlay: Path, port: int | None, start: float) -> None:
+    cluster, fresh = _running(port)
     try:
         say(f"applying {overlay.relative_to(ROOT) if overlay.is_relative_to(ROOT) else overlay}")
         cluster.apply(overlay)
@@ -81,30 +92,43 @@ def _up(options: argparse.Namespace) -> None:
     print(text)
 
 
-def _running(port: int) -> tuple[Cluster, bool]:
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """Hold the lock of the one cluster that a user has. Raises LiveError where another command holds it."""
+    folder = state_folder()
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder.with_name("live.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise LiveError("another make up or make down is at work; wait for its end") from error
+        yield
+
+
+def _running(port: int | None) -> tuple[Cluster, bool]:
     """The cluster that is up, or a new one; and whether it is new."""
     with contextlib.suppress(LiveError):
-        return Cluster.attach(), False
-    _clear()
+        cluster = Cluster.attach()
+        if port not in (None, cluster.port):
+            say(f"already up on 127.0.0.1:{cluster.port}; for PORT={port} first: make down")
+        return cluster, False
+    forget(state_folder())  # of a cluster that ended by itself
+    port = port or 8443
     try:
         listener = socket.create_server(("127.0.0.1", port))
     except OSError as error:
-        raise LiveError(f"PORT={port}: cannot listen on 127.0.0.1 ({error.strerror}); try PORT={port + 1}") from error
+        raise LiveError(
+            f"PORT={port}: cannot listen on 127.0.0.1 ({os.strerror(error.errno or 0)}); try PORT={port + 1}"
+        ) from error
     with listener:
         say("Argo CD built from its Go module has no UI files: the API and the CLI work, / shows no page")
         say("starting etcd, Kubernetes, istiod and Envoy")
         cluster = Cluster.start(state_folder(), keep=True, listener=listener)
-    (cluster.state / "port").write_text(str(port))
     return cluster, True
 
 
-def _clear() -> None:
-    """Remove what a cluster left behind that did not end by `down`."""
-    forget(state_folder())
-
-
 def _welcome(cluster: Cluster) -> str:
-    port = (cluster.state / "port").read_text()
+    port = cluster.port
     host = cluster.hosts[0] if cluster.hosts else "localhost"
     password = cluster.admin_password()
     wrapper = _wrapper(cluster)
@@ -139,14 +163,15 @@ def _wrapper(cluster: Cluster) -> str:
 
 
 def _down(options: argparse.Namespace) -> None:
-    try:
-        cluster = Cluster.attach()
-    except LiveError:
-        _clear()
-        say("nothing was up")
-        return
-    cluster.stop()
-    say("stopped")
+    with _alone():
+        try:
+            cluster = Cluster.attach()
+        except LiveError:
+            forget(state_folder())
+            say("nothing was up")
+            return
+        cluster.stop()
+        say("stopped")
 
 
 def _status(options: argparse.Namespace) -> None:

@@ -124,6 +124,7 @@ class Cluster:
         for name in ("argocd", "kubectl", "kustomize"):
             (state / "bin" / name).symlink_to(programs[name])
         Authority.create(state / "ca", "argocd-istio test CA")
+        (state / "port").write_text(str(listener.getsockname()[1] if listener else 0))
 
         read_end, write_end = os.pipe()
         fds = [] if keep else [read_end]
@@ -180,6 +181,8 @@ class Cluster:
                 return cls(state, known["pid"])
         except (OSError, ValueError):
             pass
+        if (state / "failed").exists():
+            raise LiveError(f"the cluster ended by itself: {(state / 'failed').read_text()}; start again: make up")
         raise LiveError("nothing is up; start it with: make up MODE=grpc-routing")
 
     def stop(self) -> None:
@@ -372,6 +375,11 @@ class Cluster:
         return "see the pods"
 
     @property
+    def port(self) -> int:
+        """The loopback port of the user's own network that leads to the gateway; 0 for none."""
+        return int((self.state / "port").read_text())
+
+    @property
     def hosts(self) -> list[str]:
         """The hosts of the overlay that was applied last."""
         return self._exposure().hosts
@@ -467,10 +475,7 @@ def _child(process: subprocess.Popen[bytes]) -> int:
         if found:
             return int(found[0])
         time.sleep(0.005)
-    raise LiveError(
-        "this system refuses namespaces (unshare); run as root, or allow user namespaces: "
-        "sysctl kernel.unprivileged_userns_clone=1 kernel.apparmor_restrict_unprivileged_userns=0"
-    )
+    raise LiveError("the namespaces of the cluster could not be made; see what lacks: make doctor")
 
 
 def _why(state: Path) -> str:

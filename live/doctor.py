@@ -80,5 +80,6 @@ def _namespaces() -> None:
         found = " ".join(done.stderr.split()) or f"exit code {done.returncode}"
         raise LiveError(
             f"this system refuses user namespaces ({found}); run as root on the machine itself, or allow them: "
-            "sudo sysctl kernel.unprivileged_userns_clone=1 kernel.apparmor_restrict_unprivileged_userns=0"
+            "sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0 (Ubuntu) or "
+            "kernel.unprivileged_userns_clone=1 (Debian)"
         )
