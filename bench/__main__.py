@@ -5,9 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
-from bench import builds
+from bench import applies, builds
+from live.errors import LiveError
 from tools.build import ToolError, say
 
 
@@ -15,6 +18,7 @@ def main() -> int:
     """Print the tables, and write them as JSON where asked."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--rounds", type=int, default=7, help="how often each is built (default: 7)")
+    parser.add_argument("--live", type=int, default=0, metavar="ROUNDS", help="time kubectl apply on live clusters too")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to FILE too")
     arguments = parser.parse_args()
     if arguments.rounds < 1:
@@ -23,10 +27,14 @@ def main() -> int:
         rows = builds.compare(arguments.rounds)
         print(f"Ratios to upstream's install, median (lowest-highest) of {arguments.rounds} rounds\n")
         print(builds.table(rows))
+        figures: dict[str, Any] = {"rounds": arguments.rounds, "builds": [row.as_json() for row in rows]}
+        if arguments.live > 0:
+            times = applies.compare(arguments.live)
+            print("\n" + applies.table(times))
+            figures["applies"] = [asdict(row) for row in times]
         if arguments.json:
-            figures = {"rounds": arguments.rounds, "builds": [row.as_json() for row in rows]}
             arguments.json.write_text(json.dumps(figures, indent=2) + "\n")
-    except (ToolError, OSError) as error:
+    except (ToolError, LiveError, OSError) as error:
         say(f"bench: {error}")
         return 1
     return 0

@@ -1,0 +1,69 @@
+"""How long `kubectl apply` takes on a live API server: ours both ways, beside upstream's server-side apply.
+
+Upstream's install cannot be applied client-side: its ApplicationSet CRD is too large for the annotation.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from bench.builds import ROOT, upstream
+from live.cluster import Cluster
+
+# A client that gives up at a conflict would measure nothing: the second apply of a running install has some.
+SERVER_SIDE = ("--server-side", "--force-conflicts")
+
+
+@dataclass(frozen=True)
+class Apply:
+    """Median seconds of `kubectl apply` on an API server that has nothing of Argo CD, and of the same once more."""
+
+    name: str
+    first: float
+    again: float
+
+
+def _once(folder: Path, options: tuple[str, ...]) -> tuple[float, float]:
+    cluster = Cluster.start()
+    try:
+        render = cluster.kustomize(folder)
+        # Upstream's install has no Namespace.
+        cluster.kubectl("create", "namespace", "argocd")
+        times = []
+        for _ in range(2):
+            start = time.perf_counter()
+            cluster.kubectl("apply", "-n", "argocd", *options, "-f", "-", input=render)
+            times.append(time.perf_counter() - start)
+        return times[0], times[1]
+    finally:
+        cluster.stop()
+
+
+def compare(rounds: int) -> list[Apply]:
+    """Apply each way to a fresh cluster, once a round. Raises LiveError where a cluster cannot run or refuses."""
+    overlay = ROOT / "overlays" / "grpc-routing"
+    with upstream() as theirs:
+        ways = {
+            "upstream install, server-side": (theirs, SERVER_SIDE),
+            "overlays/grpc-routing, client-side": (overlay, ()),
+            "overlays/grpc-routing, server-side": (overlay, SERVER_SIDE),
+        }
+        found: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
+        for _ in range(rounds):
+            for name, (folder, options) in ways.items():
+                found[name].append(_once(folder, options))
+    return [
+        Apply(name, median(one for one, _ in times), median(two for _, two in times)) for name, times in found.items()
+    ]
+
+
+def table(rows: list[Apply]) -> str:
+    """The rows for people; ratios are to the first row, upstream's."""
+    lines = [f"{'kubectl apply':38}{'first s':>8}{'ratio':>7}{'again s':>9}{'ratio':>7}"]
+    for row in rows:
+        first, again = row.first / rows[0].first, row.again / rows[0].again
+        lines.append(f"{row.name:38}{row.first:8.2f}{first:7.2f}{row.again:9.2f}{again:7.2f}")
+    return "\n".join(lines)
