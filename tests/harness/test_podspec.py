@@ -1,0 +1,188 @@
+"""What a manifest says a container sees, without any process."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from live import volumes
+from live.cluster import Exposure, rolled_out
+from live.podspec import File, NotYet, command, environment, expand, service_links, volume_files
+
+OBJECTS: dict[tuple[str, str], dict[str, Any]] = {
+    ("ConfigMap", "settings"): {"data": {"color": "blue", "size": "3"}},
+    ("Secret", "password"): {"data": {"auth": base64.b64encode(b"s3cret").decode()}},
+}
+POD = {
+    "metadata": {"name": "one", "namespace": "argocd", "uid": "u", "labels": {"app": "a"}},
+    "spec": {"serviceAccountName": "sa", "enableServiceLinks": False},
+    "status": {"podIP": "10.77.1.9"},
+}
+
+
+def lookup(kind: str, namespace: str, name: str) -> dict[str, Any] | None:
+    assert namespace == "argocd"
+    return OBJECTS.get((kind, name))
+
+
+def token(pod: dict[str, Any], ref: dict[str, Any]) -> str:
+    return f"token of {pod['spec']['serviceAccountName']}"
+
+
+def env(*entries: dict[str, Any], **container: Any) -> dict[str, str]:
+    return environment(POD, {"env": list(entries), **container}, {"HOME": "/"}, [], lookup)
+
+
+def source(kind: str, /, **ref: Any) -> dict[str, Any]:
+    return {"name": "X", "valueFrom": {kind: ref}}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("$(A) b", "1 b"), ("$(B)", "$(B)"), ("$$(A)", "$(A)"), ("$A", "$A"), ("$(A)$(A)", "11")],
+)
+def test_only_known_variables_in_brackets_expand(text: str, expected: str) -> None:
+    assert expand(text, {"A": "1"}) == expected
+
+
+def test_a_variable_sees_those_before_it() -> None:
+    assert env({"name": "A", "value": "1"}, {"name": "B", "value": "$(A)2"})["B"] == "12"
+
+
+@pytest.mark.parametrize(
+    ("entry", "expected"),
+    [
+        (source("configMapKeyRef", name="settings", key="color"), "blue"),
+        (source("secretKeyRef", name="password", key="auth"), "s3cret"),
+        (source("fieldRef", fieldPath="metadata.namespace"), "argocd"),
+        (source("fieldRef", fieldPath="metadata.labels['app']"), "a"),
+        (source("fieldRef", fieldPath="status.podIP"), "10.77.1.9"),
+        (source("configMapKeyRef", name="settings", key="none", optional=True), None),
+        (source("secretKeyRef", name="none", key="none", optional=True), None),
+    ],
+)
+def test_a_variable_comes_from_where_it_says(entry: dict[str, Any], expected: str | None) -> None:
+    assert env(entry).get("X") == expected
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        source("configMapKeyRef", name="none", key="color"),
+        source("configMapKeyRef", name="settings", key="none"),
+        source("secretKeyRef", name="none", key="auth"),
+        source("resourceFieldRef", resource="limits.cpu"),
+    ],
+)
+def test_what_is_missing_or_unknown_is_waited_for(entry: dict[str, Any]) -> None:
+    with pytest.raises(NotYet):
+        env(entry)
+
+
+def test_a_whole_configmap_becomes_variables_with_a_prefix() -> None:
+    found = env(envFrom=[{"prefix": "P_", "configMapRef": {"name": "settings"}}])
+    assert (found["P_color"], found["P_size"], found["HOME"]) == ("blue", "3", "/")
+
+
+def test_command_replaces_the_images_entrypoint_and_args_only_its_arguments() -> None:
+    assert command({"args": ["-x", "$(A)"]}, ["run"], ["default"], {"A": "1"}) == ["run", "-x", "1"]
+    assert command({}, ["run"], ["default"], {}) == ["run", "default"]
+    assert command({"command": ["own"]}, ["run"], ["default"], {}) == ["own"]
+
+
+def test_services_of_the_namespace_and_the_api_server_are_in_the_environment() -> None:
+    def service(namespace: str, name: str, address: str) -> dict[str, Any]:
+        ports = [{"name": "https", "port": 443}]
+        return {"metadata": {"namespace": namespace, "name": name}, "spec": {"clusterIP": address, "ports": ports}}
+
+    services = [
+        service("default", "kubernetes", "10.96.0.1"),
+        service("argocd", "argocd-server", "10.96.0.5"),
+        service("other", "elsewhere", "10.96.0.6"),
+        service("argocd", "headless", "None"),
+    ]
+    found = service_links(services, "argocd", links=True)
+    assert found["KUBERNETES_SERVICE_HOST"] == "10.96.0.1"
+    assert found["ARGOCD_SERVER_PORT"] == "tcp://10.96.0.5:443"
+    assert not [key for key in found if key.startswith(("ELSEWHERE", "HEADLESS"))]
+    assert not [key for key in service_links(services, "argocd", links=False) if key.startswith("ARGOCD")]
+
+
+@pytest.mark.parametrize(
+    ("volume", "expected"),
+    [
+        ({"emptyDir": {}}, None),
+        ({"configMap": {"name": "settings"}}, {"color": File(b"blue", 0o644), "size": File(b"3", 0o644)}),
+        (
+            {"secret": {"secretName": "password", "items": [{"key": "auth", "path": "a/b", "mode": 0o400}]}},
+            {"a/b": File(b"s3cret", 0o400)},
+        ),
+        ({"secret": {"secretName": "none", "optional": True}}, {}),
+        (
+            {
+                "projected": {
+                    "defaultMode": 0o440,
+                    "sources": [
+                        {"serviceAccountToken": {"path": "token"}},
+                        {"downwardAPI": {"items": [{"path": "ns", "fieldRef": {"fieldPath": "metadata.namespace"}}]}},
+                    ],
+                }
+            },
+            {"token": File(b"token of sa", 0o440), "ns": File(b"argocd", 0o440)},
+        ),
+    ],
+)
+def test_a_volume_holds_what_its_source_says(volume: dict[str, Any], expected: dict[str, File] | None) -> None:
+    assert volume_files(POD, {"name": "v", **volume}, lookup, token) == expected
+
+
+@pytest.mark.parametrize("volume", [{"configMap": {"name": "none"}}, {"hostPath": {"path": "/"}}])
+def test_a_volume_that_cannot_be_had_is_waited_for(volume: dict[str, Any]) -> None:
+    with pytest.raises(NotYet):
+        volume_files(POD, {"name": "v", **volume}, lookup, token)
+
+
+def test_a_written_volume_follows_its_source(tmp_path: Path) -> None:
+    volumes.write(tmp_path, {"a": File(b"1", 0o644), "d/b": File(b"2", 0o600)})
+    assert (tmp_path / "a").read_bytes() == b"1"
+    assert (tmp_path / "d/b").stat().st_mode & 0o777 == 0o600
+    volumes.write(tmp_path, {"a": File(b"3", 0o644)})
+    assert (tmp_path / "a").read_bytes() == b"3"
+    assert sorted(path.name for path in tmp_path.iterdir() if not path.name.startswith("..")) == ["a"]
+
+
+def test_an_exposure_is_read_from_the_gateways_of_a_render() -> None:
+    servers = [
+        {"hosts": ["./one.example.com"], "tls": {"httpsRedirect": True}},
+        {"hosts": ["./one.example.com", "argocd/two.example.com"], "tls": {"mode": "SIMPLE", "credentialName": "edge"}},
+    ]
+    found = Exposure.of(
+        [
+            {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway", "metadata": {}, "spec": {}},
+            {
+                "apiVersion": "networking.istio.io/v1",
+                "kind": "Gateway",
+                "metadata": {"name": "argocd", "namespace": "cd"},
+                "spec": {"selector": {"istio": "edge"}, "servers": servers},
+            },
+        ]
+    )
+    assert found == Exposure(
+        hosts=["one.example.com", "two.example.com"], namespace="cd", selector={"istio": "edge"}, secrets=["edge"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        ({"observedGeneration": 2, "replicas": 1, "updatedReplicas": 1, "readyReplicas": 1}, True),
+        ({"observedGeneration": 1, "replicas": 1, "updatedReplicas": 1, "readyReplicas": 1}, False),
+        ({"observedGeneration": 2, "replicas": 2, "updatedReplicas": 1, "readyReplicas": 1}, False),
+        ({"observedGeneration": 2, "replicas": 1, "updatedReplicas": 1}, False),
+    ],
+)
+def test_a_workload_is_rolled_out_when_only_new_and_ready_pods_are_left(status: dict[str, Any], expected: bool) -> None:
+    assert rolled_out({"metadata": {"generation": 2}, "spec": {"replicas": 1}, "status": status}) is expected
