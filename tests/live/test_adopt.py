@@ -68,7 +68,7 @@ KEPT = [("application", "before"), ("appproject", "team"), ("appproject", "defau
 def adopted(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Adopted:
     """Upstream's install with an account, a changed password, a project and an Application, and then the library."""
     address = install_upstream(cluster)
-    account = {"data": {"accounts.alice": "login, apiKey"}}
+    account = {"data": {"accounts.alice": "login,apiKey"}}
     cluster.kubectl("patch", "-n", "argocd", "configmap", "argocd-cm", "-p", json.dumps(account))
     initial = cluster.admin_password()
     # From inside: upstream's install has no gateway, and its certificate is self-signed.
@@ -94,7 +94,7 @@ def test_apply_takes_every_object_over(adopted: Adopted) -> None:
 def test_secrets_projects_and_applications_are_the_same_objects(cluster: Cluster, adopted: Adopted) -> None:
     assert {which: uid(cluster, *which) for which in KEPT} == adopted.uids
     assert secrets(cluster) == adopted.secrets
-    assert get(cluster, "configmap", "argocd-cm")["data"]["accounts.alice"] == "login, apiKey"
+    assert get(cluster, "configmap", "argocd-cm")["data"]["accounts.alice"] == "login,apiKey"
 
 
 @pytest.mark.usefixtures("adopted")
@@ -111,32 +111,36 @@ def test_second_apply_after_adoption_changes_nothing(cluster: Cluster) -> None:
 
 
 @pytest.fixture(scope="module")
-def edited(cluster: Cluster) -> None:
-    """Upstream's install, changed by hand as many guides say, with a Gateway and a VirtualService of its own."""
+def edited(cluster: Cluster, adopted: Adopted) -> None:
+    """Upstream's install, changed by hand as many guides say, with a Gateway and a VirtualService of its own.
+
+    It uses the gateway's certificate of the install before it.
+    """
     install_upstream(cluster)
+    # Guides from before the install had `args` leave them out; with both argocd-server does not start.
     command = ["argocd-server", "--staticassets", "/shared/app", "--insecure"]
-    container = {"name": "argocd-server", "command": command}
+    container = {"name": "argocd-server", "command": command, "args": []}
     port = {"name": "grpc", "port": 443, "protocol": "TCP", "targetPort": 8080}
     pair = zip(("tls.crt", "tls.key"), cluster.issue([HOST], HOST), strict=True)
     for what, patch in {
-        "deployment": {"spec": {"template": {"spec": {"containers": [container]}}}},
-        "service": {"spec": {"ports": [port]}},
-        "secret": {"data": {key: base64.b64encode(value).decode() for key, value in pair}},
+        "deployment/argocd-server": {"spec": {"template": {"spec": {"containers": [container]}}}},
+        "service/argocd-server": {"spec": {"ports": [port]}},
+        "secret/argocd-secret": {"data": {key: base64.b64encode(value).decode() for key, value in pair}},
     }.items():
-        name = "argocd-secret" if what == "secret" else "argocd-server"
-        cluster.kubectl("patch", "-n", "argocd", what, name, "-p", json.dumps(patch))
+        cluster.kubectl("patch", "-n", "argocd", what, "-p", json.dumps(patch))
     cluster.kubectl("apply", "-f", HERE / "samples/edited.yaml")
     workloads_ready(cluster)
 
 
 @pytest.mark.usefixtures("edited")
 def test_edited_install_needs_the_documented_commands(cluster: Cluster, tmp_path: Path) -> None:
+    client = Client(cluster, HOST)
+    assert curl(client, "/healthz").code == 200, "the edited install should work before"
     [apply, *_] = commands(ADOPTING, "Installed from upstream's manifests")
     assert GRPC_ROUTING in apply
     run(cluster, apply.replace(GRPC_ROUTING, PASSTHROUGH), tmp_path)
-    workloads_ready(cluster)
-    client = Client(cluster, HOST)
-    assert curl(client, "/healthz").code == 0, "the edited command should still switch TLS off"
+    server = get(cluster, "deployment", "argocd-server")["spec"]["template"]["spec"]["containers"][0]
+    assert "--insecure" in server["command"], "apply alone should not have removed it"
 
     [patch] = commands(ADOPTING, "Edited by hand")
     [delete] = commands(ADOPTING, "A Gateway and a VirtualService of your own")

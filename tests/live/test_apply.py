@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from live.cluster import Cluster
+from tests.live.conftest import ROOT
 from tests.live.lifecycle import (
     Argocd,
     cli_options,
@@ -19,6 +20,7 @@ from tests.live.lifecycle import (
     running,
     said,
 )
+from tests.live.probes import Client, curl
 from tests.live.table import MODES
 
 
@@ -72,3 +74,23 @@ def test_server_side_apply_and_strict_dry_runs_find_nothing_to_change(cluster: C
     done = cluster.kubectl(*dry_run, "--server-side", input=render)
     assert differing(said(done.stdout), ["serverside-applied"]) == {}
     assert running(cluster) == pods
+
+
+def test_everything_works_in_another_namespace(cluster: Cluster, tmp_path: Path) -> None:
+    erase(cluster)
+    cluster.apply(ROOT / "examples/other-namespace")
+    cluster.wait_ready()
+    assert {pod["metadata"]["namespace"] for pod in cluster.pods()} == {"delivery", "istio-system"}
+    host = "cd.acme.io"
+    page = curl(Client(cluster, host), "/", h2=True)
+    assert (page.code, page.protocol) == (200, "h2")
+    argocd = Argocd(cluster, tmp_path, host=host).login("admin", cluster.admin_password())
+    application = deliver(cluster, argocd, "moved", {"config.json": config_map("moved", {"from": "delivery"})})
+    assert application["metadata"]["namespace"] == "delivery"
+    assert application["status"]["sync"]["status"] == "Synced"
+    assert get(cluster, "configmap", "moved", "default")["data"] == {"from": "delivery"}
+    asked = {entry["upstream_cluster"] for entry in cluster.access_log() if entry["authority"] == host}
+    assert asked == {
+        f"outbound|{port}||{service}.delivery.svc.cluster.local"
+        for service, port in (("argocd-server", 80), ("argocd-server-grpc", 443))
+    }
