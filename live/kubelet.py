@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import queue
 import shutil
 import signal
@@ -14,19 +16,20 @@ from pathlib import Path
 from live import volumes
 from live.api import MERGE_PATCH, Api, ApiError, Object
 from live.image import Image, Images
+from live.mirror import Mirror
 from live.names import NODE_ADDRESS, NODE_NAME
 from live.network import Network, inside
-from live.podspec import NotYet, command, environment, volume_files
+from live.podspec import File, Lookup, NotYet, command, environment, volume_files
 from live.probe import Prober
 from live.sandbox import Mount, Process, Wall, etc_files
 
 TICK = 0.1
 """Seconds between two looks at a pod."""
 
-REFRESH = 5.0
-"""Seconds between two looks at the ConfigMaps and Secrets of a running pod's volumes."""
-
 KINDS = {"ConfigMap": "configmaps", "Secret": "secrets"}
+
+REFRESH = 1.0
+"""Seconds between two looks at the ConfigMaps and Secrets of a running pod's volumes."""
 
 
 def now() -> str:
@@ -36,15 +39,17 @@ def now() -> str:
 class Hosts:
     """The hosts files of the pods, one a namespace; they change in place because containers hold them open."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, api: Api) -> None:
         self._folder = folder
         self._folder.mkdir()
-        self._services: dict[tuple[str, str], Object] = {}
-        self._lock = threading.Lock()
+        self._services = Mirror(api, "/api/v1/services", self._rewrite)
 
     def services(self) -> list[Object]:
-        with self._lock:
-            return list(self._services.values())
+        return self._services.all()
+
+    def _rewrite(self) -> None:
+        for path in self._folder.iterdir():
+            self._write(path)
 
     def path(self, namespace: str) -> Path:
         """The file for the pods of a namespace: short names for its own Services, long ones for all."""
@@ -64,21 +69,6 @@ class Hosts:
         with path.open("w") as out:
             out.write("\n".join(lines) + "\n")
 
-    def follow(self, api: Api) -> None:
-        """Keep the files as the Services are; does not return."""
-        for event, found in api.watch("/api/v1/services"):
-            with self._lock:
-                if event == "LIST":
-                    self._services.clear()
-                for service in found:
-                    key = (service["metadata"]["namespace"], service["metadata"]["name"])
-                    if event == "DELETED":
-                        self._services.pop(key, None)
-                    else:
-                        self._services[key] = service
-            for path in self._folder.iterdir():
-                self._write(path)
-
 
 class Kubelet:
     """Takes every Pod that has no node, and runs it until it is deleted."""
@@ -86,6 +76,7 @@ class Kubelet:
     def __init__(self, api: Api, network: Network, images: Images, hosts: Hosts, folder: Path) -> None:
         self.api, self.network, self.images, self.hosts, self.folder = api, network, images, hosts, folder
         folder.mkdir()
+        self._mirrors = {kind: Mirror(api, f"/api/v1/{plural}") for kind, plural in KINDS.items()}
         self._pods: dict[str, PodRunner] = {}
 
     def register(self) -> None:
@@ -134,8 +125,18 @@ class Kubelet:
             runner = self._pods[uid] = PodRunner(self, pod)
             threading.Thread(target=runner.run, name=pod["metadata"]["name"], daemon=True).start()
 
-    def lookup(self, kind: str, namespace: str, name: str) -> Object | None:
-        return self.api.find(f"/api/v1/namespaces/{namespace}/{KINDS[kind]}/{name}")
+    def lookup(self) -> Lookup:
+        """A look-up for the start of a container: as things are now, each object asked for once."""
+
+        @functools.cache
+        def find(kind: str, namespace: str, name: str) -> Object | None:
+            return self.api.find(f"/api/v1/namespaces/{namespace}/{KINDS[kind]}/{name}")
+
+        return find
+
+    def recall(self, kind: str, namespace: str, name: str) -> Object | None:
+        """A look-up for what runs already: at no cost, and a moment behind."""
+        return self._mirrors[kind].find(namespace, name)
 
     def token(self, pod: Object, ref: Object) -> str:
         """A ServiceAccount token bound to the pod."""
@@ -205,7 +206,8 @@ class Container:
 
     def _plan(self, image: Image) -> tuple[Wall, list[str]]:
         pod, kubelet = self.pod.pod, self.pod.kubelet
-        env = environment(pod, self.spec, image.environment(), kubelet.hosts.services(), kubelet.lookup)
+        lookup = kubelet.lookup()
+        env = environment(pod, self.spec, image.environment(), kubelet.hosts.services(), lookup)
         own, podwide = self.spec.get("securityContext", {}), pod["spec"].get("securityContext", {})
         user = own.get("runAsUser", podwide.get("runAsUser", image.user))
         group = own.get("runAsGroup", podwide.get("runAsGroup", user))
@@ -220,14 +222,14 @@ class Container:
             hostname=pod["spec"].get("hostname", pod["metadata"]["name"]),
             work_dir=self.spec.get("workingDir", image.home),
             env=env,
-            mounts=[self._mount(mount) for mount in self.spec.get("volumeMounts", [])],
+            mounts=[self._mount(mount, lookup) for mount in self.spec.get("volumeMounts", [])],
             read_only_root=own.get("readOnlyRootFilesystem", False),
             etc=etc,
         )
         return wall, command(self.spec, image.entrypoint, image.args, env)
 
-    def _mount(self, mount: Object) -> Mount:
-        folder, writable = self.pod.volume(mount["name"])
+    def _mount(self, mount: Object, lookup: Lookup) -> Mount:
+        folder, writable = self.pod.volume(mount["name"], lookup)
         source = folder / mount["subPath"] if "subPath" in mount else folder
         if writable and "subPath" in mount:
             source.mkdir(parents=True, exist_ok=True)
@@ -309,7 +311,8 @@ class PodRunner:
         self.network = f"{meta['name'][:40]}-{meta['uid'][:8]}"
         self.address = ""
         self._began = now()
-        self._volumes: dict[str, bool] = {}
+        # By name: what was written into each volume, None for an empty directory.
+        self._volumes: dict[str, dict[str, File] | None] = {}
         self._init = [Container(self, spec) for spec in pod["spec"].get("initContainers", [])]
         self._containers = [Container(self, spec) for spec in pod["spec"]["containers"]]
         self._inbox: queue.SimpleQueue[Object | None] = queue.SimpleQueue()
@@ -368,9 +371,10 @@ class PodRunner:
                 container.step()
             if time.monotonic() > self._refreshed + REFRESH:
                 self._refreshed = time.monotonic()
-                for name, writable in self._volumes.items():
-                    if not writable:
-                        self._fill(name)
+                for name in self._volumes:
+                    # What a running container has it keeps, even where its source is gone.
+                    with contextlib.suppress(NotYet):
+                        self._fill(name, self.kubelet.recall)
         elif pending.process is None:
             pending.start()
         elif pending.process.exit_code() is not None and pending.ended() != 0:
@@ -378,29 +382,29 @@ class PodRunner:
             pending._wait("CrashLoopBackOff", "init container failed", min(2.0 ** (pending.restarts - 1), 10.0))
         self._tell("Pending" if pending or any("waiting" in c.state for c in self._containers) else "Running")
 
-    def volume(self, name: str) -> tuple[Path, bool]:
+    def volume(self, name: str, lookup: Lookup) -> tuple[Path, bool]:
         """A volume's folder and whether it may be written to; made at its first use."""
         if name not in self._volumes:
-            self._volumes[name] = self._fill(name)
-        return self._volume_folder(name), self._volumes[name]
+            self._fill(name, lookup)
+        return self._volume_folder(name), self._volumes[name] is None
 
     def _volume_folder(self, name: str) -> Path:
         return self.folder / str(self.pod["metadata"]["uid"]) / name
 
-    def _fill(self, name: str) -> bool:
+    def _fill(self, name: str, lookup: Lookup) -> None:
+        """Make a volume, or bring it up to date."""
         volume = next(entry for entry in self.pod["spec"]["volumes"] if entry["name"] == name)
-        if name in self._volumes and any(
-            "serviceAccountToken" in s for s in volume.get("projected", {}).get("sources", [])
-        ):
-            return False  # the token is good for a year; it need not be asked for again
-        files = volume_files(self.pod, volume, self.kubelet.lookup, self.kubelet.token)
+        sources = volume.get("projected", {}).get("sources", [])
+        if name in self._volumes and any("serviceAccountToken" in source for source in sources):
+            return  # the token is good for a year; it need not be asked for again
+        files = volume_files(self.pod, volume, lookup, self.kubelet.token)
         folder = self._volume_folder(name)
         if files is None:
             folder.mkdir(parents=True, exist_ok=True)
             folder.chmod(0o777)
-            return True
-        volumes.write(folder, files)
-        return False
+        elif name not in self._volumes or files != self._volumes[name]:
+            volumes.write(folder, files)
+        self._volumes[name] = files
 
     def _tell(self, phase: str) -> None:
         """Write the pod's status where it changed."""

@@ -100,8 +100,7 @@ def start(state: Path) -> ControlPlane:
     api = control_plane.api
     for path, manifest in gateway.foundation(control_plane.authority):
         api.apply(path, manifest)
-    hosts = Hosts(state / "hosts")
-    _thread(lambda: hosts.follow(api))
+    hosts = Hosts(state / "hosts", api)
     images = Images(state / "images", programs, state / "repositories")
     kubelet = Kubelet(api, network, images, hosts, state / "pods")
     kubelet.register()

@@ -17,8 +17,6 @@ def write(folder: Path, files: dict[str, File]) -> None:
     """
     folder.mkdir(parents=True, exist_ok=True)
     data = folder / "..data"
-    if data.is_symlink() and _read(data) == {path: file.data for path, file in files.items()}:
-        return
     old = folder / data.readlink() if data.is_symlink() else None
     new = Path(tempfile.mkdtemp(prefix="..", dir=folder))
     new.chmod(0o755)
@@ -39,8 +37,3 @@ def write(folder: Path, files: dict[str, File]) -> None:
             entry.unlink()
     if old:
         shutil.rmtree(old)
-
-
-def _read(data: Path) -> dict[str, bytes]:
-    root = data.resolve()
-    return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
