@@ -26,7 +26,7 @@ test: lint ## everything: make check, and every mode on the real programs
 	@$(PY) -m pytest tests
 
 check: lint ## everything that needs no running cluster
-	@$(PY) -m pytest tests/render
+	@$(PY) -m pytest tests --ignore tests/live
 
 lint:
 	@$(PY) -m ruff check --quiet . && $(PY) -m ruff format --quiet --check . && $(PY) -m mypy

@@ -1,0 +1,95 @@
+"""Which toolchain and which program is taken, and what is stored."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tools import build
+
+
+@pytest.fixture(autouse=True)
+def forgetful() -> Iterator[None]:
+    """Answers are kept for the life of a process; here each test asks anew, and leaves nothing behind."""
+    kept = (build.go, build.wheel, build.program, build.module_version)
+    for function in kept:
+        function.cache_clear()
+    yield
+    for function in kept:
+        function.cache_clear()
+
+
+def _script(folder: Path, name: str, body: str) -> Path:
+    file = folder / name
+    file.write_text(f"#!/bin/sh\n{body}\n")
+    file.chmod(0o755)
+    return file
+
+
+def _go(folder: Path, version: str) -> Path:
+    """A stand-in for `go`: answers its version, and 'builds' a file that says how it was built."""
+    body = f'[ "$1" = env ] && {{ echo {version}; exit; }}\nwhile [ "$1" != -o ]; do shift; done\necho built >"$2"'
+    return _script(folder, "go", body)
+
+
+@pytest.mark.parametrize(("version", "taken"), [("go1.27.0", True), ("go1.99.1", True), ("go1.26.9", False)])
+def test_the_users_go_is_taken_where_it_is_new_enough(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str, taken: bool
+) -> None:
+    own = _go(tmp_path, version)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.delenv("GO", raising=False)
+    found = build.go()
+    assert (found == own) == taken
+    assert taken or found.is_relative_to(build.cache_dir())
+
+
+def test_a_program_is_built_once_and_again_after_a_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _go(tmp_path, "go1.99.1")
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setenv("ARGOCD_ISTIO_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("KUSTOMIZE", raising=False)
+    first = build.program("kustomize")
+    assert first.read_text() == "built\n" and first.is_relative_to(tmp_path / "cache")
+    first.write_text("kept\n")
+    build.program.cache_clear()
+    assert build.program("kustomize").read_text() == "kept\n"
+    _go(tmp_path, "go1.99.2")
+    build.go.cache_clear()
+    build.program.cache_clear()
+    assert build.program("kustomize") != first
+
+
+def test_a_build_that_fails_says_why_and_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _script(tmp_path, "go", '[ "$1" = env ] && { echo go1.99.1; exit; }\necho no such package >&2; exit 3')
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setenv("ARGOCD_ISTIO_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("KUSTOMIZE", raising=False)
+    with pytest.raises(build.ToolError, match=r"(?s)building kustomize .*exit code 3.*no such package"):
+        build.program("kustomize")
+    _go(tmp_path, "go1.99.1")
+    assert build.program("kustomize").read_text() == "built\n"
+
+
+def test_the_users_own_program_is_taken_by_its_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = _script(tmp_path, "my-kustomize", "true")
+    monkeypatch.setenv("KUSTOMIZE", str(own))
+    assert build.program("kustomize") == own
+
+
+def test_a_variable_that_names_nothing_is_one_line_that_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("KUBECTL", "no-such-kubectl")
+    assert build.main(["kubectl"]) == 1
+    assert capsys.readouterr().err == (
+        "tools: KUBECTL=no-such-kubectl: no such program; correct the variable or unset it to use ours\n"
+    )
+
+
+def test_an_unknown_program_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(build.ToolError, match=r"no program 'helm'; known: kustomize, .*envoy"):
+        build.program("helm")
