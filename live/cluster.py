@@ -86,9 +86,16 @@ def forget(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _started(pid: int) -> str:
-    """The kernel's start time of a process: with the number it names one process for good."""
-    return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[19]
+def _started(pid: int) -> str | None:
+    """The kernel's start time of a process, None for one that has ended.
+
+    With the number it names one process for good.
+    """
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    except OSError:
+        return None
+    return None if fields[0] in "ZX" else fields[19]
 
 
 class Cluster:
@@ -177,10 +184,10 @@ class Cluster:
         state = state_dir or state_folder()
         try:
             known = json.loads((state / "cluster.json").read_text())
-            if _started(known["pid"]) == known["started"]:
-                return cls(state, known["pid"])
         except (OSError, ValueError):
-            pass
+            known = {}
+        if known and _started(known["pid"]) == known["started"]:
+            return cls(state, known["pid"])
         if (state / "failed").exists():
             raise LiveError(f"the cluster ended by itself: {(state / 'failed').read_text()}; start again: make up")
         raise LiveError("nothing is up; start it with: make up MODE=grpc-routing")
@@ -194,7 +201,7 @@ class Cluster:
         if self._lifeline is not None:
             os.close(self._lifeline)
             self._lifeline = None
-        while Path(f"/proc/{self._pid}").exists() and not self._process:
+        while _started(self._pid):
             time.sleep(0.02)
         forget(self.state.parent if self._temporary else self.state)
 

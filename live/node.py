@@ -134,6 +134,18 @@ def main(state: Path, lifeline: int | None, forward: int | None) -> int:
         return 1
 
 
+def _fork_init() -> None:
+    """Go on in a child; the parent, the first process of the namespace, takes in the orphans of all others."""
+    node = os.fork()
+    if node == 0:
+        return
+    while True:
+        ended, status = os.wait()
+        if ended == node:
+            os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
+
+
 if __name__ == "__main__":
+    _fork_init()
     arguments = json.loads(sys.argv[1])
     sys.exit(main(Path(arguments["state"]), arguments["lifeline"], arguments["forward"]))
