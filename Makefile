@@ -1,6 +1,7 @@
 # `make` alone lists the targets. Python and the programs are made once, outside the work tree.
 MODE ?= grpc-routing
 OVERLAY ?=
+PORT ?=
 PY := tools/python
 
 .DEFAULT_GOAL := help
@@ -9,8 +10,8 @@ PY := tools/python
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-up: ## start Argo CD behind Istio here: MODE=passthrough|termination|grpc-routing, or OVERLAY=DIR for your own
-	@$(PY) -m live up $(if $(OVERLAY),--overlay "$(OVERLAY)",--mode "$(MODE)")
+up: ## start Argo CD behind Istio here: MODE=passthrough|termination|grpc-routing, or OVERLAY=DIR for your own; PORT=8443
+	@$(PY) -m live up $(if $(OVERLAY),--overlay "$(OVERLAY)",--mode "$(MODE)") $(if $(PORT),--port "$(PORT)")
 
 down: ## stop what `make up` started
 	@$(PY) -m live down
