@@ -160,7 +160,7 @@ BREAKS = [
         "argocd-server does not end TLS",
         PASSTHROUGH,
         insecure("true", "false"),
-        fail={UI: "curl: (35)", API: "curl: (35)", CLI: "failed", GRPC: "UNAVAILABLE"},
+        fail={UI: "reset", API: "reset", CLI: "failed", GRPC: "UNAVAILABLE"},
         hold=(HTTP,),
     ),
 ]
