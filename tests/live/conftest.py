@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,9 +23,3 @@ def cluster() -> Iterator[Cluster]:
         yield running
     finally:
         running.stop()
-
-
-@pytest.fixture(scope="session")
-def results_dir() -> Path:
-    """Where tables and figures are written: `ARGOCD_ISTIO_RESULTS`, else `results/`."""
-    return Path(os.environ.get("ARGOCD_ISTIO_RESULTS") or ROOT / "results").absolute()

@@ -16,18 +16,20 @@ Figures = dict[str, int]
 _FIGURES = pytest.StashKey[dict[str, Figures]]()
 
 
-@pytest.fixture
-def report(request: pytest.FixtureRequest) -> Callable[[str, Figures], None]:
-    """`report(name, figures)` adds a line to the end of the run and writes `<name>.json`.
+@pytest.fixture(scope="session")
+def results_dir() -> Path:
+    """Where tables and figures are written: `ARGOCD_ISTIO_RESULTS`, else `results/`."""
+    return Path(os.environ.get("ARGOCD_ISTIO_RESULTS") or ROOT / "results").absolute()
 
-    The folder is `ARGOCD_ISTIO_RESULTS`, else `results/`.
-    """
+
+@pytest.fixture
+def report(request: pytest.FixtureRequest, results_dir: Path) -> Callable[[str, Figures], None]:
+    """`report(name, figures)` adds a line to the end of the run and writes `<name>.json`."""
 
     def add(name: str, figures: Figures) -> None:
         request.config.stash.setdefault(_FIGURES, {})[name] = figures
-        folder = Path(os.environ.get("ARGOCD_ISTIO_RESULTS") or ROOT / "results")
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"{name}.json").write_text(json.dumps(figures, indent=2) + "\n")
+        results_dir.mkdir(parents=True, exist_ok=True)
+        (results_dir / f"{name}.json").write_text(json.dumps(figures, indent=2) + "\n")
 
     return add
 
