@@ -19,6 +19,7 @@ from tests.live.lifecycle import (
     overlay,
     running,
     said,
+    settle,
 )
 from tests.live.probes import Client, curl
 from tests.live.table import MODES
@@ -35,7 +36,7 @@ def installed(cluster: Cluster, mode: str) -> dict[str, str]:
     """The overlay applied client-side to a cluster that had nothing of Argo CD; what apply said of each object."""
     erase(cluster)
     words = said(cluster.apply(overlay(mode)).stdout)
-    cluster.wait_ready()
+    settle(cluster)
     return words
 
 
