@@ -101,9 +101,19 @@ def _stored(name: str, key: str) -> Iterator[tuple[Path, bool]]:
     if (folder / ".done").exists():
         yield folder, False
         return
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.with_name(folder.name + ".lock").touch()
+    except OSError as error:
+        raise ToolError(
+            f"{folder.parent}: cannot write there ({error.strerror}); name another folder: ARGOCD_ISTIO_CACHE"
+        ) from error
     with folder.with_name(folder.name + ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say(f"waiting for another run that makes {name}")
+            fcntl.flock(lock, fcntl.LOCK_EX)
         if (folder / ".done").exists():
             yield folder, False
             return
@@ -131,7 +141,8 @@ def _run(what: str, command: list[str], *, cwd: Path, env: dict[str, str] | None
         done.set()
     if result.returncode != 0:
         output = "\n".join((result.stdout + result.stderr).strip().splitlines()[-30:])
-        raise ToolError(f"{what} failed, exit code {result.returncode}: {' '.join(command)}\n{output}")
+        hint = "the first time needs the network"
+        raise ToolError(f"{what} failed, exit code {result.returncode} ({hint}): {' '.join(command)}\n{output}")
     say(f"  {what}: done in {time.monotonic() - start:.0f} s")
 
 
@@ -155,18 +166,29 @@ def _numbers(version: str) -> tuple[int, ...]:
 def go() -> Path:
     """The Go toolchain: the user's where it is new enough for every module here, else the wheel."""
     need = max(_numbers(re.search(r"^go (\S+)", mod.read_text(), re.M)[1]) for mod in HERE.glob("*/go.mod"))  # type: ignore[index]
-    own = shutil.which(os.environ.get("GO", "go"))
+    named = os.environ.get("GO")
+    own = shutil.which(named or "go")
+    if named and not own:
+        raise ToolError(f"GO={named}: no such program; correct the variable or unset it")
     if own:
-        found = subprocess.run([own, "env", "GOVERSION"], capture_output=True, text=True, env=_go_env(), check=False)
+        found = subprocess.run([own, "env", "GOVERSION"], capture_output=True, text=True, env=go_env(), check=False)
         if found.returncode == 0 and _numbers(found.stdout) >= need:
             return Path(own)
     return wheel("go") / "go" / "bin" / "go"
 
 
-def _go_env() -> dict[str, str]:
-    # GOTOOLCHAIN=local: a toolchain is never fetched behind the user's back. CGO is off so that
-    # the programs run on any Linux, and in a sandbox that has no libraries of the builder.
-    return {**os.environ, "GOTOOLCHAIN": "local", "GOFLAGS": "-mod=readonly -buildvcs=false", "CGO_ENABLED": "0"}
+def go_env() -> dict[str, str]:
+    """The environment for the Go toolchain, with nothing of the user's own that would change what is built."""
+    own = {
+        "GOTOOLCHAIN": "local",  # a toolchain is never fetched behind the user's back
+        "GOFLAGS": "-mod=readonly -buildvcs=false",
+        "GOWORK": "off",
+        "GO111MODULE": "on",
+        "GOOS": "",
+        "GOARCH": "",
+        "CGO_ENABLED": "0",  # programs that run on any Linux, and no C compiler needed
+    }
+    return os.environ | own
 
 
 @cache
@@ -186,10 +208,10 @@ def module_dir(folder: str, module: str) -> Path:
     """
     listing = [str(go()), "list", "-m", "-f", "{{.Dir}}", module]
     here = HERE / folder
-    found = subprocess.run(listing, cwd=here, env=_go_env(), capture_output=True, text=True, check=False)
+    found = subprocess.run(listing, cwd=here, env=go_env(), capture_output=True, text=True, check=False)
     if not found.stdout.strip():
-        _run(f"downloading {module}", [str(go()), "mod", "download", module], cwd=here, env=_go_env())
-        found = subprocess.run(listing, cwd=here, env=_go_env(), capture_output=True, text=True, check=False)
+        _run(f"downloading {module}", [str(go()), "mod", "download", module], cwd=here, env=go_env())
+        found = subprocess.run(listing, cwd=here, env=go_env(), capture_output=True, text=True, check=False)
     if not found.stdout.strip():
         raise ToolError(f"tools/{folder}: {module} has no source folder: {found.stderr.strip()}")
     return Path(found.stdout.strip())
@@ -211,7 +233,7 @@ def _build(name: str) -> Path:
     stamps = ["-X=" + stamp.format(v=version, n=version.removeprefix("v")) for stamp in spec.stamp]
     flags = ["-trimpath", "-ldflags", " ".join(["-s", "-w", *stamps])]
     toolchain = subprocess.run(
-        [str(go()), "env", "GOVERSION", "GOOS", "GOARCH"], capture_output=True, text=True, env=_go_env(), check=True
+        [str(go()), "env", "GOVERSION", "GOOS", "GOARCH"], capture_output=True, text=True, env=go_env(), check=True
     ).stdout
     digest = hashlib.sha256()
     for part in (
@@ -226,7 +248,7 @@ def _build(name: str) -> Path:
         if fill:
             what = f"building {name} {version} (first time, about {spec.minutes:g} min on two cores)"
             command = [str(go()), "build", *flags, "-o", str(binary), spec.package]
-            _run(what, command, cwd=HERE / spec.folder, env=_go_env())
+            _run(what, command, cwd=HERE / spec.folder, env=go_env())
     return binary
 
 
@@ -239,15 +261,26 @@ def program(name: str) -> Path:
     """
     own = os.environ.get(OWN.get(name, ""), "")
     if own:
-        found = shutil.which(own)
-        if not found:
-            raise ToolError(f"{OWN[name]}={own}: no such program; correct the variable or unset it to use ours")
-        return Path(found).absolute()
+        return _own(name, own)
     if name == "envoy":
         return wheel("envoy") / "envoy" / "_bin" / "envoy"
     if name not in PROGRAMS:
         raise ToolError(f"no program {name!r}; known: {', '.join([*PROGRAMS, 'envoy'])}")
     return _build(name)
+
+
+def _own(name: str, given: str) -> Path:
+    """The user's own program, asked once for its version to see that it is one."""
+    hint = "correct the variable or unset it to use ours"
+    found = shutil.which(given)
+    if not found:
+        raise ToolError(f"{OWN[name]}={given}: no such program; {hint}")
+    asked = subprocess.run(
+        [found, "version", *(["--client"] if name != "kustomize" else [])], capture_output=True, text=True, check=False
+    )
+    if asked.returncode != 0 or not re.search(r"v\d+\.\d+", asked.stdout):
+        raise ToolError(f"{OWN[name]}={given}: '{name} version' gives no version, so it is no {name}; {hint}")
+    return Path(found).absolute()
 
 
 def main(names: list[str]) -> int:
@@ -258,6 +291,8 @@ def main(names: list[str]) -> int:
     except ToolError as error:
         say(f"tools: {error}")
         return 1
+    except KeyboardInterrupt:
+        return 130
     return 0
 
 

@@ -23,7 +23,7 @@ from typing import Any
 
 import yaml
 
-from tools.build import HERE, ToolError, argocd_module, go, program, say
+from tools.build import HERE, ToolError, argocd_module, go, go_env, program, say
 
 CRDS = HERE.parent / "base" / "crds"
 
@@ -46,8 +46,7 @@ def generate() -> dict[str, Object]:
     Raises ToolError when controller-gen cannot be had or fails.
     """
     argocd_module()
-    # CGO is off because the types need none: no C compiler is looked for.
-    env = {**os.environ, "GOFLAGS": "-mod=readonly", "GOTOOLCHAIN": "local", "CGO_ENABLED": "0"}
+    env = go_env()
     env["PATH"] = f"{go().parent}{os.pathsep}{env.get('PATH', os.defpath)}"
     with tempfile.TemporaryDirectory() as folder:
         command = [str(program("controller-gen")), f"paths={GO_PACKAGE}", "crd:crdVersions=v1,maxDescLen=0"]
@@ -198,16 +197,20 @@ def files() -> dict[str, str]:
 def update() -> None:
     """Write the generated files."""
     for name, text in files().items():
-        (CRDS / name).write_text(text)
+        (CRDS / name).write_bytes(text.encode())
 
 
 def verify(folder: Path = CRDS) -> None:
-    """Raise ToolError, naming the first file below `folder` that differs from what the Go types give."""
-    for name, text in files().items():
+    """Raise ToolError, naming the first file below `folder` that is not what the Go types give."""
+    texts = files()
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path.name != "kustomization.yaml" and str(path.relative_to(folder)) not in texts:
+            raise ToolError(f"{path}: no Go type gives this file; delete it")
+    for name, text in texts.items():
         path = folder / name
         if not path.exists():
             raise ToolError(f"{path}: not found; run 'make update-crds' and commit the result")
-        if path.read_text() != text:
+        if path.read_bytes() != text.encode():
             raise ToolError(f"{path}: not what Argo CD's Go types give; run 'make update-crds' and commit the result")
 
 

@@ -14,7 +14,7 @@ from tools import build
 @pytest.fixture(autouse=True)
 def forgetful() -> Iterator[None]:
     """Answers are kept for the life of a process; here each test asks anew, and leaves nothing behind."""
-    kept = (build.go, build.wheel, build.program, build.module_version)
+    kept = (build.go, build.wheel, build.program, build.module_version, build.module_dir)
     for function in kept:
         function.cache_clear()
     yield
@@ -75,9 +75,32 @@ def test_a_build_that_fails_says_why_and_is_tried_again(tmp_path: Path, monkeypa
 
 
 def test_the_users_own_program_is_taken_by_its_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    own = _script(tmp_path, "my-kustomize", "true")
+    own = _script(tmp_path, "my-kustomize", "echo v5.9.0")
     monkeypatch.setenv("KUSTOMIZE", str(own))
     assert build.program("kustomize") == own
+
+
+def test_a_variable_that_names_something_else_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KUSTOMIZE", "true")
+    with pytest.raises(build.ToolError, match="KUSTOMIZE=true: 'kustomize version' gives no version"):
+        build.program("kustomize")
+    monkeypatch.setenv("GO", "no-such-go")
+    with pytest.raises(build.ToolError, match="GO=no-such-go: no such program"):
+        build.go()
+
+
+def test_a_cache_that_cannot_be_written_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("ARGOCD_ISTIO_CACHE", str(tmp_path / "file" / "cache"))
+    monkeypatch.delenv("KUSTOMIZE", raising=False)
+    with pytest.raises(build.ToolError, match=r"cannot write there \(Not a directory\); .* ARGOCD_ISTIO_CACHE"):
+        build.program("kustomize")
+
+
+def test_a_go_workspace_around_the_clone_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"GOWORK": "/elsewhere/go.work", "GO111MODULE": "off", "GOOS": "plan9"}.items():
+        monkeypatch.setenv(name, value)
+    assert build.argocd_module().name.endswith(build.module_version("argocd", "github.com/argoproj/argo-cd/v3"))
 
 
 def test_a_variable_that_names_nothing_is_one_line_that_says_so(
