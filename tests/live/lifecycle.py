@@ -39,16 +39,6 @@ def workloads_ready(cluster: Cluster, namespace: str = "argocd") -> None:
         cluster.kubectl("rollout", "status", name, "-n", namespace, "--timeout=60s")
 
 
-def settle(cluster: Cluster) -> None:
-    """Until everything runs and the gateway serves it."""
-    cluster.kubectl("rollout", "status", "deployment/argocd-server", "-n", "argocd", "--timeout=60s")
-    # argocd-server reads its certificate before it begins to watch it: one that appears in between is missed
-    # until the next change.
-    secret = ("secret", "argocd-server-tls", "-n", "argocd")
-    cluster.kubectl("annotate", *secret, "--overwrite", f"tests.live/settled={time.time()}", check=False)
-    cluster.wait_ready()
-
-
 def said(output: str) -> dict[str, str]:
     """What `kubectl apply` says of each object, as {object: word}."""
     return dict(line.removesuffix(" (server dry run)").rsplit(" ", 1) for line in output.splitlines())

@@ -19,7 +19,6 @@ from tests.live.lifecycle import (
     overlay,
     running,
     said,
-    settle,
 )
 from tests.live.probes import Client, curl
 from tests.live.table import MODES
@@ -36,7 +35,7 @@ def installed(cluster: Cluster, mode: str) -> dict[str, str]:
     """The overlay applied client-side to a cluster that had nothing of Argo CD; what apply said of each object."""
     erase(cluster)
     words = said(cluster.apply(overlay(mode)).stdout)
-    settle(cluster)
+    cluster.wait_ready()
     return words
 
 

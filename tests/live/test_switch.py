@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from live.cluster import Cluster
-from tests.live.lifecycle import erase, overlay, running, settle, wrong
+from tests.live.lifecycle import erase, overlay, running, wrong
 from tests.live.table import GRPC_ROUTING, PASSTHROUGH, TERMINATION
 
 CLIENT_SIDE, SERVER_SIDE = "client-side", "server-side"
@@ -49,7 +49,7 @@ class Install:
         self._mode = ""  # unknown, should the apply fail
         self._managers.add(manager)
         self._cluster.apply(overlay(mode), server_side=manager == SERVER_SIDE)
-        settle(self._cluster)
+        self._cluster.wait_ready()
         self._mode = mode
 
 

@@ -7,7 +7,7 @@ import os
 import pytest
 import yaml
 
-from tests.render.consumer import MODES, differences, one
+from tests.render.consumer import MODES, differences, leaves, one
 from tests.render.render import ROOT, build
 
 
@@ -64,6 +64,16 @@ def test_a_changed_server_insecure_restarts_argocd_server(mode: str) -> None:
     template = one(objects, "Deployment", "argocd-server")["spec"]["template"]
     assert setting == ("false" if mode == "passthrough" else "true")
     assert template["metadata"]["annotations"]["argocd-istio.github.io/server.insecure"] == setting
+
+
+def test_what_the_api_server_would_fill_in_inside_a_list_is_written_out() -> None:
+    """Else a second apply says `configured`, or a server-side apply after a client-side one is a conflict."""
+    policies = [item for item in build("base") if item["kind"] == "NetworkPolicy"]
+    ports = [port for item in policies for rule in item["spec"].get("ingress", []) for port in rule.get("ports", [])]
+    assert ports and all("protocol" in port for port in ports)
+    references = [path for item in build("base") for path, _ in leaves(item) if path.endswith("fieldRef.fieldPath")]
+    versions = [path for item in build("base") for path, _ in leaves(item) if path.endswith("fieldRef.apiVersion")]
+    assert references and len(references) == len(versions)
 
 
 def test_no_kustomization_uses_a_deprecated_field() -> None:

@@ -17,6 +17,7 @@ from tests.render.render import Object, build
 # mutation that goes unseen is a hole in the comparison.
 RESTORED_BY_API = {
     "ClusterRoleBinding roleRef.apiGroup",
+    "Deployment spec.template.spec.containers[].env[].valueFrom.fieldRef.apiVersion",
     "Deployment spec.template.spec.containers[].livenessProbe.failureThreshold",
     "Deployment spec.template.spec.containers[].readinessProbe.periodSeconds",
     "NetworkPolicy spec.ingress[].ports[].protocol",
