@@ -47,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("up", help="start the cluster, or switch the running one, and apply an overlay")
     command.add_argument("--mode", default="grpc-routing", help=", ".join(MODES))
     command.add_argument("--overlay", help="a consumer's own folder instead of a mode")
-    command.add_argument("--port", type=int, help="the loopback port that leads to the gateway's 443 (8443)")
+    command.add_argument("--port", help="the loopback port that leads to the gateway's 443 (8443)")
     command.set_defaults(run=_up)
 
     command = commands.add_parser("down", help="stop what up started")
@@ -65,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
 def _overlay(options: argparse.Namespace) -> Path:
     if options.overlay:
         folder = Path(options.overlay).absolute()
-        if not (folder / "kustomization.yaml").exists():
+        if not any((folder / name).exists() for name in ("kustomization.yaml", "kustomization.yml", "Kustomization")):
             raise LiveError(f"OVERLAY={options.overlay}: no kustomization.yaml there; name a folder that has one")
         return folder
     if options.mode not in MODES:
@@ -73,12 +73,18 @@ def _overlay(options: argparse.Namespace) -> Path:
     return ROOT / "overlays" / str(options.mode)
 
 
+def _port(text: str | None) -> int | None:
+    if text is not None and not (text.isdecimal() and 0 < int(text) < 65536):
+        raise LiveError(f"PORT={text}: no port; choose a number from 1 to 65535")
+    return int(text) if text else None
+
+
 def _up(options: argparse.Namespace) -> None:
-    overlay = _overlay(options)
+    overlay, port = _overlay(options), _port(options.port)
     doctor.require(browser=False, install=True)
     start = time.monotonic()
     with _alone():
-        _bring_up(overlay, options.port, start)
+        _bring_up(overlay, port, start)
 
 
 def _bring_up(overlay: Path, port: int | None, start: float) -> None:

@@ -10,10 +10,20 @@ from pathlib import Path
 import pytest
 
 from tests.render.render import ROOT
+from tools.build import OWN, ToolError, own_program
 
 Figures = dict[str, int]
 
 _FIGURES = pytest.StashKey[dict[str, Figures]]()
+
+
+def pytest_sessionstart() -> None:
+    """A wrong KUSTOMIZE, KUBECTL or ARGOCD is one line, not a failure of every test."""
+    for name in OWN:
+        try:
+            own_program(name)
+        except ToolError as error:
+            pytest.exit(str(error), returncode=2)
 
 
 @pytest.fixture(scope="session")

@@ -259,9 +259,8 @@ def program(name: str) -> Path:
     The user's own `kustomize`, `kubectl` or `argocd` is taken where the variable `KUSTOMIZE`,
     `KUBECTL` or `ARGOCD` names it. Raises ToolError when it cannot be had.
     """
-    own = os.environ.get(OWN.get(name, ""), "")
-    if own:
-        return _own(name, own)
+    if own := own_program(name):
+        return own
     if name == "envoy":
         return wheel("envoy") / "envoy" / "_bin" / "envoy"
     if name not in PROGRAMS:
@@ -269,17 +268,23 @@ def program(name: str) -> Path:
     return _build(name)
 
 
-def _own(name: str, given: str) -> Path:
-    """The user's own program, asked once for its version to see that it is one."""
+def own_program(name: str) -> Path | None:
+    """The program that the user named by its variable, asked for its version to see that it is one.
+
+    None where no variable is set. Raises ToolError.
+    """
+    variable = OWN.get(name, "")
+    given = os.environ.get(variable)
+    if not given:
+        return None
     hint = "correct the variable or unset it to use ours"
     found = shutil.which(given)
     if not found:
-        raise ToolError(f"{OWN[name]}={given}: no such program; {hint}")
-    asked = subprocess.run(
-        [found, "version", *(["--client"] if name != "kustomize" else [])], capture_output=True, text=True, check=False
-    )
+        raise ToolError(f"{variable}={given}: no such program; {hint}")
+    ask = [found, "version", *(["--client"] if name != "kustomize" else [])]
+    asked = subprocess.run(ask, capture_output=True, text=True, check=False)
     if asked.returncode != 0 or not re.search(r"v\d+\.\d+", asked.stdout):
-        raise ToolError(f"{OWN[name]}={given}: '{name} version' gives no version, so it is no {name}; {hint}")
+        raise ToolError(f"{variable}={given}: '{name} version' gives no version, so it is no {name}; {hint}")
     return Path(found).absolute()
 
 

@@ -4,10 +4,11 @@ import sys
 
 from tests.render.parity.compare import differences, install
 from tests.render.render import BuildError, build
+from tools.build import ToolError
 
 try:
     found = list(differences(build(sys.argv[1] if len(sys.argv) > 1 else "base/argocd"), install()))
-except (BuildError, ValueError) as error:
+except (BuildError, ToolError, ValueError) as error:
     found = [str(error)]
 print("\n".join(found or ["equal"]))
 sys.exit(bool(found))
