@@ -141,6 +141,34 @@ def test_the_documented_consumer_of_the_full_crds_has_the_untrimmed_one(tmp_path
     assert full in objects and full not in build("overlays/grpc-routing")
 
 
+def _settings(namespace: str) -> Object:
+    """A patch of argocd-cm."""
+    metadata = {"name": "argocd-cm", "namespace": namespace}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"key": "value"}}
+
+
+def test_a_patch_of_argocd_cm_names_the_namespace_argocd_and_namespace_moves_own_objects_too(tmp_path: Path) -> None:
+    kustomization = {
+        "resources": ["exposure.yaml", "secret.yaml"],
+        "components": ["components/termination/without-crds"],
+        "namespace": "delivery",
+        "patches": [{"patch": yaml.safe_dump(_settings("argocd"))}],
+    }
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "own", "namespace": "istio-system"}}
+    objects = build(write(tmp_path, kustomization, exposure=exposure(), secret=secret))
+    assert one(objects, "ConfigMap", "argocd-cm")["data"]["key"] == "value"
+    assert one(objects, "Secret", "own")["metadata"]["namespace"] == "delivery"
+
+
+def test_a_patch_in_a_parent_comes_too_late(tmp_path: Path) -> None:
+    mode = {"resources": ["exposure.yaml"], "components": ["components/termination/without-crds"]}
+    write(tmp_path / "consumer", mode, exposure=exposure())
+    replace = '[{"op": "replace", "path": "/spec/hosts", "value": ["late.marker.test"]}]'
+    parent = {"resources": ["../consumer"], "patches": [{"target": {"kind": "Exposure"}, "patch": replace}]}
+    objects = build(write(tmp_path / "parent", parent))
+    assert one(objects, "ConfigMap", "argocd-cm")["data"]["url"] == "https://cd.marker.test"
+
+
 def test_each_documented_error_is_what_kustomize_says(tmp_path: Path) -> None:
     shown = re.findall(r"^\| ``(.+?)`` \|", TEXTS["components/README.md"], re.M)
     mode = {"resources": ["exposure.yaml"], "components": ["components/termination/without-crds"]}
@@ -159,6 +187,16 @@ def test_each_documented_error_is_what_kustomize_says(tmp_path: Path) -> None:
             mode | {"components": [f"components/{mode}/without-crds" for mode in MODES[:2]]},
             exposure=exposure(),
         ),
+        write(
+            tmp_path / "generator",
+            mode | {"configMapGenerator": [{"name": "argocd-cm", "namespace": "argocd", "behavior": "merge"}]},
+            exposure=exposure(),
+        ),
+        write(
+            tmp_path / "patch",
+            mode | {"namespace": "delivery", "patches": [{"patch": yaml.safe_dump(_settings("delivery"))}]},
+            exposure=exposure(),
+        ),
     ]
     assert len(shown) == len(broken)
     for message, folder in zip(shown, broken, strict=True):
@@ -167,15 +205,22 @@ def test_each_documented_error_is_what_kustomize_says(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_the_documented_way_to_leave_spares_the_namespace_and_nothing_else(mode: str) -> None:
-    """`kubectl delete -l KEY` takes the objects that have the label KEY, the second command names the rest."""
-    [block] = [part for part in code(TEXTS["docs/uninstalling.md"]) if "kubectl delete -f - -l" in part]
-    [label] = re.findall(r"-l (\S+)", block)
-    named = re.findall(r"(gateway|virtualservice)s\.networking\.istio\.io/(\S+)", block)
-    assert len(named) == 2
-    left = [
-        (item["kind"].lower(), item["metadata"]["name"])
-        for item in build(f"overlays/{mode}/without-crds")
-        if label not in item["metadata"].get("labels", {})
-    ]
-    assert sorted(left) == sorted([*named, ("namespace", "argocd")])
+def test_the_documented_way_to_leave_takes_all_but_the_namespace_and_the_settings(mode: str) -> None:
+    """The commands name plural kinds with a label, or one object; the kinds tell which namespace they need."""
+    [block] = [part for part in code(TEXTS["docs/uninstalling.md"]) if "delete deployments" in part]
+    by_label = re.findall(r"^kubectl (-n argocd )?delete (\S+) -l (\S+)=(\S+)$", block, re.M)
+    by_name = re.findall(r"(\w+)s\.networking\.istio\.io/(\S+)", block)
+    assert len(by_label) + len(by_name[:1]) == len(block.splitlines())
+
+    def taken(item: Object) -> bool:
+        kind, metadata = item["kind"].lower(), item["metadata"]
+        return (kind, metadata["name"]) in by_name or any(
+            kind in [re.sub(r"(ie)?s$", lambda end: "y" if end[1] else "", plural) for plural in kinds.split(",")]
+            and metadata.get("namespace") == ("argocd" if namespace else None)
+            and metadata.get("labels", {}).get(key) == value
+            for namespace, kinds, key, value in by_label
+        )
+
+    objects = build(f"overlays/{mode}")
+    gone, left = ({item["kind"] for item in objects if taken(item) is side} for side in (True, False))
+    assert left == {"Namespace", "ConfigMap", "Secret", "CustomResourceDefinition"} and gone.isdisjoint(left)
