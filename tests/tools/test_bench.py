@@ -12,7 +12,7 @@ from tests.render.render import ROOT, build_text
 
 def test_bench_compares_the_bytes_that_kustomize_prints(tmp_path: Path) -> None:
     file = tmp_path / "bench.json"
-    command = [sys.executable, "-m", "bench", "--rounds", "1", "--json", str(file)]
+    command = [sys.executable, "-m", "bench", "--rounds", "1", "--live", "0", "--json", str(file)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     rows = {row["name"]: row for row in json.loads(file.read_text())["builds"]}
     assert all(name in done.stdout for name in rows)
