@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import fcntl
 import os
+import re
 import shlex
 import signal
 import socket
@@ -26,10 +27,11 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     # As Ctrl-C: what was begun is undone.
     signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGHUP, _interrupt)
     try:
         options.run(options)
     except (LiveError, ToolError) as error:
-        say(f"{options.command}: {error}")
+        say(f"{options.command}: {_in_one_line(error)}")
         return 1
     except KeyboardInterrupt:
         return 130
@@ -38,6 +40,16 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _interrupt(*_: object) -> None:
     raise KeyboardInterrupt
+
+
+def _in_one_line(error: Exception) -> str:
+    """The message; of a program's long output the line that tells most."""
+    lines = str(error).splitlines() or [type(error).__name__]
+    if isinstance(error, ToolError) or len(lines) == 1:
+        return str(error)
+    # What programs log for themselves begins with a letter and a date.
+    telling = [line for line in lines if "error" in line.lower() and not re.search(r"\b[IEWF]\d{4} ", line)]
+    return f"{(telling or lines)[0]} (one of {len(lines)} lines)"
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -119,9 +131,12 @@ def _running(port: int | None) -> tuple[Cluster, bool]:
     """The cluster that is up, or a new one; and whether it is new."""
     with contextlib.suppress(LiveError):
         cluster = Cluster.attach()
-        if port not in (None, cluster.port):
-            say(f"already up on 127.0.0.1:{cluster.port}; for PORT={port} first: make down")
-        return cluster, False
+        if cluster.ready:
+            if port not in (None, cluster.port):
+                say(f"already up on 127.0.0.1:{cluster.port}; for PORT={port} first: make down")
+            return cluster, False
+        say("ending a start that was broken off")
+        cluster.stop()
     forget(state_folder())  # of a cluster that ended by itself
     port = port or 8443
     try:
@@ -143,14 +158,16 @@ def _welcome(cluster: Cluster) -> str:
     password = cluster.admin_password()
     wrapper = _wrapper(cluster)
     ca = shlex.quote(str(cluster.ca))
+    # Without a gRPC route the CLI falls back by itself, with a warning at each call.
+    web = " --grpc-web" if cluster.only_web else ""
     return f"""
 URL       https://{host}  (here: 127.0.0.1:{port})
 user      admin
 password  {password}
 
 curl --cacert {ca} --connect-to ::127.0.0.1:{port} https://{host}/api/version
-{wrapper} login {host}:{port} --username admin --password {password}
-{wrapper} app list
+{wrapper} login {host}:{port} --username admin --password {password}{web}
+{wrapper} app list{web}
 
 make down stops it."""
 
@@ -186,6 +203,8 @@ def _down(options: argparse.Namespace) -> None:
 
 def _status(options: argparse.Namespace) -> None:
     cluster = Cluster.attach()
+    if not cluster.ready:
+        raise LiveError("still starting, or broken off: then make up ends it and starts anew")
     print(cluster.kubectl("get", "pods", "-A", "-o", "wide").stdout, end="")
 
 

@@ -388,6 +388,17 @@ class Cluster:
         return "see the pods"
 
     @property
+    def ready(self) -> bool:
+        """Whether its start came to its end."""
+        return (self.state / "ready").exists()
+
+    @property
+    def only_web(self) -> bool:
+        """Whether what was applied last has no way for native gRPC: TLS ends at the gateway, and no route is gRPC's."""
+        routes = ("virtualservices.networking.istio.io", "-n", self._exposure().namespace, "-o", "json")
+        return not self._exposure().passthrough and "application/grpc" not in self.kubectl("get", *routes).stdout
+
+    @property
     def port(self) -> int:
         """The loopback port of the user's own network that leads to the gateway; 0 for none."""
         return int((self.state / "port").read_text())

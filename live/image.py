@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from live.names import REPOSITORIES
+from tools.build import module_version
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -82,6 +83,7 @@ class Images:
         dex.mkdir()
         _script(dex / "dex", NO_DEX)
         redis = shutil.which("redis-server")
+        self._argocd = module_version("argocd", "github.com/argoproj/argo-cd/v3")
         self._images = {
             "argocd": Image(
                 user=999,
@@ -101,13 +103,16 @@ class Images:
         }
 
     def find(self, reference: str) -> Image | None:
-        """The image for a reference such as `quay.io/argoproj/argocd:v3.6.1`; None where the node has none."""
-        name = reference.split("@")[0].rsplit("/", 1)[-1].split(":")[0]
-        return self._images.get(name)
+        """The image for a reference such as `quay.io/argoproj/argocd:v3.6.1`; None where the node has none.
+
+        Of Argo CD the node has one version; Redis, dex and Envoy are what the machine has, whatever the tag.
+        """
+        name, _, tag = reference.split("@")[0].rsplit("/", 1)[-1].partition(":")
+        return self._images.get(name) if name != "argocd" or tag == self._argocd else None
 
     @property
     def known(self) -> str:
-        return ", ".join(self._images)
+        return ", ".join(f"{name}:{self._argocd}" if name == "argocd" else name for name in self._images)
 
 
 def _script(path: Path, text: str) -> None:

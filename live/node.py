@@ -82,7 +82,7 @@ def _read(path: Path) -> list[Object]:
 
 
 def _established(crd: Object) -> bool:
-    conditions = crd.get("status", {}).get("conditions", [])
+    conditions = crd.get("status", {}).get("conditions") or []
     return any(one["type"] == "Established" and one["status"] == "True" for one in conditions)
 
 
@@ -132,6 +132,9 @@ def main(state: Path, lifeline: int | None, forward: int | None) -> int:
     except LiveError as error:
         (state / "failed").write_text(str(error))
         return 1
+    except Exception as error:
+        (state / "failed").write_text(f"{type(error).__name__}: {error} (see {state / 'node.log'})")
+        raise
 
 
 def _fork_init() -> None:

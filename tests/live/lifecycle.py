@@ -11,7 +11,7 @@ from typing import Any
 
 from live.cluster import Cluster
 from tests.live import table
-from tests.live.conftest import HOST, ROOT
+from tests.live.conftest import HERE, HOST, ROOT
 from tests.live.probes import Client
 from tests.live.table import TERMINATION
 
@@ -37,6 +37,20 @@ def workloads_ready(cluster: Cluster, namespace: str = "argocd") -> None:
     names = cluster.kubectl("get", "deployments,statefulsets", "-n", namespace, "-o", "name").stdout.split()
     for name in names:
         cluster.kubectl("rollout", "status", name, "-n", namespace, "--timeout=60s")
+
+
+def intrude(cluster: Cluster) -> None:
+    """The neighbour of intruder.yaml, older than our VirtualService, which is made again where there is one."""
+    ours = ("virtualservices.networking.istio.io", "argocd", "-n", "argocd")
+    cluster.kubectl("apply", "-f", HERE / "intruder.yaml")
+    found = cluster.kubectl("get", *ours, "-o", "json", "--ignore-not-found", check=False).stdout
+    if not found:
+        return
+    again = json.loads(found)
+    again["metadata"] = {key: again["metadata"].get(key, {}) for key in ("name", "namespace", "annotations", "labels")}
+    cluster.kubectl("delete", *ours)
+    time.sleep(1)  # creation is told in whole seconds
+    cluster.kubectl("create", "-f", "-", input=json.dumps(again))
 
 
 def said(output: str) -> dict[str, str]:

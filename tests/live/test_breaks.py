@@ -13,7 +13,8 @@ import pytest
 
 from live.cluster import Cluster
 from tests.live import table
-from tests.live.conftest import HERE, HOST, ROOT
+from tests.live.conftest import HOST, ROOT
+from tests.live.lifecycle import intrude
 from tests.live.probes import Client
 from tests.live.table import GRPC_ROUTING, PASSTHROUGH, TERMINATION
 
@@ -157,6 +158,13 @@ BREAKS = [
         hold=(UI, API, HTTP),
     ),
     Break(
+        "any namespace may claim the host",
+        PASSTHROUGH,
+        patched("gateways", BARE_HOST),
+        fail={UI: "reset", CLAIMED: "reset", CLI: "failed"},
+        hold=(HTTP,),
+    ),
+    Break(
         "argocd-server does not end TLS",
         PASSTHROUGH,
         insecure("true", "false"),
@@ -194,12 +202,20 @@ def modes(cluster: Cluster) -> Callable[[str], Client]:
         nonlocal up
         if up != mode:
             cluster.apply(ROOT / "overlays" / mode)
-            cluster.kubectl("apply", "-f", HERE / "intruder.yaml")
+            intrude(cluster)
             cluster.wait_ready()
             up = mode
         return Client(cluster, HOST)
 
     return bring_up
+
+
+def test_only_the_grpc_route_never_repeats_a_call(modes: Callable[[str], Client]) -> None:
+    """What no client sees: Envoy repeats a failed call unless its route says otherwise."""
+    dump = json.loads(modes(GRPC_ROUTING).cluster.envoy_admin("/config_dump?resource=dynamic_route_configs"))
+    hosts = [host for one in dump["configs"] for host in one["route_config"].get("virtual_hosts", [])]
+    routes = {route["name"]: route["route"] for host in hosts for route in host.get("routes", []) if "route" in route}
+    assert {name: "retry_policy" in route for name, route in routes.items()} == {"grpc": False, "http": True}
 
 
 @pytest.mark.parametrize("broken", BREAKS, ids=lambda broken: f"{broken.mode}: {broken.name}")

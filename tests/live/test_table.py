@@ -10,6 +10,7 @@ import pytest
 from live.cluster import Cluster
 from tests.live import table
 from tests.live.conftest import HERE, HOST, ROOT
+from tests.live.lifecycle import intrude
 from tests.live.probes import Client, Stream
 from tests.live.table import MODES, ROWS, Results, Row
 
@@ -31,7 +32,8 @@ def mode(request: pytest.FixtureRequest) -> str:
 def client(cluster: Cluster, mode: str) -> Iterator[Client]:
     """A client of the mode's overlay, with its long streams open already: they last while the other rows run."""
     cluster.apply(ROOT / "overlays" / mode)
-    cluster.kubectl("apply", "-f", str(HERE / "intruder.yaml"), "-f", str(HERE / "application.yaml"))
+    intrude(cluster)
+    cluster.kubectl("apply", "-f", str(HERE / "application.yaml"))
     cluster.wait_ready()
     visitor = Client(cluster, HOST)
     visitor.streams = {"h1": Stream(visitor, h2=False), "h2": Stream(visitor, h2=True)}
