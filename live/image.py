@@ -108,7 +108,7 @@ class Images:
         Of Argo CD the node has one version; Redis, dex and Envoy are what the machine has, whatever the tag.
         """
         name, _, tag = reference.split("@")[0].rsplit("/", 1)[-1].partition(":")
-        return self._images.get(name) if name != "argocd" or tag == self._argocd else None
+        return None if name == "argocd" and tag not in ("", self._argocd) else self._images.get(name)
 
     @property
     def known(self) -> str:

@@ -115,7 +115,10 @@ def test_probes_decide_about_readiness_and_restarts(cluster: Cluster, namespace:
     assert status(cluster, "unready")["restartCount"] == 0
 
 
-def test_an_image_that_the_node_has_not_is_named(cluster: Cluster, namespace: str) -> None:
-    run(cluster, "stranger", "true", image="docker.io/library/nginx:1")
-    eventually(lambda: "nginx" in status(cluster, "stranger")["state"].get("waiting", {}).get("message", ""))
-    assert status(cluster, "stranger")["state"]["waiting"]["reason"] == "ErrImagePull"
+@pytest.mark.parametrize(
+    ("name", "image"), [("stranger", "docker.io/library/nginx:1"), ("newer", "quay.io/argoproj/argocd:latest")]
+)
+def test_an_image_that_the_node_has_not_is_named(cluster: Cluster, namespace: str, name: str, image: str) -> None:
+    run(cluster, name, "true", image=image)
+    eventually(lambda: image in status(cluster, name)["state"].get("waiting", {}).get("message", ""))
+    assert status(cluster, name)["state"]["waiting"]["reason"] == "ErrImagePull"
