@@ -83,15 +83,15 @@ def test_a_selector_with_several_labels_replaces_the_whole_selector(tmp_path: Pa
 @pytest.mark.parametrize(
     ("mode", "spec", "named"),
     [
-        ("termination", {"hosts": None}, "spec.hosts"),
-        ("termination", {"hosts": []}, "spec.hosts"),
-        ("termination", {"hosts": [None]}, "spec.hosts.0"),
-        ("termination", {"hosts": "cd.marker.test"}, "expected SequenceNode"),
+        ("termination", {"hosts": None}, "/spec/hosts/0"),
+        ("termination", {"hosts": []}, "/spec/hosts/0"),
+        ("termination", {"hosts": [None]}, "spec.address"),
+        ("termination", {"hosts": "cd.marker.test"}, "/spec/hosts/0"),
         ("grpc-routing", {"gateway": None}, "spec.gateway.selector"),
         ("grpc-routing", {"gateway": {"selector": {}}}, "spec.gateway.selector"),
         ("grpc-routing", {"tls": None}, "spec.tls.secretName"),
         ("termination", {"tls": {}}, "spec.tls.secretName"),
-        ("passthrough", {"hosts": []}, "spec.hosts"),
+        ("passthrough", {"hosts": []}, "/spec/hosts/0"),
     ],
 )
 def test_a_missing_value_fails_the_build_and_is_named(
@@ -154,26 +154,66 @@ def test_a_patch_beside_components_comes_too_late(tmp_path: Path) -> None:
     assert places(objects)["url"] == "https://cd.marker.test"
 
 
-def test_a_gateway_that_a_generator_wrote_is_left_alone(tmp_path: Path) -> None:
-    """Several certificates need several servers, which no replacement can add: a generator writes them whole."""
-    spec = {"selector": {"own": "gateway"}, "servers": [{"name": "mine", "hosts": ["./mine.test"]}]}
-    generated = [
-        {"op": "add", "path": "/metadata/labels", "value": {"argocd-istio.github.io/servers": "generated"}},
-        {"op": "replace", "path": "/spec", "value": spec},
+def generated(*values: str, mode: str = "", **spec: Any) -> dict[str, Any]:
+    """An Exposure with the labels that say which of its values a generator made."""
+    labels = {f"argocd-istio.github.io/{value}": "generated" for value in values}
+    result = exposure(**spec)
+    result["metadata"]["labels"] = labels | ({"argocd-istio.github.io/mode": mode} if mode else {})
+    return result
+
+
+def test_generated_servers_replace_those_of_the_gateway_and_nothing_else(tmp_path: Path) -> None:
+    """Several certificates need several servers, which no replacement can add."""
+    servers = [
+        {"name": name, "port": {"number": 443, "name": name, "protocol": "HTTPS"}, "hosts": [f"./{host}"]}
+        | {"tls": {"mode": "SIMPLE", "credentialName": f"certificate-of-{host}"}}
+        for name, host in zip(("https", "https-2"), TWO, strict=True)
     ]
-    generator = {
-        "apiVersion": "kustomize.config.k8s.io/v1alpha1",
-        "kind": "Component",
-        "patches": [{"target": {"kind": "Gateway", "name": "argocd"}, "patch": json.dumps(generated)}],
-    }
-    write(tmp_path / "generator", generator)
-    ours = {
-        "resources": ["exposure.yaml", "overlays/grpc-routing/without-crds"],
-        "components": ["generator", "components/exposure"],
-    }
-    objects = build(write(tmp_path, ours, exposure=exposure()))
-    assert one(objects, "Gateway")["spec"] == spec
-    assert one(objects, "VirtualService")["spec"]["hosts"] == ["cd.marker.test"]
+    gateway = exposure()["spec"]["gateway"]
+    for mode in ("termination", "grpc-routing"):
+        entry = f"{mode}/without-crds"
+        before = build(consumer(tmp_path / f"{mode}-plain", entry, exposure(hosts=TWO)))
+        spec = {
+            "hosts": TWO,
+            "gateway": gateway | {"servers": servers},
+            "tls": {"secretName": f"certificate-of-{TWO[0]}"},
+        }
+        after = build(consumer(tmp_path / mode, entry, generated("servers", **spec)))
+        assert one(after, "Gateway")["spec"]["servers"] == servers
+        assert all(line.startswith("~ Gateway argocd/argocd spec.servers") for line in differences(before, after))
+
+
+def test_a_generated_address_and_urls_reach_argocd_cm_and_nothing_else(tmp_path: Path) -> None:
+    entry = "grpc-routing/without-crds"
+    before = build(consumer(tmp_path / "plain", entry, exposure(hosts=TWO)))
+    made = generated("address", "urls", hosts=TWO, address="cd2.marker.test/argocd", additionalUrls="- https://x\n")
+    assert differences(before, build(consumer(tmp_path / "generated", entry, made))) == [
+        "~ ConfigMap argocd/argocd-cm data.additionalUrls: (absent) -> - https://x\n",
+        "~ ConfigMap argocd/argocd-cm data.url: https://cd.marker.test -> https://cd2.marker.test/argocd",
+    ]
+
+
+def test_what_only_a_generator_may_say_is_not_taken_from_a_plain_exposure(tmp_path: Path) -> None:
+    entry = "termination/without-crds"
+    before = build(consumer(tmp_path / "plain", entry, exposure()))
+    gateway = exposure()["spec"]["gateway"] | {"servers": [{"name": "mine"}]}
+    more = exposure(gateway=gateway, address="x", additionalUrls="y", url="https://z", mode="passthrough")
+    assert differences(before, build(consumer(tmp_path / "more", entry, more))) == []
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_an_exposure_made_for_another_mode_fails_the_build(tmp_path: Path, mode: str) -> None:
+    entry = f"{mode}/without-crds"
+    build(consumer(tmp_path / "same", entry, generated(mode=mode) | {"spec": exposure(mode=mode)["spec"]}))
+    other = MODES[MODES.index(mode) - 1]
+    with pytest.raises(BuildError, match="/spec/mode"):
+        build(
+            consumer(
+                tmp_path / "other",
+                entry,
+                generated(mode=other, **{"hosts": TWO}) | {"spec": exposure(mode=other)["spec"]},
+            )
+        )
 
 
 def test_a_namespace_moves_everything_and_changes_nothing_else(tmp_path: Path) -> None:

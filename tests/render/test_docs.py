@@ -175,7 +175,8 @@ def test_each_documented_error_is_what_kustomize_says(tmp_path: Path) -> None:
     second = exposure() | {"metadata": {"name": "second"}}
     broken = [
         write(tmp_path / "none", {"components": mode["components"]}),
-        write(tmp_path / "key", mode, exposure=exposure(hosts=None)),
+        write(tmp_path / "hosts", mode, exposure=exposure(hosts=None)),
+        write(tmp_path / "key", mode, exposure=exposure(tls=None)),
         write(
             tmp_path / "twice",
             mode | {"resources": ["exposure.yaml", "second.yaml"]},
@@ -186,6 +187,12 @@ def test_each_documented_error_is_what_kustomize_says(tmp_path: Path) -> None:
             tmp_path / "modes",
             mode | {"components": [f"components/{mode}/without-crds" for mode in MODES[:2]]},
             exposure=exposure(),
+        ),
+        write(
+            tmp_path / "generated",
+            mode,
+            exposure=exposure(mode="passthrough")
+            | {"metadata": {"name": "argocd", "labels": {"argocd-istio.github.io/mode": "passthrough"}}},
         ),
         write(
             tmp_path / "generator",

@@ -63,7 +63,7 @@ def test_a_changed_server_insecure_restarts_argocd_server(mode: str) -> None:
     setting = one(objects, "ConfigMap", "argocd-cmd-params-cm")["data"]["server.insecure"]
     template = one(objects, "Deployment", "argocd-server")["spec"]["template"]
     assert setting == ("false" if mode == "passthrough" else "true")
-    assert template["metadata"]["annotations"]["argocd-istio.github.io/server.insecure"] == setting
+    assert template["metadata"]["annotations"]["server.insecure"] == setting
 
 
 def test_what_the_api_server_would_fill_in_inside_a_list_is_written_out() -> None:

@@ -40,15 +40,7 @@ class Deviation:
 
 # A field that only one side writes, with the API's default as its value, is no difference: the
 # `protocol: TCP` of the NetworkPolicies needs no row.
-DEVIATIONS: tuple[Deviation, ...] = (
-    Deviation(
-        objects=("Namespace/argocd",),
-        path="metadata.labels[app.kubernetes.io/part-of]",
-        upstream=ABSENT,
-        ours="argocd",
-        reason="the label of the whole install; upstream has no Namespace that could carry it",
-    ),
-)
+DEVIATIONS: tuple[Deviation, ...] = ()
 
 
 def _short(value: Any) -> str:
