@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from bench import applies, builds
+from bench import applies, builds, starts
 from live.errors import LiveError
 from tools.build import ToolError, say
 
@@ -19,7 +19,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--rounds", type=int, default=7, help="how often each is built (default: 7)")
     parser.add_argument(
-        "--live", type=int, default=2, metavar="ROUNDS", help="how often kubectl apply is timed (default: 2)"
+        "--live",
+        type=int,
+        default=2,
+        metavar="ROUNDS",
+        help="how often kubectl apply and a start from nothing are timed (default: 2)",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to FILE too")
     arguments = parser.parse_args()
@@ -34,6 +38,9 @@ def main() -> int:
             times = applies.compare(arguments.live)
             print("\n" + applies.table(times))
             figures["applies"] = [asdict(row) for row in times]
+            start = starts.measure(arguments.live)
+            print("\n" + starts.table(start))
+            figures["start"] = asdict(start)
         if arguments.json:
             arguments.json.write_text(json.dumps(figures, indent=2) + "\n")
     except (ToolError, LiveError, OSError) as error:
