@@ -1,0 +1,153 @@
+"""`make up`, `make status` and `make down` as a person types them; the lines that they print work as pasted."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from live.cluster import Cluster
+from live.errors import LiveError
+from tests.live.conftest import ROOT
+from tools.build import cache_dir
+
+Completed = subprocess.CompletedProcess[str]
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+class Person:
+    """Someone with a cache of their own that holds the programs, and a port of their own."""
+
+    def __init__(self, cache: Path) -> None:
+        self.cache, self.port = cache, free_port()
+        for entry in cache_dir().iterdir():
+            if not entry.name.startswith("live"):
+                (cache / entry.name).symlink_to(entry)
+        # Of the make that runs the tests, nothing may reach the one that they run.
+        own = {key: value for key, value in os.environ.items() if not key.startswith("MAKE") and key != "MFLAGS"}
+        self._env = {**own, "ARGOCD_ISTIO_CACHE": str(cache)}
+
+    def make(self, *words: str) -> Completed:
+        return subprocess.run(
+            ["make", *words], cwd=ROOT, env=self._env, capture_output=True, text=True, timeout=180, check=False
+        )
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        """The same in a process group of its own, not waited for."""
+        return subprocess.Popen(
+            ["make", *words],
+            cwd=ROOT,
+            env=self._env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def cluster(self) -> Cluster | None:
+        """What runs; None where nothing does."""
+        try:
+            return Cluster.attach(self.cache / "live")
+        except LiveError:
+            return None
+
+
+@pytest.fixture
+def person(tmp_path: Path) -> Iterator[Person]:
+    someone = Person(tmp_path)
+    yield someone
+    if found := someone.cluster():
+        found.stop()
+
+
+def paste(line: str) -> Completed:
+    """Run a printed line as a shell of the user's own network does."""
+    return subprocess.run(["sh", "-c", line], capture_output=True, text=True, timeout=60, check=False)
+
+
+def lines(up: Completed, start: str) -> list[str]:
+    return [line for line in up.stdout.splitlines() if line.startswith(start)]
+
+
+def test_the_printed_lines_work_as_pasted_in_each_mode_and_down_ends_all(person: Person) -> None:
+    for mode in ("termination", "grpc-routing", "passthrough"):
+        up = person.make("up", f"MODE={mode}", f"PORT={person.port}")
+        assert up.returncode == 0, up.stderr
+        [curl] = lines(up, "curl ")
+        assert '"Version":"v3.6.1' in paste(curl).stdout
+        login, listing = lines(up, str(person.cache / "live" / "argocd"))
+        assert "logged in successfully" in paste(login).stdout
+        listed = paste(listing)
+        assert (listed.returncode, listed.stderr) == (0, ""), listed.stderr
+        assert listed.stdout.startswith("NAME ")
+    # The second and third time the cluster that ran was switched.
+    assert "starting etcd" not in up.stderr
+    status = person.make("status")
+    assert status.returncode == 0 and "argocd-server-" in status.stdout
+    assert person.make("down").returncode == 0
+    assert person.cluster() is None and paste(curl).returncode != 0
+    assert person.make("down").stderr == "nothing was up\n"
+
+
+def test_what_cannot_start_is_one_line_and_leaves_nothing_running(person: Person) -> None:
+    with socket.create_server(("127.0.0.1", person.port)):
+        cases = {
+            "no such mode; choose one of: grpc-routing, passthrough, termination": ["MODE=grpc"],
+            "no kustomization.yaml there": [f"OVERLAY={person.cache}"],
+            f"cannot listen on 127.0.0.1 (Address already in use); try PORT={person.port + 1}": [f"PORT={person.port}"],
+            "no port; choose a number from 1 to 65535": ["PORT=https"],
+        }
+        for message, words in cases.items():
+            done = person.make("up", *words)
+            [line, *rest] = [text for text in done.stderr.splitlines() if text.startswith("up: ")]
+            assert message in line and not rest and done.returncode != 0
+            assert person.cluster() is None
+
+
+def begun(up: subprocess.Popen[str], person: Person, *, ready: bool) -> Cluster:
+    """The cluster of a start that goes on: its first process, or with `ready` once an overlay is being applied."""
+    deadline = time.monotonic() + 60
+    while not (found := person.cluster()) or (ready and not found.ready):
+        assert time.monotonic() < deadline and up.poll() is None
+        time.sleep(0.05)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("number", "ready"),
+    [(signal.SIGINT, False), (signal.SIGINT, True), (signal.SIGTERM, True), (signal.SIGHUP, True)],
+    ids=["Ctrl-C while it starts", "Ctrl-C while it applies", "SIGTERM", "SIGHUP"],
+)
+def test_a_start_that_is_interrupted_leaves_nothing_running(
+    person: Person, number: signal.Signals, ready: bool
+) -> None:
+    up = person.start("up", f"PORT={person.port}")
+    begun(up, person, ready=ready)
+    os.killpg(up.pid, number)
+    output, _ = up.communicate(timeout=60)
+    assert up.returncode != 0 and "Traceback" not in output
+    assert person.cluster() is None
+    with pytest.raises(OSError):
+        socket.create_connection(("127.0.0.1", person.port), timeout=1).close()
+
+
+def test_a_start_that_was_killed_is_ended_by_the_next(person: Person) -> None:
+    up = person.start("up", f"PORT={person.port}")
+    left = begun(up, person, ready=False)
+    os.killpg(up.pid, signal.SIGKILL)
+    up.communicate(timeout=60)
+    assert person.cluster() and not left.ready
+    again = person.make("up", f"PORT={person.port}")
+    assert again.returncode == 0 and "ending a start that was broken off" in again.stderr
+    assert person.make("down").returncode == 0
