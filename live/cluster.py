@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import socket
@@ -265,9 +266,10 @@ class Cluster:
         env = {"KUBECONFIG": str(self.state / "kubeconfig")}
         return self.exec(command, env=env, input=text, check=check, timeout=timeout)
 
-    def kustomize(self, path: str | Path, *args: str) -> bytes:
-        """What `kustomize build` makes of a folder."""
-        command = [str(program("kustomize")), "build", str(path), *args]
+    def kustomize(self, path: str | Path) -> bytes:
+        """What `kustomize build` makes of a folder, with the options that the variable KUSTOMIZE_FLAGS holds."""
+        flags = shlex.split(os.environ.get("KUSTOMIZE_FLAGS", ""))
+        command = [str(program("kustomize")), "build", str(path), *flags]
         done = subprocess.run(command, capture_output=True, check=False)
         if done.returncode != 0:
             raise LiveError(f"kustomize build {path}: {done.stderr.decode().strip().splitlines()[-1]}")

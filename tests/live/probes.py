@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -256,10 +255,6 @@ def native_grpc(client: Client) -> Answer:
     return Answer(result.stdout.strip() or f"failed: {result.stderr.strip()}", "h2")
 
 
-# Where each mode's certificate comes from: (namespace, Secret).
-CERTIFICATES = [("argocd", "argocd-server-tls"), ("istio-system", "argocd-certificate")]
-
-
 def certificate(client: Client) -> Answer:
     """Which Secret's certificate the host shows."""
     command = [sys.executable, str(CLIENTS / "certificate.py"), client.host, str(client.cluster.ca)]
@@ -267,17 +262,17 @@ def certificate(client: Client) -> Answer:
     if result.returncode:
         return Answer(f"failed: {result.stderr.strip().splitlines()[-1]}")
     code, shown = result.stdout.split()
-    names = {_fingerprint(client.cluster, *place): place[1] for place in CERTIFICATES}
-    return Answer(f"{code}, {names.get(shown, 'an unknown certificate')}", "h1")
+    return Answer(f"{code}, {_secrets(client.cluster).get(shown, 'an unknown certificate')}", "h1")
 
 
-def _fingerprint(cluster: Cluster, namespace: str, secret: str) -> str:
-    found = cluster.kubectl("get", "secret", "-n", namespace, secret, "-o", "json", check=False)
-    if found.returncode:
-        return f"no Secret {namespace}/{secret}"
-    data: dict[str, Any] = json.loads(found.stdout)["data"]
-    leaf = x509.load_pem_x509_certificates(base64.b64decode(data["tls.crt"]))[0]
-    return hashlib.sha256(leaf.public_bytes(Encoding.DER)).hexdigest()
+def _secrets(cluster: Cluster) -> dict[str, str]:
+    """The Secrets that hold a certificate for servers, by the certificate's SHA-256."""
+    listed = cluster.kubectl("get", "secrets", "-A", "--field-selector=type=kubernetes.io/tls", "-o", "json").stdout
+    found = {}
+    for secret in json.loads(listed)["items"]:
+        leaf = x509.load_pem_x509_certificates(base64.b64decode(secret["data"]["tls.crt"]))[0]
+        found[hashlib.sha256(leaf.public_bytes(Encoding.DER)).hexdigest()] = secret["metadata"]["name"]
+    return found
 
 
 def websocket(path: str) -> Probe:
