@@ -11,16 +11,16 @@ help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 up: ## start Argo CD behind Istio here: MODE=passthrough|termination|grpc-routing, or OVERLAY=DIR for your own; PORT=8443
-	@$(PY) -m live up $(if $(OVERLAY),--overlay "$(OVERLAY)",--mode "$(MODE)") $(if $(PORT),--port "$(PORT)")
+	@exec $(PY) -m live up $(if $(OVERLAY),--overlay "$(OVERLAY)",--mode "$(MODE)") $(if $(PORT),--port "$(PORT)")
 
 down: ## stop what `make up` started
-	@$(PY) -m live down
+	@exec $(PY) -m live down
 
 status: ## what runs
-	@$(PY) -m live status
+	@exec $(PY) -m live status
 
 doctor: ## what this system lacks, with the line that installs it
-	@$(PY) -m live doctor
+	@exec $(PY) -m live doctor
 
 test: lint ## everything: make check, and every mode on the real programs
 	@$(PY) -m live doctor --install

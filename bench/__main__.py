@@ -30,6 +30,8 @@ def main() -> int:
     if arguments.rounds < 1:
         parser.error(f"--rounds {arguments.rounds}: expected 1 or more")
     try:
+        if arguments.json:
+            arguments.json.touch()  # a place that cannot be written is told before anything is measured
         rows = builds.compare(arguments.rounds)
         print(f"Ratios to upstream's install, median (lowest-highest) of {arguments.rounds} rounds\n")
         print(builds.table(rows))
@@ -46,6 +48,8 @@ def main() -> int:
     except (ToolError, LiveError, OSError) as error:
         say(f"bench: {error}")
         return 1
+    except KeyboardInterrupt:
+        return 130
     return 0
 
 

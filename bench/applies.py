@@ -26,7 +26,8 @@ class Apply:
     again: float
 
 
-def _once(folder: Path, options: tuple[str, ...]) -> tuple[float, float]:
+def once(folder: Path, options: tuple[str, ...]) -> tuple[float, float]:
+    """Seconds of the first apply on a fresh cluster, and of the same once more."""
     cluster = Cluster.start()
     try:
         render = cluster.kustomize(folder)
@@ -54,7 +55,7 @@ def compare(rounds: int) -> list[Apply]:
         found: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
         for _ in range(rounds):
             for name, (folder, options) in ways.items():
-                found[name].append(_once(folder, options))
+                found[name].append(once(folder, options))
     return [
         Apply(name, median(one for one, _ in times), median(two for _, two in times)) for name, times in found.items()
     ]

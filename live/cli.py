@@ -94,6 +94,7 @@ def _port(text: str | None) -> int | None:
 def _up(options: argparse.Namespace) -> None:
     overlay, port = _overlay(options), _port(options.port)
     doctor.require(browser=False, install=True)
+    Cluster.kustomize(overlay)  # what does not build is told before anything starts
     start = time.monotonic()
     with _alone():
         _bring_up(overlay, port, start)

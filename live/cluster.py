@@ -266,7 +266,8 @@ class Cluster:
         env = {"KUBECONFIG": str(self.state / "kubeconfig")}
         return self.exec(command, env=env, input=text, check=check, timeout=timeout)
 
-    def kustomize(self, path: str | Path) -> bytes:
+    @staticmethod
+    def kustomize(path: str | Path) -> bytes:
         """What `kustomize build` makes of a folder, with the options that the variable KUSTOMIZE_FLAGS holds."""
         flags = shlex.split(os.environ.get("KUSTOMIZE_FLAGS", ""))
         command = [str(program("kustomize")), "build", str(path), *flags]
@@ -388,6 +389,11 @@ class Cluster:
                     if not one["ready"] and "running" in one["state"]:
                         return f"pod {pod['metadata']['name']}: running, not ready"
         return "see the pods"
+
+    @property
+    def process(self) -> int:
+        """The first process of the cluster, which the kernel ends all others with."""
+        return self._pid
 
     @property
     def ready(self) -> bool:

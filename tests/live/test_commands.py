@@ -15,6 +15,7 @@ import pytest
 from live.cluster import Cluster
 from live.errors import LiveError
 from tests.live.conftest import ROOT
+from tests.render.consumer import write
 from tools.build import cache_dir
 
 Completed = subprocess.CompletedProcess[str]
@@ -84,6 +85,8 @@ def test_the_printed_lines_work_as_pasted_in_each_mode_and_down_ends_all(person:
     for mode in ("termination", "grpc-routing", "passthrough"):
         up = person.make("up", f"MODE={mode}", f"PORT={person.port}")
         assert up.returncode == 0, up.stderr
+        # The first starts a cluster, the others switch it.
+        assert ("starting etcd" in up.stderr) == (mode == "termination")
         [curl] = lines(up, "curl ")
         assert '"Version":"v3.6.1' in paste(curl).stdout
         login, listing = lines(up, str(person.cache / "live" / "argocd"))
@@ -91,8 +94,6 @@ def test_the_printed_lines_work_as_pasted_in_each_mode_and_down_ends_all(person:
         listed = paste(listing)
         assert (listed.returncode, listed.stderr) == (0, ""), listed.stderr
         assert listed.stdout.startswith("NAME ")
-    # The second and third time the cluster that ran was switched.
-    assert "starting etcd" not in up.stderr
     status = person.make("status")
     assert status.returncode == 0 and "argocd-server-" in status.stdout
     assert person.make("down").returncode == 0
@@ -100,11 +101,14 @@ def test_the_printed_lines_work_as_pasted_in_each_mode_and_down_ends_all(person:
     assert person.make("down").stderr == "nothing was up\n"
 
 
-def test_what_cannot_start_is_one_line_and_leaves_nothing_running(person: Person) -> None:
+def test_what_cannot_start_is_one_line_and_starts_nothing(person: Person) -> None:
+    (person.cache / "empty").mkdir()
+    broken = ROOT / "examples/environments/common"  # a component, which does not build alone
     with socket.create_server(("127.0.0.1", person.port)):
         cases = {
             "no such mode; choose one of: grpc-routing, passthrough, termination": ["MODE=grpc"],
-            "no kustomization.yaml there": [f"OVERLAY={person.cache}"],
+            "no kustomization.yaml there": [f"OVERLAY={person.cache / 'empty'}"],
+            f"kustomize build {broken}: ": [f"OVERLAY={broken}"],
             f"cannot listen on 127.0.0.1 (Address already in use); try PORT={person.port + 1}": [f"PORT={person.port}"],
             "no port; choose a number from 1 to 65535": ["PORT=https"],
         }
@@ -112,7 +116,23 @@ def test_what_cannot_start_is_one_line_and_leaves_nothing_running(person: Person
             done = person.make("up", *words)
             [line, *rest] = [text for text in done.stderr.splitlines() if text.startswith("up: ")]
             assert message in line and not rest and done.returncode != 0
-            assert person.cluster() is None
+            assert not (person.cache / "live").exists()
+
+
+def test_what_the_cluster_refuses_is_one_line_and_leaves_nothing_running(person: Person) -> None:
+    refused = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "Not_A_Name", "namespace": "default"}}
+    folder = write(person.cache / "refused", {"resources": ["own.yaml"]}, own=refused)
+    up = person.start("up", f"OVERLAY={folder}", f"PORT={person.port}")
+    started = begun(up, person, ready=True).process
+    output, _ = up.communicate(timeout=60)
+    [line, *rest] = [text for text in output.splitlines() if text.startswith("up: ")]
+    assert "Not_A_Name" in line and not rest and up.returncode != 0
+    assert ended(started)
+
+
+def ended(process: int) -> bool:
+    """Whether a process is no more: the kernel ends a cluster with its first one."""
+    return not Path(f"/proc/{process}").exists()
 
 
 def begun(up: subprocess.Popen[str], person: Person, *, ready: bool) -> Cluster:
@@ -125,19 +145,28 @@ def begun(up: subprocess.Popen[str], person: Person, *, ready: bool) -> Cluster:
 
 
 @pytest.mark.parametrize(
-    ("number", "ready"),
-    [(signal.SIGINT, False), (signal.SIGINT, True), (signal.SIGTERM, True), (signal.SIGHUP, True)],
-    ids=["Ctrl-C while it starts", "Ctrl-C while it applies", "SIGTERM", "SIGHUP"],
+    ("number", "everyone", "ready"),
+    [
+        (signal.SIGINT, True, False),
+        (signal.SIGINT, True, True),
+        (signal.SIGHUP, True, True),
+        # A supervisor ends the one process that it started, make.
+        (signal.SIGTERM, False, True),
+    ],
+    ids=["Ctrl-C while it starts", "Ctrl-C while it applies", "the terminal is closed", "SIGTERM to make"],
 )
 def test_a_start_that_is_interrupted_leaves_nothing_running(
-    person: Person, number: signal.Signals, ready: bool
+    person: Person, number: signal.Signals, everyone: bool, ready: bool
 ) -> None:
     up = person.start("up", f"PORT={person.port}")
-    begun(up, person, ready=ready)
-    os.killpg(up.pid, number)
+    started = begun(up, person, ready=ready).process
+    if everyone:
+        os.killpg(up.pid, number)
+    else:
+        os.kill(up.pid, number)
     output, _ = up.communicate(timeout=60)
     assert up.returncode != 0 and "Traceback" not in output
-    assert person.cluster() is None
+    assert ended(started) and person.cluster() is None
     with pytest.raises(OSError):
         socket.create_connection(("127.0.0.1", person.port), timeout=1).close()
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.render.consumer import MODES, consumer, differences, exposure, leaves, one, title, write
 from tests.render.render import BuildError, build
@@ -204,16 +205,36 @@ def test_what_only_a_generator_may_say_is_not_taken_from_a_plain_exposure(tmp_pa
 @pytest.mark.parametrize("mode", MODES)
 def test_an_exposure_made_for_another_mode_fails_the_build(tmp_path: Path, mode: str) -> None:
     entry = f"{mode}/without-crds"
-    build(consumer(tmp_path / "same", entry, generated(mode=mode) | {"spec": exposure(mode=mode)["spec"]}))
-    other = MODES[MODES.index(mode) - 1]
-    with pytest.raises(BuildError, match="/spec/mode"):
-        build(
-            consumer(
-                tmp_path / "other",
-                entry,
-                generated(mode=other, **{"hosts": TWO}) | {"spec": exposure(mode=other)["spec"]},
-            )
-        )
+    build(consumer(tmp_path / "same", entry, generated(mode=mode)))
+    with pytest.raises(BuildError, match="~1mode failed"):
+        build(consumer(tmp_path / "other", entry, generated(mode=MODES[MODES.index(mode) - 1])))
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_objects_of_the_same_name_in_another_namespace_stay_as_they_are(tmp_path: Path, mode: str) -> None:
+    metadata = {"name": "argocd", "namespace": "edge"}
+    istio = "networking.istio.io/v1"
+    own: list[dict[str, Any]] = [
+        {
+            "apiVersion": istio,
+            "kind": "Gateway",
+            "metadata": metadata,
+            "spec": {"servers": [{"hosts": ["mine.example"]}]},
+        },
+        {"apiVersion": istio, "kind": "VirtualService", "metadata": metadata, "spec": {"hosts": ["mine.example"]}},
+        {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": metadata | {"name": "argocd-cm"},
+            "data": {"url": "mine"},
+        },
+    ]
+    kustomization = {"resources": ["exposure.yaml", "own.yaml"], "components": [f"components/{mode}/without-crds"]}
+    text = yaml.safe_dump_all(own)
+    objects = build(write(tmp_path, kustomization, exposure=exposure(), own=text))
+    assert [item for item in objects if item["metadata"].get("namespace") == "edge"] == sorted(
+        own, key=lambda item: item["kind"]
+    )
 
 
 def test_a_namespace_moves_everything_and_changes_nothing_else(tmp_path: Path) -> None:

@@ -177,6 +177,8 @@ def test_each_documented_error_is_what_kustomize_says(tmp_path: Path) -> None:
         write(tmp_path / "none", {"components": mode["components"]}),
         write(tmp_path / "hosts", mode, exposure=exposure(hosts=None)),
         write(tmp_path / "key", mode, exposure=exposure(tls=None)),
+        write(tmp_path / "number", mode, exposure=exposure(hosts=["a.marker.test", 1])),
+        write(tmp_path / "mapping", mode, exposure=exposure(hosts=["a.marker.test", {"b": "c"}])),
         write(
             tmp_path / "twice",
             mode | {"resources": ["exposure.yaml", "second.yaml"]},
@@ -191,7 +193,7 @@ def test_each_documented_error_is_what_kustomize_says(tmp_path: Path) -> None:
         write(
             tmp_path / "generated",
             mode,
-            exposure=exposure(mode="passthrough")
+            exposure=exposure()
             | {"metadata": {"name": "argocd", "labels": {"argocd-istio.github.io/mode": "passthrough"}}},
         ),
         write(

@@ -1,0 +1,51 @@
+"""What the system lacks is one line that says how to get it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from live import doctor
+from live.errors import LiveError
+
+
+@pytest.fixture
+def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that is the whole PATH, with a stand-in for every program that is needed."""
+    for need in doctor.NEEDS:
+        (tmp_path / need.program).write_text("#!/bin/sh\n")
+        (tmp_path / need.program).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(doctor, "PATH", str(tmp_path))
+    return tmp_path
+
+
+@pytest.mark.usefixtures("programs")
+def test_a_system_with_everything_is_enough() -> None:
+    doctor.require(browser=True, install=False)
+
+
+@pytest.mark.parametrize("need", doctor.NEEDS, ids=lambda need: need.program)
+def test_a_missing_program_is_named_with_the_line_that_installs_it(programs: Path, need: doctor.Need) -> None:
+    (programs / need.program).unlink()
+    expected = f"this system lacks {need.program}; install (Debian, Ubuntu): sudo apt-get install -y {need.package}"
+    # Without apt-get on the PATH nothing is installed, whoever asks.
+    with pytest.raises(LiveError) as raised:
+        doctor.require(browser=True, install=True)
+    assert str(raised.value) == expected
+
+
+def test_what_only_the_browser_test_wants_is_not_needed_otherwise(programs: Path) -> None:
+    for need in doctor.NEEDS:
+        if need.browser:
+            (programs / need.program).unlink()
+    doctor.require(browser=False, install=False)
+
+
+def test_a_system_without_namespaces_is_told_how_to_allow_them(programs: Path) -> None:
+    (programs / "unshare").write_text("#!/bin/sh\necho 'unshare: Operation\nnot permitted' >&2\nexit 1\n")
+    with pytest.raises(LiveError) as raised:
+        doctor.require(browser=False, install=False)
+    [line] = str(raised.value).splitlines()
+    assert "refuses user namespaces (unshare: Operation not permitted)" in line and "sudo sysctl" in line

@@ -1,0 +1,19 @@
+"""The live parts of `make bench` come to their end."""
+
+from __future__ import annotations
+
+from bench import applies, starts
+from bench.applies import SERVER_SIDE
+from tests.live.conftest import ROOT
+
+
+def test_a_start_reaches_each_point_after_the_one_before() -> None:
+    start = starts.once()
+    points = [start.control_plane, start.applied, start.ready, start.synced]
+    assert points == sorted(points) and points[0] > 0
+    assert f"synced {start.synced:.1f} s" in starts.table(start)
+
+
+def test_an_apply_is_timed_from_nothing_and_again() -> None:
+    first, again = applies.once(ROOT / "overlays" / "grpc-routing", SERVER_SIDE)
+    assert first > 0 and again > 0
