@@ -1,22 +1,28 @@
-# What the scripts share. Tools: those of Redis's Alpine image; Debian's do as well.
+# What the scripts share. They need what is in Redis's Alpine image; Debian has the same.
 # Files with the password are their owner's only.
 umask 077
-# For redis-cli, so that the password is no argument that others can read.
+# For redis-cli, so that the password is no argument, which others could read.
 export REDISCLI_AUTH="$REDIS_PASSWORD"
 
 group=${POD_NAME%-*}
 pods="$group-0 $group-1 $group-2"
 
-# The address of the Service of pod $1; fails while the name is not known.
+# The address of Service $1; fails while it is not known.
 address() {
   getent hosts "$1" | awk '{ print $1; exit }' | grep .
 }
 
-# A command to the Sentinel at host $1.
+# A command to the Sentinel of pod $1; with -x its last word is read from standard input. Fails on an error reply.
 sentinel() {
-  host=$1
+  pod=$1
   shift
-  timeout 2 redis-cli -h "$host" -p 26379 sentinel "$@"
+  if [ "$1" = -x ]; then
+    shift
+    set -- -x sentinel "$@"
+  else
+    set -- sentinel "$@"
+  fi
+  timeout 2 redis-cli -e -h "$pod" -p 26379 "$@"
 }
 
 # The password as a word of a configuration file.

@@ -20,4 +20,4 @@ if [ ! -s /data/sentinel.conf ]; then
   } > /data/sentinel.conf.new
   mv /data/sentinel.conf.new /data/sentinel.conf
 fi
-exec redis-sentinel /data/sentinel.conf
+exec redis-server /data/sentinel.conf --sentinel
