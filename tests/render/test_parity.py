@@ -1,14 +1,26 @@
-"""What base/argocd renders is upstream's install, and the comparison that says so misses nothing."""
+"""What we render is upstream's install, for high availability too, and the comparison that says so misses nothing."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
 from copy import deepcopy
+from dataclasses import dataclass, replace
 
 import pytest
 
-from tests.render.parity.compare import ABSENT, DEVIATIONS, Deviation, differences, expected, install, name_of
+from tests.render.consumer import write
+from tests.render.parity.compare import (
+    ABSENT,
+    DEVIATIONS,
+    HA_DEVIATIONS,
+    Deviation,
+    differences,
+    expected,
+    install,
+    name_of,
+    outside_redis,
+)
 from tests.render.parity.defaults import defaulted
 from tests.render.parity.mutations import leaves, mutations
 from tests.render.render import Object, build
@@ -31,32 +43,41 @@ RESTORED_BY_API = {
 }
 
 
-@pytest.fixture(scope="module")
-def ours() -> list[Object]:
-    return deepcopy(build("base/argocd"))
+@dataclass(frozen=True)
+class Pair:
+    """What we render, what upstream has, and the differences that are meant."""
+
+    name: str
+    ours: list[Object]
+    upstream: list[Object]
+    deviations: tuple[Deviation, ...]
 
 
-def test_base_equals_upstreams_install(ours: list[Object]) -> None:
-    found = list(differences(ours, install()))
+@pytest.fixture(scope="module", params=["parity", "parity-high-availability"])
+def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Pair:
+    name: str = request.param
+    if name == "parity":
+        return Pair(name, deepcopy(build("base/argocd")), list(install()), DEVIATIONS)
+    folder = tmp_path_factory.mktemp("high-availability")
+    ours = build(write(folder, {"resources": ["base/argocd"], "components": ["components/high-availability"]}))
+    return Pair(name, outside_redis(ours), outside_redis(install("ha/install.yaml")), HA_DEVIATIONS)
+
+
+def test_what_we_render_equals_upstreams_install(pair: Pair) -> None:
+    found = list(differences(pair.ours, pair.upstream, pair.deviations))
     assert not found, "\n" + "\n".join(found)
 
 
-def _deviations_of(item: Object) -> list[Deviation]:
-    """The declared deviations, cut down to one object."""
-    name = name_of(item)
-    return [
-        Deviation((name,), one.path, one.upstream, one.ours, one.reason) for one in DEVIATIONS if name in one.objects
-    ]
-
-
-def test_no_mutation_escapes_the_comparison(ours: list[Object], report: Callable[[str, dict[str, int]], None]) -> None:
-    twins = {name_of(item): item for item in install()}
+def test_no_mutation_escapes_the_comparison(pair: Pair, report: Callable[[str, dict[str, int]], None]) -> None:
+    twins = {name_of(item): item for item in pair.upstream}
     made: Counter[str] = Counter()
     equal: Counter[str] = Counter()
     escaped: list[str] = []
-    for item in ours:
+    for item in pair.ours:
         name, kind = name_of(item), item["kind"]
-        twin, deviations, before = twins[name], _deviations_of(item), deepcopy(item)
+        # The declared deviations, cut down to one object.
+        deviations = [replace(one, objects=(name,)) for one in pair.deviations if name in one.objects]
+        twin, before = twins[name], deepcopy(item)
         for change, path in mutations(item):
             made[change] += 1
             seen = next(differences([item], [twin], deviations), None) is not None
@@ -68,13 +89,13 @@ def test_no_mutation_escapes_the_comparison(ours: list[Object], report: Callable
             elif not seen:
                 escaped.append(f"{name} {path}: {change}")
         assert item == before
-    total = sum(map(leaves, ours))
+    total = sum(map(leaves, pair.ours))
     report(
-        "parity",
+        pair.name,
         {
-            "objects compared": len(ours),
+            "objects compared": len(pair.ours),
             "leaves compared": total,
-            "deviations declared": sum(len(one.objects) for one in DEVIATIONS),
+            "deviations declared": sum(len(one.objects) for one in pair.deviations),
             "mutations made": sum(made.values()),
             **dict(sorted(made.items())),
             "equal in meaning": sum(equal.values()),

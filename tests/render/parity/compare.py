@@ -42,6 +42,48 @@ class Deviation:
 # `protocol: TCP` of the NetworkPolicies needs no row.
 DEVIATIONS: tuple[Deviation, ...] = ()
 
+_PARAMS = ("ConfigMap/argocd-cmd-params-cm",)
+
+# With components/high-availability, against upstream's install for high availability, outside Redis.
+HA_DEVIATIONS: tuple[Deviation, ...] = (
+    *DEVIATIONS,
+    Deviation(
+        objects=_PARAMS,
+        path="data[redis.server]",
+        upstream="argocd-redis-ha-haproxy:6379",
+        ours=ABSENT,
+        reason="upstream puts HAProxy between Argo CD and Redis; here Argo CD asks the Sentinels",
+    ),
+    Deviation(
+        objects=_PARAMS,
+        path="data[redis.sentinel.hosts]",
+        upstream=ABSENT,
+        ours=",".join(f"argocd-redis-sentinel-{pod}:26379" for pod in range(3)),
+        reason="the Sentinels that it asks",
+    ),
+    Deviation(
+        objects=_PARAMS,
+        path="data[redis.sentinel.master]",
+        upstream=ABSENT,
+        ours="argocd",
+        reason="the name that it asks them for",
+    ),
+    Deviation(
+        objects=(
+            "Deployment/argocd-repo-server",
+            "Deployment/argocd-server",
+            "StatefulSet/argocd-application-controller",
+        ),
+        path="spec.template.spec.containers[0].env[REDIS_SENTINEL_PASSWORD]",
+        upstream=ABSENT,
+        ours={
+            "name": "REDIS_SENTINEL_PASSWORD",
+            "valueFrom": {"secretKeyRef": {"name": "argocd-redis", "key": "auth"}},
+        },
+        reason="who commands a Sentinel decides what Argo CD takes for its Redis, so ours ask for a password",
+    ),
+)
+
 
 def _short(value: Any) -> str:
     text = repr(value)
@@ -131,11 +173,21 @@ def expected(upstream: Object) -> Object:
 
 
 @cache
-def install() -> tuple[Object, ...]:
-    """What `base/argocd` must render: the Namespace and the pinned module's `manifests/install.yaml` without CRDs."""
+def install(manifest: str = "install.yaml") -> tuple[Object, ...]:
+    """The Namespace and a file of the pinned module's `manifests`, without CRDs, as `expected` makes them.
+
+    `base/argocd` must render `install.yaml`; with `components/high-availability` it must render
+    `ha/install.yaml`, outside Redis.
+    """
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
-    upstream = load((argocd_module() / "manifests" / "install.yaml").read_text())
+    upstream = load((argocd_module() / "manifests" / manifest).read_text())
     return tuple(expected(item) for item in [namespace, *upstream] if item["kind"] != "CustomResourceDefinition")
+
+
+def outside_redis(objects: Iterable[Object]) -> list[Object]:
+    """The objects without the label of Redis, `app.kubernetes.io/component: redis`."""
+    label = "app.kubernetes.io/component"
+    return [item for item in objects if item["metadata"].get("labels", {}).get(label) != "redis"]
 
 
 def differences(
