@@ -58,8 +58,8 @@ HA_DEVIATIONS: tuple[Deviation, ...] = (
         objects=_PARAMS,
         path="data[redis.sentinel.hosts]",
         upstream=ABSENT,
-        ours=",".join(f"argocd-redis-sentinel-{pod}:26379" for pod in range(3)),
-        reason="the Sentinels that it asks",
+        ours="argocd-redis-sentinel:26379",
+        reason="the Service of the Sentinels that it asks",
     ),
     Deviation(
         objects=_PARAMS,
