@@ -4,6 +4,10 @@
 set -eu
 . /scripts/lib.sh
 
+# How many of the three Sentinels must agree that the master is lost: a majority.
+quorum=2
+# Milliseconds without an answer after which it is. The bound in redis.conf must stay below.
+down_after=5000
 # Seconds that a former master with data waits for a successor: three elections.
 patience=30
 
@@ -41,10 +45,10 @@ look() {
 # Tells this pod's Sentinel what the others know.
 introduce() {
   known=$(sentinel "$POD_NAME" get-master-addr-by-name argocd) &&
-    { [ -n "$known" ] || sentinel "$POD_NAME" monitor argocd "$master" 6379 2; } &&
+    { [ -n "$known" ] || sentinel "$POD_NAME" monitor argocd "$master" 6379 "$quorum"; } &&
     printf %s "$REDIS_PASSWORD" | sentinel "$POD_NAME" -x set argocd auth-pass &&
-    # Lost after 5 s without an answer; an election that failed is repeated after 10 s.
-    sentinel "$POD_NAME" set argocd down-after-milliseconds 5000 failover-timeout 5000 parallel-syncs 1
+    # An election that failed is repeated after twice the failover-timeout.
+    sentinel "$POD_NAME" set argocd down-after-milliseconds "$down_after" failover-timeout 5000 parallel-syncs 1
 }
 
 until look && introduce; do

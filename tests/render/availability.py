@@ -1,0 +1,89 @@
+"""What must hold in a render with high availability, so that one lost node takes nothing with it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from tests.render.render import Object
+
+REDIS = "argocd-redis-sentinel"
+SPREAD = (("StatefulSet", REDIS), ("Deployment", "argocd-server"), ("Deployment", "argocd-repo-server"))
+
+
+def scripts(objects: list[Object]) -> str:
+    """All that the ConfigMap of the Redis pods holds; "" where there is none."""
+    found = (item for item in objects if item["kind"] == "ConfigMap" and item["metadata"]["name"].startswith(REDIS))
+    return "\n".join(next(found, {"data": {}})["data"].values())
+
+
+def _setting(text: str, name: str) -> int:
+    """The number after `name` at the start of a line, 0 where there is none."""
+    found = re.search(rf"^{name}[ =](\d+)$", text, re.M)
+    return int(found[1]) if found else 0
+
+
+def _selects(selector: dict[str, str], labels: dict[str, str]) -> bool:
+    return bool(selector) and selector.items() <= labels.items()
+
+
+def _spread(item: Object) -> bool:
+    """Whether two pods of this workload never share a node."""
+    template = item["spec"]["template"]
+    rules = template["spec"].get("affinity", {}).get("podAntiAffinity", {})
+    return any(
+        rule["topologyKey"] == "kubernetes.io/hostname"
+        and _selects(rule.get("labelSelector", {}).get("matchLabels", {}), template["metadata"]["labels"])
+        for rule in rules.get("requiredDuringSchedulingIgnoredDuringExecution", [])
+    )
+
+
+def faults(objects: list[Object]) -> Iterator[str]:
+    """One line for each thing of a render with components/high-availability that would not survive a lost node."""
+    by_name: dict[tuple[str, str], Any] = {(item["kind"], item["metadata"]["name"]): item for item in objects}
+    missing = [f"{kind}/{name}: expected this object, found none" for kind, name in SPREAD if (kind, name) not in by_name]
+    yield from missing
+    if missing:
+        return
+    for kind, name in SPREAD:
+        least = 3 if name == REDIS else 2
+        count = by_name[kind, name]["spec"].get("replicas", 1)
+        if count < least:
+            yield f"{kind}/{name} spec.replicas: expected {least} or more, found {count}"
+        if not _spread(by_name[kind, name]):
+            yield f"{kind}/{name}: expected a required anti-affinity by kubernetes.io/hostname, found none"
+
+    replicas = by_name["StatefulSet", REDIS]["spec"]["replicas"]
+    labels = by_name["StatefulSet", REDIS]["spec"]["template"]["metadata"]["labels"]
+    if replicas % 2 == 0:
+        yield f"StatefulSet/{REDIS} spec.replicas: expected an odd number, found {replicas}"
+    text = scripts(objects)
+    quorum = _setting(text, "quorum")
+    if quorum != replicas // 2 + 1:
+        yield f"redis.sh quorum: expected {replicas // 2 + 1}, a majority of {replicas}, found {quorum}"
+
+    # More than the lag in whole seconds, one more because they are whole, one because they are counted once a second.
+    lag, down_after = _setting(text, "min-replicas-max-lag"), _setting(text, "down_after")
+    if not (_setting(text, "min-replicas-to-write") and lag and (lag + 2) * 1000 < down_after):
+        yield (
+            f"redis.conf min-replicas-max-lag: expected more than 0 and less than {down_after // 1000 - 2}, for down_after "
+            f"{down_after}, with min-replicas-to-write, found {lag}"
+        )
+
+    services = {name: item["spec"] for (kind, name), item in by_name.items() if kind == "Service"}
+    for pod in (f"{REDIS}-{number}" for number in range(replicas)):
+        spec = services.get(pod, {})
+        if spec.get("selector") != {"statefulset.kubernetes.io/pod-name": pod}:
+            yield f"Service/{pod}: expected one that selects the pod of this name, found none"
+        elif not spec.get("publishNotReadyAddresses"):
+            yield f"Service/{pod} spec.publishNotReadyAddresses: expected true: the pods meet before they are ready"
+    hosts = by_name["ConfigMap", "argocd-cmd-params-cm"]["data"].get("redis.sentinel.hosts", "")
+    spec = services.get(hosts.removesuffix(":26379"), {})
+    if not (spec.get("clusterIP") == "None" and spec.get("publishNotReadyAddresses")) or not _selects(
+        spec.get("selector", {}), labels
+    ):
+        yield f"ConfigMap/argocd-cmd-params-cm data[redis.sentinel.hosts]: no headless Service of all Sentinels: {hosts!r}"
+    budgets = [item["spec"] for (kind, _), item in by_name.items() if kind == "PodDisruptionBudget"]
+    if not any(_selects(one["selector"]["matchLabels"], labels) and one.get("maxUnavailable") == 1 for one in budgets):
+        yield f"StatefulSet/{REDIS}: expected a PodDisruptionBudget with maxUnavailable 1, found none"

@@ -1,0 +1,259 @@
+"""components/high-availability: where it can be listed, what it changes, and what a render with it must have."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Callable
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.render.availability import REDIS, faults
+from tests.render.consumer import MODES, differences, exposure, leaves, one, write
+from tests.render.parity.compare import outside_redis
+from tests.render.render import ROOT, BuildError, Object, build, load
+from tools.build import argocd_module, program
+
+COMPONENT = "components/high-availability"
+FOLDER = ROOT / COMPONENT
+
+
+def with_mode(folder: Path, entry: str, **more: Any) -> Path:
+    """A consumer that lists a mode and then high availability."""
+    kustomization = {"resources": ["exposure.yaml"], "components": [f"components/{entry}", COMPONENT], **more}
+    return write(folder, kustomization, exposure=exposure())
+
+
+@pytest.fixture(scope="module")
+def rendered(tmp_path_factory: pytest.TempPathFactory) -> list[Object]:
+    return build(with_mode(tmp_path_factory.mktemp("consumer"), "grpc-routing/without-crds"))
+
+
+def changes(before: list[Object], after: list[Object]) -> str:
+    """The differences as text, with variables by their name: a patch puts its own first."""
+    sides = deepcopy([before, after])
+    for item in (item for side in sides for item in side):
+        for container in item.get("spec", {}).get("template", {}).get("spec", {}).get("containers", []):
+            container["env"] = {entry["name"]: entry for entry in container.get("env", [])}
+    return "\n".join(differences(*sides)) + "\n"
+
+
+def test_it_changes_exactly_what_its_golden_file_says(tmp_path: Path) -> None:
+    after = build(write(tmp_path, {"resources": ["base"], "components": [COMPONENT]}))
+    found = changes(build("base"), after)
+    golden = ROOT / "tests/render/golden/high-availability.txt"
+    if os.environ.get("UPDATE_GOLDEN"):
+        golden.write_text(found)
+    assert found == golden.read_text(), f"UPDATE_GOLDEN=1 make check rewrites {golden.name}; then read its diff"
+
+
+@pytest.mark.parametrize("entry", [*MODES, "grpc-routing/without-crds"])
+def test_it_changes_the_same_after_every_mode_and_overlay(tmp_path: Path, entry: str) -> None:
+    golden = (ROOT / "tests/render/golden/high-availability.txt").read_text()
+    mode = {"resources": ["exposure.yaml"], "components": [f"components/{entry}"]}
+    plain = write(tmp_path / "plain", mode, exposure=exposure())
+    assert changes(build(plain), build(with_mode(tmp_path / "mode", entry))) == golden
+    overlay = write(tmp_path / "overlay", {"resources": [f"overlays/{entry}"], "components": [COMPONENT]})
+    assert changes(build(f"overlays/{entry}"), build(overlay)) == golden
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_kubectl_builds_the_same(tmp_path: Path, mode: str) -> None:
+    folder = with_mode(tmp_path, mode)
+    kubectl = subprocess.run(
+        [str(program("kubectl")), "kustomize", str(folder)], capture_output=True, text=True, check=True
+    )
+    assert load(kubectl.stdout) == build(folder)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_listed_before_the_mode_it_fails_the_build(tmp_path: Path, mode: str) -> None:
+    folder = with_mode(tmp_path, mode)
+    kustomization = yaml.safe_load((folder / "kustomization.yaml").read_text())
+    kustomization["components"].reverse()
+    (folder / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
+    with pytest.raises(BuildError, match="Deployment.*argocd-redis"):
+        build(folder)
+
+
+def test_a_namespace_moves_it_whole(tmp_path: Path, rendered: list[Object]) -> None:
+    moved = build(with_mode(tmp_path, "grpc-routing/without-crds", namespace="delivery"))
+    own = [item for item in moved if item["metadata"]["name"].startswith(REDIS)]
+    assert len(own) == 8 and {item["metadata"]["namespace"] for item in own} == {"delivery"}
+    for before, after in zip(rendered, moved, strict=True):
+        old, new = dict(leaves(before)), dict(leaves(after))
+        assert {(old[path], new[path]) for path in old if old[path] != new[path]} <= {("argocd", "delivery")}
+        assert [path for path, value in new.items() if path.endswith("namespace") and value != "delivery"] == []
+
+
+def test_no_reference_to_redis_names_a_namespace(rendered: list[Object]) -> None:
+    texts = [str(value) for item in rendered for _, value in leaves(item) if REDIS in str(value)]
+    assert texts and not re.search(rf"{REDIS}[\w-]*\.(?!sh\b|conf\b)\w", "\n".join(texts))
+
+
+def test_every_container_of_redis_is_restricted(rendered: list[Object]) -> None:
+    pod = one(rendered, "StatefulSet", REDIS)["spec"]["template"]["spec"]
+    assert len(pod["containers"]) == 2 and len(pod["initContainers"]) == 1
+    for container in [*pod["containers"], *pod["initContainers"]]:
+        assert container["securityContext"] == {
+            "runAsNonRoot": True,
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+            "seccompProfile": {"type": "RuntimeDefault"},
+        }
+    assert pod["securityContext"]["runAsUser"] == 999
+    assert {kind for volume in pod["volumes"] for kind in volume} == {"name", "configMap", "emptyDir", "projected"}
+
+
+def test_only_the_init_container_gets_a_token(rendered: list[Object]) -> None:
+    pod = one(rendered, "StatefulSet", REDIS)["spec"]["template"]["spec"]
+    mounts = {
+        container["name"]: [mount["name"] for mount in container["volumeMounts"]]
+        for container in [*pod["containers"], *pod["initContainers"]]
+    }
+    assert pod["automountServiceAccountToken"] is False
+    assert mounts == {"redis": ["scripts", "data"], "sentinel": ["scripts", "data"], "secret-init": ["token"]}
+
+
+def test_images_and_their_pull_policy_are_those_of_the_base(rendered: list[Object]) -> None:
+    def images(item: Object) -> dict[str, tuple[str, str]]:
+        pod = item["spec"]["template"]["spec"]
+        return {
+            container["name"]: (container["image"], container.get("imagePullPolicy", ""))
+            for container in [*pod["containers"], *pod["initContainers"]]
+        }
+
+    base, own = (images(one(*found)) for found in (  # type: ignore[arg-type]
+        (build("base"), "Deployment", "argocd-redis"),
+        (rendered, "StatefulSet", REDIS),
+    ))
+    assert own["redis"] == own["sentinel"] == base["redis"]
+    assert own["secret-init"][0] == base["secret-init"][0]
+
+
+def test_only_argo_cd_and_the_redis_themselves_reach_redis_and_sentinel(rendered: list[Object]) -> None:
+    spec = one(rendered, "NetworkPolicy", f"{REDIS}-network-policy")["spec"]
+    assert spec["podSelector"] == {"matchLabels": {"app.kubernetes.io/name": REDIS}}
+    [rule] = spec["ingress"]
+    assert [port["port"] for port in rule["ports"]] == [6379, 26379]
+    names = [source["podSelector"]["matchLabels"]["app.kubernetes.io/name"] for source in rule["from"]]
+    assert sorted(names) == [
+        "argocd-application-controller",
+        REDIS,
+        "argocd-repo-server",
+        "argocd-server",
+    ]
+
+
+def test_a_script_that_changes_replaces_the_pods(rendered: list[Object]) -> None:
+    [scripts] = [item for item in rendered if item["kind"] == "ConfigMap" and item["metadata"]["name"].startswith(REDIS)]
+    assert re.fullmatch(rf"{REDIS}-[a-z0-9]{{10}}", scripts["metadata"]["name"])
+    volumes = one(rendered, "StatefulSet", REDIS)["spec"]["template"]["spec"]["volumes"]
+    assert {"name": "scripts", "configMap": {"name": scripts["metadata"]["name"]}} in volumes
+    own = {path.name: path.read_text() for path in (FOLDER / "redis").iterdir() if path.suffix != ".yaml"}
+    assert scripts["data"] == own
+
+
+@pytest.mark.parametrize("script", sorted((FOLDER / "redis").glob("*.sh")), ids=lambda path: path.name)
+def test_every_script_is_one_for_sh(script: Path) -> None:
+    subprocess.run(["sh", "-n", str(script)], check=True)
+
+
+def test_a_render_as_it_is_has_no_fault(rendered: list[Object]) -> None:
+    assert list(faults(rendered)) == []
+
+
+def _two(objects: list[Object]) -> None:
+    one(objects, "StatefulSet", REDIS)["spec"]["replicas"] = 2
+
+
+def _four(objects: list[Object]) -> None:
+    one(objects, "StatefulSet", REDIS)["spec"]["replicas"] = 4
+
+
+def _one_server(objects: list[Object]) -> None:
+    del one(objects, "Deployment", "argocd-server")["spec"]["replicas"]
+
+
+def _together(name: str, kind: str = "Deployment") -> Callable[[list[Object]], None]:
+    def change(objects: list[Object]) -> None:
+        affinity = one(objects, kind, name)["spec"]["template"]["spec"]["affinity"]
+        del affinity["podAntiAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
+
+    return change
+
+
+def _by_zone(objects: list[Object]) -> None:
+    affinity = one(objects, "StatefulSet", REDIS)["spec"]["template"]["spec"]["affinity"]["podAntiAffinity"]
+    affinity["requiredDuringSchedulingIgnoredDuringExecution"][0]["topologyKey"] = "topology.kubernetes.io/region"
+
+
+def _script(old: str, new: str) -> Callable[[list[Object]], None]:
+    def change(objects: list[Object]) -> None:
+        [found] = [item for item in objects if old in str(item.get("data"))]
+        found["data"] = {name: text.replace(old, new) for name, text in found["data"].items()}
+
+    return change
+
+
+def _without(kind: str, name: str) -> Callable[[list[Object]], None]:
+    return lambda objects: objects.remove(one(objects, kind, name))
+
+
+def _ready_only(name: str) -> Callable[[list[Object]], None]:
+    def change(objects: list[Object]) -> None:
+        del one(objects, "Service", name)["spec"]["publishNotReadyAddresses"]
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        (_two, "StatefulSet/argocd-redis-sentinel spec.replicas: expected 3 or more, found 2"),
+        (_four, "StatefulSet/argocd-redis-sentinel spec.replicas: expected an odd number, found 4"),
+        (_script("quorum=2", "quorum=1"), "redis.sh quorum: expected 2, a majority of 3, found 1"),
+        (_script("quorum=2", "quorum=3"), "redis.sh quorum: expected 2, a majority of 3, found 3"),
+        (_script("max-lag 2", "max-lag 3"), "redis.conf min-replicas-max-lag: .*less than 3,.* found 3"),
+        (_script("max-lag 2", "max-lag 0"), "redis.conf min-replicas-max-lag: .* found 0"),
+        (_script("to-write 1", "to-write 0"), "redis.conf min-replicas-max-lag: .* with min-replicas-to-write"),
+        (_script("down_after=5000", "down_after=4000"), "redis.conf min-replicas-max-lag: .*for down_after 4000"),
+        (_together(REDIS, "StatefulSet"), "StatefulSet/argocd-redis-sentinel: expected a required anti-affinity"),
+        (_by_zone, "StatefulSet/argocd-redis-sentinel: expected a required anti-affinity"),
+        (_together("argocd-server"), "Deployment/argocd-server: expected a required anti-affinity"),
+        (_together("argocd-repo-server"), "Deployment/argocd-repo-server: expected a required anti-affinity"),
+        (_one_server, "Deployment/argocd-server spec.replicas: expected 2 or more, found 1"),
+        (_without("Service", f"{REDIS}-1"), "Service/argocd-redis-sentinel-1: expected one that selects the pod"),
+        (_ready_only(f"{REDIS}-2"), "Service/argocd-redis-sentinel-2 spec.publishNotReadyAddresses: expected true"),
+        (_ready_only(REDIS), r"data\[redis.sentinel.hosts\]: no headless Service of all Sentinels"),
+        (_script(f"{REDIS}:26379", f"{REDIS}-0:26379"), r"data\[redis.sentinel.hosts\]: no headless Service"),
+        (_without("PodDisruptionBudget", REDIS), "expected a PodDisruptionBudget with maxUnavailable 1"),
+        (_without("StatefulSet", REDIS), "StatefulSet/argocd-redis-sentinel: expected this object, found none"),
+    ],
+)
+def test_a_broken_render_is_told(rendered: list[Object], change: Callable[[list[Object]], None], line: str) -> None:
+    objects = deepcopy(rendered)
+    change(objects)
+    found = list(faults(objects))
+    assert any(re.search(line, text) for text in found), found
+
+
+def test_its_redis_is_a_third_of_upstreams_or_less(report: Callable[[str, dict[str, int]], None]) -> None:
+    """Lines of YAML, scripts and settings included."""
+    upstream = (argocd_module() / "manifests/ha/install.yaml").read_text().split("\n---\n")
+    redis = [text for text in upstream if not outside_redis(load(text))]
+    own = [path for path in FOLDER.rglob("*") if path.is_file() and path.suffix != ".md"]
+    of_redis = [path for path in own if path.parent.name in ("redis", "from-base")]
+    figures = {
+        "lines of ours": sum(len(path.read_text().splitlines()) for path in own),
+        "of them for Redis": sum(len(path.read_text().splitlines()) for path in of_redis),
+        "lines of upstream's for Redis": sum(len(text.splitlines()) for text in redis),
+    }
+    report("high-availability", figures)
+    assert figures["of them for Redis"] * 3 <= figures["lines of upstream's for Redis"]
