@@ -42,7 +42,9 @@ def _spread(item: Object) -> bool:
 def faults(objects: list[Object]) -> Iterator[str]:
     """One line for each thing of a render with components/high-availability that would not survive a lost node."""
     by_name: dict[tuple[str, str], Any] = {(item["kind"], item["metadata"]["name"]): item for item in objects}
-    missing = [f"{kind}/{name}: expected this object, found none" for kind, name in SPREAD if (kind, name) not in by_name]
+    missing = [
+        f"{kind}/{name}: expected this object, found none" for kind, name in SPREAD if (kind, name) not in by_name
+    ]
     yield from missing
     if missing:
         return
@@ -66,10 +68,8 @@ def faults(objects: list[Object]) -> Iterator[str]:
     # More than the lag in whole seconds, one more because they are whole, one because they are counted once a second.
     lag, down_after = _setting(text, "min-replicas-max-lag"), _setting(text, "down_after")
     if not (_setting(text, "min-replicas-to-write") and lag and (lag + 2) * 1000 < down_after):
-        yield (
-            f"redis.conf min-replicas-max-lag: expected more than 0 and less than {down_after // 1000 - 2}, for down_after "
-            f"{down_after}, with min-replicas-to-write, found {lag}"
-        )
+        below = f"with min-replicas-to-write and below {down_after // 1000 - 2}, for down_after {down_after}"
+        yield f"redis.conf min-replicas-max-lag: expected one {below}, found {lag}"
 
     services = {name: item["spec"] for (kind, name), item in by_name.items() if kind == "Service"}
     for pod in (f"{REDIS}-{number}" for number in range(replicas)):
@@ -83,7 +83,8 @@ def faults(objects: list[Object]) -> Iterator[str]:
     if not (spec.get("clusterIP") == "None" and spec.get("publishNotReadyAddresses")) or not _selects(
         spec.get("selector", {}), labels
     ):
-        yield f"ConfigMap/argocd-cmd-params-cm data[redis.sentinel.hosts]: no headless Service of all Sentinels: {hosts!r}"
+        expected = "expected port 26379 of a headless Service of all Sentinels, ready or not"
+        yield f"ConfigMap/argocd-cmd-params-cm data[redis.sentinel.hosts]: {expected}, found {hosts!r}"
     budgets = [item["spec"] for (kind, _), item in by_name.items() if kind == "PodDisruptionBudget"]
     if not any(_selects(one["selector"]["matchLabels"], labels) and one.get("maxUnavailable") == 1 for one in budgets):
         yield f"StatefulSet/{REDIS}: expected a PodDisruptionBudget with maxUnavailable 1, found none"

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 import yaml
 
 from tests.render.consumer import MODES, exposure, one, write
-from tests.render.render import ROOT, BuildError, Object, build
+from tests.render.parity.compare import outside_redis
+from tests.render.render import ROOT, BuildError, Object, build, load
 from tests.render.test_examples import ADDRESS, TAG
+from tools.build import argocd_module
 
 TOP = [path.name for path in ROOT.iterdir() if path.is_dir() and not path.name.startswith(".")]
 DOCS = [path for path in sorted(ROOT.rglob("*.md")) if not path.relative_to(ROOT).parts[0].startswith(".")]
@@ -99,6 +102,12 @@ def test_every_mode_has_a_page_of_one_screen_and_the_readme_links_it(mode: str) 
     assert len(TEXTS[page].splitlines()) <= 40
 
 
+def test_high_availability_has_a_page_of_one_screen_and_the_readme_links_it() -> None:
+    page = "components/high-availability/README.md"
+    assert f"[components/high-availability]({page})" in TEXTS["README.md"]
+    assert len(TEXTS[page].splitlines()) <= 40
+
+
 def test_the_readme_shows_the_files_of_the_remote_example() -> None:
     shown = dict(files(TEXTS["README.md"]))
     assert shown == {path.name: path.read_text() for path in (ROOT / "examples/remote").iterdir()}
@@ -180,6 +189,11 @@ def test_each_documented_error_is_what_kustomize_says(tmp_path: Path) -> None:
         write(tmp_path / "number", mode, exposure=exposure(hosts=["a.marker.test", 1])),
         write(tmp_path / "mapping", mode, exposure=exposure(hosts=["a.marker.test", {"b": "c"}])),
         write(
+            tmp_path / "order",
+            mode | {"components": ["components/high-availability", *mode["components"]]},
+            exposure=exposure(),
+        ),
+        write(
             tmp_path / "twice",
             mode | {"resources": ["exposure.yaml", "second.yaml"]},
             exposure=exposure(),
@@ -213,8 +227,15 @@ def test_each_documented_error_is_what_kustomize_says(tmp_path: Path) -> None:
             build(folder)
 
 
+def _singular(plural: str) -> str:
+    return re.sub(r"(ie)?s$", lambda end: "y" if end[1] else "", plural)
+
+
+@pytest.mark.parametrize("added", [[], ["components/high-availability"]], ids=["", "high availability"])
 @pytest.mark.parametrize("mode", MODES)
-def test_the_documented_way_to_leave_takes_all_but_the_namespace_and_the_settings(mode: str) -> None:
+def test_the_documented_way_to_leave_takes_all_but_the_namespace_and_the_settings(
+    tmp_path: Path, mode: str, added: list[str]
+) -> None:
     """The commands name plural kinds with a label, or one object; the kinds tell which namespace they need."""
     [block] = [part for part in code(TEXTS["docs/uninstalling.md"]) if "delete deployments" in part]
     by_label = re.findall(r"^kubectl (-n argocd )?delete (\S+) -l (\S+)=(\S+)$", block, re.M)
@@ -224,12 +245,40 @@ def test_the_documented_way_to_leave_takes_all_but_the_namespace_and_the_setting
     def taken(item: Object) -> bool:
         kind, metadata = item["kind"].lower(), item["metadata"]
         return (kind, metadata["name"]) in by_name or any(
-            kind in [re.sub(r"(ie)?s$", lambda end: "y" if end[1] else "", plural) for plural in kinds.split(",")]
+            kind in map(_singular, kinds.split(","))
             and metadata.get("namespace") == ("argocd" if namespace else None)
             and metadata.get("labels", {}).get(key) == value
             for namespace, kinds, key, value in by_label
         )
 
-    objects = build(f"overlays/{mode}")
+    objects = build(write(tmp_path, {"resources": [f"overlays/{mode}"], "components": added}))
     gone, left = ({item["kind"] for item in objects if taken(item) is side} for side in (True, False))
+    # The scripts of Redis are a ConfigMap that stays too.
     assert left == {"Namespace", "ConfigMap", "Secret", "CustomResourceDefinition"} and gone.isdisjoint(left)
+
+
+def test_the_documented_commands_remove_the_redis_that_a_switch_leaves_behind(tmp_path: Path) -> None:
+    [block] = [part for part in code(TEXTS["components/high-availability/README.md"]) if "kubectl" in part]
+    single, ours, upstreams = re.findall(r"^kubectl -n argocd delete (.*)$", block, re.M)
+    before = build("base/argocd")
+    after = build(write(tmp_path, {"resources": ["base/argocd"], "components": ["components/high-availability"]}))
+    upstream = load((argocd_module() / "manifests/ha/install.yaml").read_text())
+
+    def names(objects: Iterable[Object]) -> set[str]:
+        return {f"{item['kind'].lower()}/{item['metadata']['name']}" for item in objects}
+
+    def removed(objects: list[Object], command: str) -> set[str]:
+        """What a command of kinds and a selector by one label, with one value or several, takes."""
+        kinds, _, selector = command.partition(" -l ")
+        key, *values = re.findall(r"[\w./-]+", selector.replace(" in ", " "))
+        return names(
+            item
+            for item in objects
+            if item["kind"].lower() in map(_singular, kinds.split(","))
+            and item["metadata"].get("labels", {}).get(key) in values
+        )
+
+    assert set(single.split()) == names(before) - names(after)
+    assert removed(after, ours) == names(after) - names(before)
+    assert removed(upstream, upstreams) == names(upstream) - names(outside_redis(upstream))
+    assert removed(before, upstreams) == removed(after, upstreams) == removed(before, ours) == set()
