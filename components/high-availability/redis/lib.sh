@@ -4,6 +4,9 @@ umask 077
 # For redis-cli, so that the password is no argument, which others could read.
 export REDISCLI_AUTH="$REDIS_PASSWORD"
 
+# A shell that is process 1 ends on a signal only where told.
+trap 'exit 1' TERM
+
 group=${POD_NAME%-*}
 pods="$group-0 $group-1 $group-2"
 
@@ -12,20 +15,9 @@ address() {
   getent hosts "$1" | awk '{ print $1; exit }' | grep .
 }
 
-# A command to the Sentinel of pod $1; with -x its last word is read from standard input. Fails on an error reply.
+# A command to the Sentinel at host $1. Fails on an error reply.
 sentinel() {
-  pod=$1
+  host=$1
   shift
-  if [ "$1" = -x ]; then
-    shift
-    set -- -x sentinel "$@"
-  else
-    set -- sentinel "$@"
-  fi
-  timeout 2 redis-cli -e -h "$pod" -p 26379 "$@"
-}
-
-# The password as a word of a configuration file.
-quoted() {
-  printf '"%s"' "$(printf %s "$REDIS_PASSWORD" | sed 's/[\\"]/\\&/g')"
+  timeout 2 redis-cli -e -h "$host" -p 26379 sentinel "$@"
 }

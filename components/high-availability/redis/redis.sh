@@ -44,14 +44,14 @@ look() {
 
 # Tells this pod's Sentinel what the others know.
 introduce() {
-  known=$(sentinel "$POD_NAME" get-master-addr-by-name argocd) &&
-    { [ -n "$known" ] || sentinel "$POD_NAME" monitor argocd "$master" 6379 "$quorum"; } &&
-    printf %s "$REDIS_PASSWORD" | sentinel "$POD_NAME" -x set argocd auth-pass &&
+  known=$(sentinel 127.0.0.1 get-master-addr-by-name argocd) &&
+    { [ -n "$known" ] || sentinel 127.0.0.1 monitor argocd "$master" 6379 "$quorum"; } &&
+    printf %s "$REDIS_PASSWORD" | timeout 2 redis-cli -e -x -p 26379 sentinel set argocd auth-pass &&
     # An election that failed is repeated after twice the failover-timeout.
-    sentinel "$POD_NAME" set argocd down-after-milliseconds "$down_after" failover-timeout 5000 parallel-syncs 1
+    sentinel 127.0.0.1 set argocd down-after-milliseconds "$down_after" failover-timeout 5000 parallel-syncs 1
 }
 
-until look && introduce; do
+until look && introduce > /dev/null; do
   echo "waiting for the Sentinels of two pods"
   sleep 1
 done
@@ -68,10 +68,9 @@ done
 
 {
   cat /scripts/redis.conf
-  echo "port 6379"
   echo "replica-announce-ip $own"
-  echo "requirepass $(quoted)"
-  echo "masterauth $(quoted)"
+  echo "requirepass $REDIS_PASSWORD"
+  echo "masterauth $REDIS_PASSWORD"
   [ "$master" = "$own" ] || echo "replicaof $master 6379"
 } > /data/redis.conf
 echo "starting; the master is $master"

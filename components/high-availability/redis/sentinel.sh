@@ -15,8 +15,8 @@ if [ ! -s /data/sentinel.conf ]; then
     echo "sentinel announce-port 26379"
     # Fixed: a replaced pod is the same Sentinel, not one more whose votes are missing.
     echo "sentinel myid $(printf %s "$POD_NAME" | sha1sum | cut -c1-40)"
-    echo "requirepass $(quoted)"
-    echo "sentinel sentinel-pass $(quoted)"
+    echo "requirepass $REDIS_PASSWORD"
+    echo "sentinel sentinel-pass $REDIS_PASSWORD"
   } > /data/sentinel.conf.new
   mv /data/sentinel.conf.new /data/sentinel.conf
 fi
