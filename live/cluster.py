@@ -156,7 +156,7 @@ class Cluster:
                 env={**os.environ, "PYTHONPATH": str(ROOT)},
             )
         os.close(read_end)
-        cluster: Cluster | None = None
+        pid = 0
         try:
             pid = _child(process)
             (state / "cluster.json").write_text(json.dumps({"pid": pid, "started": _started(pid)}))
@@ -171,6 +171,8 @@ class Cluster:
         except BaseException:
             process.kill()
             process.wait()
+            while pid and _started(pid):
+                time.sleep(0.02)
             os.close(write_end)
             raise
         if keep:

@@ -131,8 +131,11 @@ def test_what_the_cluster_refuses_is_one_line_and_leaves_nothing_running(person:
 
 
 def ended(process: int) -> bool:
-    """Whether a process is no more: the kernel ends a cluster with its first one."""
-    return not Path(f"/proc/{process}").exists()
+    """Whether a process is no more, or only its exit code is left. The kernel ends a cluster with its first one."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0] in "ZX"
+    except OSError:
+        return True
 
 
 def begun(up: subprocess.Popen[str], person: Person, *, ready: bool) -> Cluster:
