@@ -1,4 +1,5 @@
 """Checks and completes the Exposure of the argocd-istio Kustomize library."""
 
 __version__ = "0.1.0"
-API_VERSION = "argocd-istio.github.io/v1alpha1"
+GROUP = "argocd-istio.github.io"
+API_VERSION = f"{GROUP}/v1alpha1"

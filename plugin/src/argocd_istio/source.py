@@ -82,15 +82,14 @@ class Node:
     The span of a scalar or alias is exactly what its author wrote, without tag and anchor. That of a
     collection in block style goes on to the next token.
     `tag` is the tag as resolved (`tag:yaml.org,2002:str`, `!Ref`), "" where none was written.
-    `size` is how many nodes it is with its aliases written out.
+    `size` is how many nodes and `height` how many levels it has with its aliases written out.
     """
 
-    __slots__ = ("anchor", "column", "end", "line", "size", "start", "tag")
-    noun = "value"
+    __slots__ = ("anchor", "column", "end", "height", "line", "size", "start", "tag")
 
     def __init__(self, span: Span, tag: str = "", anchor: str = "") -> None:
         self.start, self.end, self.line, self.column = span
-        self.tag, self.anchor, self.size = tag, anchor, 1
+        self.tag, self.anchor, self.size, self.height = tag, anchor, 1, 1
 
     @property
     def target(self) -> Node:
@@ -113,7 +112,6 @@ class Scalar(Node):
     """`value` is the text without quotes and escapes, `style` one of "" (plain), "'", '"', "|", ">"."""
 
     __slots__ = ("style", "value")
-    noun = "text"
 
     def __init__(self, value: str, style: str, span: Span, tag: str = "", anchor: str = "") -> None:
         super().__init__(span, tag, anchor)
@@ -121,13 +119,13 @@ class Scalar(Node):
 
 
 class Mapping(Node):
-    """`pairs` in the file's order; `keys` holds those whose key is a scalar, by its text."""
+    """`pairs` in the file's order; `keys` holds those whose key is a scalar, by its text; `flow` is style `{}`."""
 
-    __slots__ = ("keys", "pairs")
-    noun = "a mapping"
+    __slots__ = ("flow", "keys", "pairs")
 
-    def __init__(self, span: Span, tag: str = "", anchor: str = "") -> None:
+    def __init__(self, flow: bool, span: Span, tag: str = "", anchor: str = "") -> None:
         super().__init__(span, tag, anchor)
+        self.flow = flow
         self.pairs: list[tuple[Node, Node]] = []
         self.keys: dict[str, tuple[Node, Node]] = {}
 
@@ -137,13 +135,13 @@ class Mapping(Node):
 
 
 class Sequence(Node):
-    """`items` in the file's order."""
+    """`items` in the file's order; `flow` is style `[]`."""
 
-    __slots__ = ("items",)
-    noun = "a list"
+    __slots__ = ("flow", "items")
 
-    def __init__(self, span: Span, tag: str = "", anchor: str = "") -> None:
+    def __init__(self, flow: bool, span: Span, tag: str = "", anchor: str = "") -> None:
         super().__init__(span, tag, anchor)
+        self.flow = flow
         self.items: list[Node] = []
 
     def get(self, key: str | int) -> Node | None:
@@ -158,7 +156,7 @@ class Alias(Node):
     def __init__(self, name: str, target: Node, span: Span) -> None:
         super().__init__(span)
         self.name, self._target = name, target
-        self.size = target.size
+        self.size, self.height = target.size, target.height
 
     @property
     def target(self) -> Node:
@@ -179,13 +177,17 @@ class Document:
 
 
 class Source:
-    """A file that was read: `text` is its content (with a byte order mark as its first character if it has one)."""
+    """A file that was read: `text` is its content, a byte order mark included.
 
-    __slots__ = ("documents", "file", "text")
+    `odd` are the nodes that no Kubernetes object has: with a tag of their own, or a key that is no scalar.
+    """
+
+    __slots__ = ("documents", "file", "odd", "text")
 
     def __init__(self, file: str, text: str) -> None:
         self.file, self.text = file, text
         self.documents: list[Document] = []
+        self.odd: list[Node] = []
 
     def text_of(self, node: Node) -> str:
         """The source text of a node's span."""
@@ -202,6 +204,7 @@ _FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000
 _BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
 # A tag or an anchor before a value, with what separates it from the value.
 _PROPERTY = re.compile(r"[&!]\S*(?:[ \t]*(?:(?<=[ \t])#[^\r\n]*)?(?:\r\n|[\r\n]))*[ \t]*")
+_TAGS = {"!", *(f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null", "map", "seq", "merge"))}
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -240,7 +243,7 @@ def read(data: bytes, file: str, limits: Limits = LIMITS) -> Source:
     """Read every document of a file.
 
     Refused are, beside what is no YAML: whatever passes a limit, a key that a mapping has twice, and an alias
-    inside its own anchor. Tags and keys that are not scalars are kept for the caller to judge.
+    inside its own anchor. Tags of any kind and keys that are no scalars are kept: see `Source.odd`.
     Raises SourceError.
     """
     source = Source(file, decode(data, file, limits))
@@ -318,9 +321,14 @@ class _Reader:
             lines, offset = _place(found[0], len(found[0]))
             line, column = line + lines - 1, offset if lines > 1 else column + offset - 1
         node = Scalar(value, style, (start, end, line, column), tag=event.tag or "", anchor=event.anchor or "")
-        if event.anchor:
-            self.anchors[event.anchor] = node
+        self._note(node)
         return node
+
+    def _note(self, node: Node) -> None:
+        if node.anchor:
+            self.anchors[node.anchor] = node
+        if node.tag and node.tag not in _TAGS:
+            self.source.odd.append(node)
 
     def _alias(self, event: Any) -> Alias:
         name, limits = event.anchor, self.limits
@@ -335,15 +343,18 @@ class _Reader:
             found = f"alias number {self.aliases}, for {self.expanded} values"
             expected = f"at most {limits.aliases}, for {limits.nodes} values"
             raise self._error(event, found, expected, "write them out")
+        self._deep(event, target.height)
         return Alias(name, target, self._span(event))
 
+    def _deep(self, event: Any, levels: int) -> None:
+        limit = self.limits.depth
+        if len(self.open) + levels > limit:
+            raise self._error(event, f"nesting > {limit}", f"at most {limit} levels", "flatten it")
+
     def _enter(self, kind: type[Mapping] | type[Sequence], event: Any) -> None:
-        if len(self.open) >= self.limits.depth:
-            depth = self.limits.depth
-            raise self._error(event, f"nesting > {depth}", f"at most {depth} levels", "flatten it")
-        node = kind(self._span(event), tag=event.tag or "", anchor=event.anchor or "")
-        if event.anchor:
-            self.anchors[event.anchor] = node
+        self._deep(event, 1)
+        node = kind(bool(event.flow_style), self._span(event), tag=event.tag or "", anchor=event.anchor or "")
+        self._note(node)
         self.open.append(node)
         self.waiting.append(None)
 
@@ -354,6 +365,7 @@ class _Reader:
             return
         parent = self.open[-1]
         parent.size += node.size
+        parent.height = max(parent.height, node.height + 1)
         if isinstance(parent, Sequence):
             parent.items.append(node)
             return
@@ -365,6 +377,7 @@ class _Reader:
         parent.pairs.append((key, node))
         text = key.target
         if not isinstance(text, Scalar):
+            self.source.odd.append(key)
             return
         before = parent.keys.setdefault(text.value, (key, node))
         if before[0] is not key and text.value != "<<":

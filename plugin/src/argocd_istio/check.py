@@ -1,0 +1,430 @@
+"""What is wrong with an Exposure or an ExposureGenerator."""
+
+from __future__ import annotations
+
+from argocd_istio import API_VERSION, GROUP
+from argocd_istio.exposure import (
+    BY_PATH,
+    FIELDS,
+    GENERATED,
+    GENERATOR,
+    KINDS,
+    MODE_LABEL,
+    NAME,
+    PASSTHROUGH,
+    PLAIN,
+    Exposure,
+    Field,
+    Text,
+    complete,
+    nearest,
+)
+from argocd_istio.findings import ERROR, INFO, WARNING, Finding
+from argocd_istio.hosts import split_url
+from argocd_istio.names import Problem, shown
+from argocd_istio.scalars import reading
+from argocd_istio.source import Mapping, Node, Scalar, Sequence, Source
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from typing import Any
+
+# What kustomize adds to a date before it gives the text to a function.
+MIDNIGHT = "T00:00:00Z"
+METADATA = ("name", "namespace", "labels", "annotations")
+
+
+def check(
+    source: Source,
+    root: Node | None,
+    *,
+    kinds: tuple[str, ...] = KINDS,
+    file: str | None = None,
+    lines: bool = True,
+) -> tuple[Exposure | None, list[Finding]]:
+    """The Exposure that `root` of `source` describes, None where it has errors, and everything found.
+
+    An ExposureGenerator is judged as the generator takes it. An Exposure is judged as kustomize alone would carry
+    it or, where its labels say that it was generated, as the generator would have made it.
+    `file` is how findings name the file where not as the source does ("" for not at all), `lines` whether the
+    source's lines mean something to the user.
+    """
+    checker = _Checker(source, kinds, source.file if file is None else file, lines)
+    return checker.check(root), checker.findings
+
+
+def pairs(mapping: Mapping) -> dict[str, tuple[Node, Node]]:
+    """Key and value by the key's text, with what `<<` merges in."""
+    found = {text: pair for text, pair in mapping.keys.items() if text != "<<"}
+    if "<<" in mapping.keys:
+        merged = mapping.keys["<<"][1].target
+        for one in merged.items if isinstance(merged, Sequence) else [merged]:
+            below = one.target
+            for text, pair in pairs(below).items() if isinstance(below, Mapping) else ():
+                found.setdefault(text, pair)
+    return found
+
+
+def noun(node: Node | None) -> str:
+    """What a value is, for a message."""
+    node = node.target if node else None
+    if isinstance(node, Mapping):
+        return "a mapping" if node.pairs else "an empty mapping"
+    if isinstance(node, Sequence):
+        return "a list" if node.items else "an empty list"
+    if not isinstance(node, Scalar):
+        return "nothing"
+    read = reading(node)
+    if not read:
+        return f"the text {shown(node.value)}"
+    return read if read == "nothing" else f"{read} {node.value}"
+
+
+class _Checker:
+    """One check. `values` and `nodes` hold what was read, by the path of the field."""
+
+    def __init__(self, source: Source, kinds: tuple[str, ...], file: str, lines: bool) -> None:
+        self.source, self.kinds, self.file, self.lines = source, kinds, file, lines
+        self.findings: list[Finding] = []
+        self.resource: dict[str, str] = {}
+        self.values: dict[str, Any] = {}
+        self.nodes: dict[str, Node] = {}
+        self.labels: dict[str, str] = {}
+
+    @property
+    def failed(self) -> bool:
+        return any(finding.severity == ERROR for finding in self.findings)
+
+    def add(self, path: str, problem: Problem, node: Node | None = None, severity: str = ERROR) -> None:
+        """Note a finding; without a node it is at the innermost one that the path leads to."""
+        found, expected, hint = problem
+        inner = path
+        while not node and inner:
+            node = self.nodes.get(inner)
+            inner = inner[: max(inner.rfind("."), inner.rfind("["), 0)]
+        node = node or self.nodes.get("")
+        line = node.line if node and self.lines else 0
+        message = f"found {found}, expected {expected}; {hint}"
+        self.findings.append(Finding(severity, self.file, line, path, message, self.resource))
+
+    def check(self, root: Node | None) -> Exposure | None:
+        if root:
+            self.nodes[""] = root
+        top = self.mapping(root, "", ("apiVersion", "kind", "metadata", "spec"), " or ".join(self.kinds))
+        if not self.identify(top):
+            return None
+        for node in self.source.odd:
+            if root and root.start <= node.start < root.end:
+                found = f"the tag {node.tag}" if node.tag else f"{noun(node)} as a key"
+                self.add("", (found, "plain values", "write the value without it"), node)
+        self.metadata(top.get("metadata"))
+        made = {path for path, label in GENERATED.items() if self.labels.get(label) == "generated"}
+        self.fields(top.get("spec"), "spec", made)
+        if not self.failed:
+            self.agree()
+        if self.failed:
+            return None
+        if self.resource["kind"] == GENERATOR:
+            exposure = self.exposure()
+        elif made or MODE_LABEL in self.labels:
+            exposure = self.generated(top["spec"], made)
+        else:
+            exposure = self.plain()
+        return None if self.failed else exposure
+
+    def identify(self, top: dict[str, Node]) -> bool:
+        """Whether the object is of a kind that is asked for; the resource that findings name."""
+        for key, accepted in (("apiVersion", (API_VERSION,)), ("kind", self.kinds)):
+            node = top.get(key)
+            text = node.target if node else None
+            if isinstance(text, Scalar) and not reading(text):
+                self.resource[key] = text.value
+            if self.resource.get(key) not in accepted and (top or not self.findings):
+                hint = nearest(self.resource.get(key, ""), accepted) or f"write {key}: {accepted[-1]}"
+                self.add(key, (noun(node), " or ".join(accepted), hint), node)
+        return bool(top) and self.resource.get("apiVersion") == API_VERSION and self.resource.get("kind") in self.kinds
+
+    def mapping(self, node: Node | None, path: str, known: Iterable[str], expected: str) -> dict[str, Node]:
+        """The fields of a mapping by name, {} where it is none. Fields that are not known are findings."""
+        inside = node.target if node else None
+        if not isinstance(inside, Mapping):
+            self.add(path, (noun(node), expected, "write its fields"), node)
+            return {}
+        result = {}
+        for name, (key, value) in pairs(inside).items():
+            result[name] = value
+            if name not in known:
+                self.unknown(f"{path}.{name}".lstrip("."), name, known, key)
+        return result
+
+    def unknown(self, path: str, name: str, known: Iterable[str], key: Node) -> None:
+        below = path.rpartition(".")[0]
+        elsewhere = [field.path for field in FIELDS if name and field.path.endswith(f".{name}")]
+        if path in GENERATED:
+            hint = "remove it, or let 'argocd-istio generate' write the Exposure"
+        elif elsewhere:
+            hint = f"move it to {elsewhere[0]}"
+        else:
+            hint = nearest(name, known) or "remove it"
+        expected = f"{', '.join(known)} under {below}" if below else ", ".join(known)
+        self.add(path, (f"the unknown field {shown(name)}", expected, hint), key)
+
+    def metadata(self, node: Node | None) -> None:
+        fields = self.mapping(node, "metadata", METADATA, "a mapping with a name")
+        if node and fields.keys() <= set(METADATA):
+            self.nodes["metadata"] = node
+            self.nodes.update({f"metadata.{name}": value for name, value in fields.items()})
+            name = self.text(fields.get("name"), "metadata.name", NAME)
+            if name is not None:
+                self.resource["name"] = self.values["metadata.name"] = name
+        for field in ("labels", "annotations"):
+            inside = fields[field].target if field in fields else None
+            if inside is None:
+                continue
+            if not isinstance(inside, Mapping):
+                problem = (noun(inside), "a mapping of texts", "remove the field or write one")
+                self.add(f"metadata.{field}", problem, inside, WARNING)
+                continue
+            for key, (_, value) in pairs(inside).items():
+                path, text = f"metadata.{field}[{key}]", value.target
+                self.nodes[path] = value
+                if not isinstance(text, Scalar) or reading(text):
+                    self.add(path, (noun(text), "a text", "quote it"), value, WARNING)
+                elif field == "labels" and key.startswith(f"{GROUP}/"):
+                    self.labels[key] = text.value
+        if self.labels and self.resource["kind"] == GENERATOR:
+            for key in self.labels:
+                self.add(f"metadata.labels[{key}]", ("a label of the generator's", "none", "remove it"))
+
+    def fields(self, node: Node | None, path: str, made: set[str]) -> None:
+        """Read the fields below a path of the table."""
+        paths = [*BY_PATH, *made]
+        known = dict.fromkeys(one[len(path) + 1 :].split(".")[0] for one in paths if one.startswith(f"{path}."))
+        if node:
+            self.nodes[path] = node
+        for name, value in self.mapping(node, path, known, f"a mapping with {', '.join(known)}").items():
+            below = f"{path}.{name}"
+            self.nodes[below] = value
+            if below in BY_PATH:
+                self.field(BY_PATH[below], value)
+            elif name in known and below not in made:
+                self.fields(value, below, made)
+        missing = [one for one in FIELDS if one.required and one.path.rpartition(".")[0] == path]
+        for field in missing if isinstance(node and node.target, Mapping) else ():
+            if field.path not in self.nodes:
+                self.add(field.path, ("nothing", field.expected, "write it"))
+
+    def field(self, field: Field, node: Node) -> None:
+        """Read one field of the table."""
+        inside = node.target
+        if field.shape == "text":
+            value: Any = self.text(node, field.path, field.value)
+            if value is not None:
+                self.values[field.path] = value
+            return
+        shape: type[Mapping] | type[Sequence] = Sequence if field.shape == "list" else Mapping
+        if not isinstance(inside, shape) or not inside.size > 1:
+            hint = "write '- ' before it" if field.shape == "list" and isinstance(inside, Scalar) else "write one"
+            self.add(field.path, (noun(inside), field.expected, hint), node)
+            return
+        if isinstance(inside, Sequence):
+            texts = []
+            for index, item in enumerate(inside.items):
+                texts.append(self.text(item, f"{field.path}[{index}]", field.value))
+            self.values[field.path] = texts
+        elif isinstance(inside, Mapping) and field.key:
+            found = {}
+            for name, (key, value) in pairs(inside).items():
+                path = f"{field.path}[{name}]"
+                self.text(key, path, field.key)
+                found[name] = self.text(value, path, field.value)
+            self.values[field.path] = found
+
+    def text(self, node: Node | None, path: str, kind: Text) -> str | None:
+        """The text of a scalar that keeps its kind's rule, else None and a finding."""
+        if node:
+            self.nodes[path] = node
+        scalar = node.target if node else None
+        if not isinstance(scalar, Scalar) or reading(scalar) == "nothing":
+            self.add(path, (noun(scalar), kind.noun, "write one"))
+            return None
+        if reading(scalar):
+            hint = (
+                f'quote it, "{scalar.value}", if it is what you mean' if not scalar.tag else "write it without the tag"
+            )
+            self.add(path, (noun(scalar), kind.noun, hint))
+            return None
+        problem = kind.problem(scalar.value)
+        if problem:
+            self.add(path, problem)
+            return None
+        return scalar.value
+
+    def quoting(self, scalar: Scalar) -> str:
+        """What to do about a scalar that is no text."""
+        if scalar.tag:
+            return "write it without the tag"
+        if self.lines or "number" not in reading(scalar):
+            return f'quote it: "{scalar.value}"'
+        return "quote what the file says: kustomize makes 493 of 0755 and 1000 of 1e3"
+
+    def agree(self) -> None:
+        """The rules between fields, for fields that are right by themselves."""
+        hosts: list[str] = self.values["spec.hosts"]
+        first: dict[str, int] = {}
+        for index, host in enumerate(hosts):
+            path = f"spec.hosts[{index}]"
+            before = first.setdefault(host, index)
+            if before != index:
+                where = f"spec.hosts[{before}]"
+                where += f" (line {self.nodes[where].line})" if self.lines else ""
+                self.add(path, (f"{shown(host)} a second time, after {where}", "each host once", "remove one"))
+            if host.endswith((".svc", ".cluster.local", ".local")):
+                problem = (
+                    f"{shown(host)}, a name inside the cluster",
+                    "a public name",
+                    "check that clients resolve it",
+                )
+                self.add(path, problem, severity=WARNING)
+        parts = split_url(self.values.get("spec.url", ""))
+        if parts and parts[0] not in first:
+            hint = nearest(parts[0], hosts) or "add it to spec.hosts, or correct it"
+            self.add("spec.url", (f"the host {shown(parts[0])}", "a host of spec.hosts", hint))
+        self.agree_secrets(first)
+
+    def agree_secrets(self, hosts: Iterable[str]) -> None:
+        mode, names = self.values.get("spec.mode"), self.values.get("spec.tls.secretNames", {})
+        for path in ("spec.tls.secretName", "spec.tls.secretNames"):
+            if mode == PASSTHROUGH and path in self.values:
+                hint = "remove it: argocd-server shows the certificate of its own Secret argocd-server-tls"
+                self.add(path, ("a Secret under passthrough", "none", hint))
+        if names and not mode:
+            self.add(
+                "spec.tls.secretNames", ("no spec.mode", "termination or grpc-routing beside it", "write spec.mode")
+            )
+        for host in names:
+            if host not in hosts:
+                hint = nearest(host, hosts) or "add it to spec.hosts, or remove it here"
+                self.add(f"spec.tls.secretNames[{host}]", (f"the host {shown(host)}", "a host of spec.hosts", hint))
+        for path, name in [
+            ("spec.tls.secretName", self.values.get("spec.tls.secretName", "")),
+            *((f"spec.tls.secretNames[{host}]", name) for host, name in names.items()),
+        ]:
+            if name.endswith("-cacert"):
+                hint = "rename it: Istio looks for the CA of a certificate under such a name"
+                self.add(path, (shown(name), "a name without -cacert", hint), severity=WARNING)
+
+    def exposure(self) -> Exposure:
+        """What was read, with the defaults of the table."""
+        values = {field.path: self.values.get(field.path, field.default) for field in FIELDS}
+        hosts, names = values["spec.hosts"], values["spec.tls.secretNames"] or {}
+        secrets = {host: names.get(host, values["spec.tls.secretName"]) for host in hosts}
+        return Exposure(
+            self.values["metadata.name"],
+            hosts,
+            values["spec.mode"],
+            values["spec.url"],
+            values["spec.gateway.namespace"],
+            values["spec.gateway.selector"],
+            {} if values["spec.mode"] == PASSTHROUGH else secrets,
+        )
+
+    def plain(self) -> Exposure:
+        """What kustomize alone carries; what it does not is a finding."""
+        hint = f"make it an {GENERATOR}, listed under generators:, or commit what 'argocd-istio generate' prints"
+        for field in FIELDS:
+            if not field.plain and field.path in self.values:
+                self.add(field.path, (f"a field that kustomize alone does not carry in a plain {PLAIN}", "none", hint))
+        if "spec.gateway.selector" not in self.values:
+            self.add(
+                "spec.gateway.selector",
+                ("nothing", "the labels of the gateway's pods: kustomize has no default", "write it"),
+            )
+        if "spec.tls.secretName" not in self.values and self.values.get("spec.mode") != PASSTHROUGH:
+            severity = ERROR if "spec.mode" in self.values else WARNING
+            problem = (
+                "nothing",
+                "the name of a Secret: kustomize has no default",
+                "write it, unless the mode is passthrough",
+            )
+            self.add("spec.tls.secretName", problem, severity=severity)
+        if len(self.values["spec.hosts"]) > 1:
+            problem = (
+                "several hosts",
+                f"an {GENERATOR} for them",
+                "without it additionalUrls lacks the further ones: single sign-on works on the first",
+            )
+            self.add("spec.hosts", problem, severity=INFO)
+        if "spec.mode" in self.values:
+            problem = (
+                "a mode",
+                f"an {GENERATOR} beside it",
+                "without it the build does not compare it with the component",
+            )
+            self.add("spec.mode", problem, severity=INFO)
+        return self.exposure()
+
+    def generated(self, spec: Node, made: set[str]) -> Exposure:
+        """The Exposure that the generator would have completed to this one; where it differs is a finding."""
+        for field in FIELDS:
+            if not field.plain and field.path in self.values:
+                self.add(
+                    field.path, ("a field of the generator's input", "none beside the generator's labels", "remove it")
+                )
+        exposure = self.exposure()
+        address = spec.find("address")
+        if isinstance(address, Scalar):
+            exposure.url = f"https://{address.value}"
+        if "spec.gateway.servers" in made:
+            exposure.secrets = self.secrets(spec.find("gateway", "servers"), exposure.hosts)
+        expected = complete(exposure)
+        labels = expected["metadata"].get("labels", {})
+        for key in sorted(labels.keys() | self.labels.keys()):
+            if labels.get(key) != self.labels.get(key):
+                found, right = (shown(one[key]) if key in one else "nothing" for one in (self.labels, labels))
+                self.add(f"metadata.labels[{key}]", (found, right, AGAIN))
+        for path, node, right in differences(spec, expected["spec"], "spec"):
+            self.add(path, (noun(node), right, AGAIN), node)
+        return exposure
+
+    @staticmethod
+    def secrets(servers: Node | None, hosts: list[str]) -> dict[str, str]:
+        """The Secret of each host as the servers have it."""
+        found = {}
+        inside = servers.target if servers else None
+        for server in inside.items if isinstance(inside, Sequence) else []:
+            name, names = server.find("tls", "credentialName"), server.find("hosts")
+            names = names.target if names else None
+            if isinstance(name, Scalar) and isinstance(names, Sequence):
+                for host in names.items:
+                    if isinstance(host.target, Scalar):
+                        found[host.target.value.removeprefix("./")] = name.value
+        return {host: found.get(host, "") for host in hosts}
+
+
+AGAIN = "run 'argocd-istio generate' again"
+
+
+def differences(node: Node, expected: Any, path: str) -> Iterator[tuple[str, Node, str]]:
+    """Where a node is not the expected value: path, node, and what was expected in words."""
+    inside = node.target
+    if isinstance(expected, dict) and isinstance(inside, Mapping):
+        found = pairs(inside)
+        for key in expected.keys() | found.keys():
+            below = f"{path}.{key}"
+            if key not in expected:
+                yield below, found[key][0], "nothing"
+            elif key not in found:
+                yield below, node, "a value"
+            else:
+                yield from differences(found[key][1], expected[key], below)
+    elif isinstance(expected, list) and isinstance(inside, Sequence) and len(expected) == len(inside.items):
+        for index, item in enumerate(expected):
+            yield from differences(inside.items[index], item, f"{path}[{index}]")
+    elif not isinstance(expected, (dict, list)):
+        text = expected if isinstance(expected, str) else str(expected).lower()
+        if not isinstance(inside, Scalar) or inside.value != text or bool(reading(inside)) == isinstance(expected, str):
+            yield path, node, text
+    else:
+        yield path, node, "a mapping" if isinstance(expected, dict) else f"a list of {len(expected)}"

@@ -1,0 +1,109 @@
+"""Writes YAML that kustomize, kubectl and Python read alike."""
+
+from __future__ import annotations
+
+import re
+
+from argocd_istio.scalars import plain_reading, reading
+from argocd_istio.source import Mapping, Node, Scalar, Sequence
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+_PLAIN = re.compile(r"[A-Za-z0-9_./][A-Za-z0-9_./-]*(?::[A-Za-z0-9_./-]+)*")
+_BLOCK = re.compile(r"(?:\S[^\n]*\n)+")
+_ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t"}
+
+
+def _escape(char: str) -> str:
+    if char in _ESCAPES:
+        return _ESCAPES[char]
+    if char.isprintable():
+        return char
+    code = ord(char)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def needs_quotes(text: str) -> bool:
+    """Whether a reader could take the text without quotes for something else, in block or in flow style."""
+    return not _PLAIN.fullmatch(text) or bool(plain_reading(text))
+
+
+def quoted(text: str) -> str:
+    """`text` as a YAML scalar on one line, in double quotes where it needs them."""
+    if not needs_quotes(text):
+        return text
+    if text.isprintable() and '"' not in text and "\\" not in text:
+        return f'"{text}"'
+    return '"' + "".join(map(_escape, text)) + '"'
+
+
+def to_yaml(value: Any) -> str:
+    """A document in block style. `value` is made of dicts, lists, strings, numbers, booleans, None and Nodes.
+
+    Nodes keep their author's scalars, so that every reader makes the same of them as before. Aliases are
+    written out: kustomize does not read them between items.
+    """
+    return "\n".join(_lines(value)) + "\n"
+
+
+def _lines(value: Any) -> list[str]:
+    """The lines of a value that stands alone; one line for a scalar, except for a block of text."""
+    value = value.target if isinstance(value, Node) else value
+    if isinstance(value, Mapping):
+        return _mapping(value.pairs)
+    if isinstance(value, dict):
+        return _mapping(value.items())
+    if isinstance(value, Sequence):
+        return _sequence(value.items)
+    if isinstance(value, list):
+        return _sequence(value)
+    if isinstance(value, Scalar):
+        return _scalar(value)
+    if isinstance(value, str):
+        return _text(value)
+    if value is None or isinstance(value, bool):
+        return [{None: "null", True: "true", False: "false"}[value]]
+    return [str(value)]
+
+
+def _mapping(pairs: Any) -> list[str]:
+    lines = []
+    for key, value in pairs:
+        name = _lines(key)[0] if isinstance(key, Node) else quoted(key)
+        inner = _lines(value)
+        below = value.target if isinstance(value, Node) else value
+        if isinstance(below, (Mapping, dict)) and inner != ["{}"]:
+            lines.append(f"{name}:")
+            lines += ["  " + line for line in inner]
+        elif isinstance(below, (Sequence, list)) and inner != ["[]"]:
+            lines.append(f"{name}:")
+            lines += inner
+        else:
+            lines.append(f"{name}: {inner[0]}")
+            lines += ["  " + line for line in inner[1:]]
+    return lines or ["{}"]
+
+
+def _sequence(items: Any) -> list[str]:
+    lines = []
+    for item in items:
+        first, *rest = _lines(item)
+        lines.append("- " + first)
+        lines += ["  " + line for line in rest]
+    return lines or ["[]"]
+
+
+def _scalar(scalar: Scalar) -> list[str]:
+    if scalar.tag and reading(scalar):
+        return [f"!!{scalar.tag.rpartition(':')[2]} {quoted(scalar.value)}"]
+    if reading(scalar):
+        return [scalar.value or "null"]
+    return _text(scalar.value)
+
+
+def _text(text: str) -> list[str]:
+    if _BLOCK.fullmatch(text) and text.replace("\n", "").isprintable():
+        return ["|", *text[:-1].split("\n")]
+    return [quoted(text)]

@@ -1,0 +1,247 @@
+"""The Exposure: its fields, and how the wiring wants it.
+
+The table FIELDS is the one place that knows the fields. The checks, the JSON Schema and the reference in
+docs/plugin.md come from it.
+"""
+
+from __future__ import annotations
+
+from argocd_istio import API_VERSION, GROUP
+from argocd_istio.hosts import PATTERN, URL_PATTERN, host_problem, split_url, url_problem
+from argocd_istio.names import (
+    LABEL,
+    LABEL_KEY,
+    LABEL_VALUE,
+    SUBDOMAIN,
+    Problem,
+    label_key_problem,
+    label_value_problem,
+    name_problem,
+    namespace_problem,
+    secret_problem,
+    shown,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any
+
+PLAIN, GENERATOR = KINDS = ("Exposure", "ExposureGenerator")
+PASSTHROUGH = "passthrough"
+MODES = (PASSTHROUGH, "termination", "grpc-routing")
+"""The components that a consumer can list."""
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """ "did you mean KNOWN?" for the known word that is most like a word, "" where none is like it."""
+    from difflib import get_close_matches  # only here: a run without errors needs no time for it
+
+    found = get_close_matches(word, list(known), 1)
+    return f"did you mean {found[0]}?" if found else ""
+
+
+class Text:
+    """A kind of text: what it is called, its rule, and the pattern and length that the schema can state of it."""
+
+    __slots__ = ("longest", "noun", "pattern", "problem")
+
+    def __init__(self, noun: str, problem: Callable[[str], Problem | None], pattern: str, longest: int) -> None:
+        self.noun, self.problem, self.pattern, self.longest = noun, problem, pattern, longest
+
+
+HOST = Text("a host name", host_problem, PATTERN, 253)
+URL = Text("an address", url_problem, URL_PATTERN, 2048)
+SECRET = Text("the name of a Secret", secret_problem, SUBDOMAIN, 253)
+NAMESPACE = Text("a namespace", namespace_problem, LABEL, 63)
+KEY = Text("the key of a label", label_key_problem, LABEL_KEY, 317)
+VALUE = Text("the value of a label", label_value_problem, LABEL_VALUE, 63)
+NAME = Text("a name", name_problem, SUBDOMAIN, 253)
+
+
+def _mode_problem(mode: str) -> Problem | None:
+    return None if mode in MODES else (shown(mode), f"one of {', '.join(MODES)}", nearest(mode, MODES) or "choose one")
+
+
+MODE = Text("a mode", _mode_problem, "|".join(MODES), 32)
+
+
+class Field:
+    """One field. `shape` is "text", "list" (of `value`) or "map" (from `key` to `value`).
+
+    `default` is what the generator fills in. `wired` are the fields of the completed Exposure that carry the
+    value on; where there are none, the field is information for readers and checks. `plain` says whether
+    kustomize alone carries it: the others need the generator.
+    """
+
+    __slots__ = ("about", "default", "key", "path", "plain", "required", "shape", "value", "wired")
+
+    def __init__(
+        self,
+        path: str,
+        shape: str,
+        value: Text,
+        about: str,
+        *,
+        key: Text | None = None,
+        default: Any = None,
+        required: bool = False,
+        plain: bool = True,
+        wired: tuple[str, ...] = (),
+    ) -> None:
+        self.path, self.shape, self.value, self.about, self.key = path, shape, value, about, key
+        self.default, self.required, self.plain, self.wired = default, required, plain, wired
+
+    @property
+    def expected(self) -> str:
+        """The whole value in words."""
+        if self.key:
+            return f"a mapping from {self.key.noun} to {self.value.noun}"
+        return f"a list of {self.value.noun.removeprefix('a ')}s" if self.shape == "list" else self.value.noun
+
+
+FIELDS = (
+    Field(
+        "spec.mode",
+        "text",
+        MODE,
+        "The mode that you list under `components:`. Where it is stated, the fields are checked against it, and a "
+        "generated Exposure fails the build of another mode.",
+        wired=("spec.mode",),
+    ),
+    Field(
+        "spec.hosts",
+        "list",
+        HOST,
+        "The host names of Argo CD. The first is its public address.",
+        required=True,
+        wired=("spec.hosts", "spec.address", "spec.additionalUrls", "spec.gateway.servers"),
+    ),
+    Field(
+        "spec.url",
+        "text",
+        URL,
+        "The public address, for single sign-on, where it is not `https://` and the first host. Its port and path "
+        "hold for the further hosts too.",
+        plain=False,
+        wired=("spec.address", "spec.additionalUrls"),
+    ),
+    Field(
+        "spec.gateway.namespace",
+        "text",
+        NAMESPACE,
+        "Where the gateway's pods are, and with them the Secrets of the certificates.",
+        default="istio-system",
+    ),
+    Field(
+        "spec.gateway.selector",
+        "map",
+        VALUE,
+        "The labels of the gateway's pods: `istio: ingressgateway` of istioctl, `istio: ingress` of Helm.",
+        key=KEY,
+        default={"istio": "ingressgateway"},
+        wired=("spec.gateway.selector",),
+    ),
+    Field(
+        "spec.tls.secretName",
+        "text",
+        SECRET,
+        "The Secret of the certificate. Not under passthrough, where argocd-server shows its own.",
+        default="argocd-certificate",
+        wired=("spec.tls.secretName", "spec.gateway.servers"),
+    ),
+    Field(
+        "spec.tls.secretNames",
+        "map",
+        SECRET,
+        "The Secrets of hosts whose certificate is another one than `secretName`, by host. Needs `mode`.",
+        key=HOST,
+        plain=False,
+        wired=("spec.tls.secretName", "spec.gateway.servers"),
+    ),
+)
+BY_PATH = {field.path: field for field in FIELDS}
+
+# What only the generator writes, each with the label that says so.
+GENERATED = {
+    "spec.address": f"{GROUP}/address",
+    "spec.additionalUrls": f"{GROUP}/urls",
+    "spec.gateway.servers": f"{GROUP}/servers",
+}
+MODE_LABEL = f"{GROUP}/mode"
+LOCAL = "config.kubernetes.io/local-config"
+
+
+class Exposure:
+    """What an Exposure says, with the defaults filled in.
+
+    `secrets` is the Secret of each host, in the order of `hosts`; empty under passthrough.
+    """
+
+    __slots__ = ("hosts", "mode", "name", "namespace", "secrets", "selector", "url")
+
+    def __init__(
+        self,
+        name: str,
+        hosts: list[str],
+        mode: str | None,
+        url: str | None,
+        namespace: str,
+        selector: dict[str, str],
+        secrets: dict[str, str],
+    ) -> None:
+        self.name, self.hosts, self.mode = name, hosts, mode
+        self.url = url or f"https://{hosts[0]}"
+        self.namespace, self.selector, self.secrets = namespace, selector, secrets
+
+
+def complete(exposure: Exposure) -> dict[str, Any]:
+    """The object that the wiring in components/exposure reads.
+
+    Its labels say which of its values kustomize could not derive.
+    """
+    hosts, labels = exposure.hosts, {}
+    spec: dict[str, Any] = {}
+    if exposure.mode:
+        labels[MODE_LABEL] = spec["mode"] = exposure.mode
+    spec["hosts"] = hosts
+    if exposure.url != f"https://{hosts[0]}":
+        labels[GENERATED["spec.address"]] = "generated"
+        spec["address"] = exposure.url.removeprefix("https://")
+    if len(hosts) > 1:
+        labels[GENERATED["spec.additionalUrls"]] = "generated"
+        own, rest = split_url(exposure.url) or (hosts[0], "")
+        spec["additionalUrls"] = "".join(f"- https://{host}{rest}\n" for host in hosts if host != own)
+    spec["gateway"] = {"namespace": exposure.namespace, "selector": exposure.selector}
+    if len(set(exposure.secrets.values())) > 1:
+        labels[GENERATED["spec.gateway.servers"]] = "generated"
+        spec["gateway"]["servers"] = _servers(exposure)
+    if exposure.secrets:
+        spec["tls"] = {"secretName": exposure.secrets[hosts[0]]}
+    metadata: dict[str, Any] = {"name": exposure.name}
+    if labels:
+        metadata["labels"] = labels
+    metadata["annotations"] = {LOCAL: "true"}
+    return {"apiVersion": API_VERSION, "kind": PLAIN, "metadata": metadata, "spec": spec}
+
+
+def _servers(exposure: Exposure) -> list[dict[str, Any]]:
+    """The Gateway's servers as base/istio has them, with one HTTPS server for each Secret."""
+    by_secret: dict[str, list[str]] = {}
+    for host, secret in exposure.secrets.items():
+        by_secret.setdefault(secret, []).append(f"./{host}")
+    servers: list[dict[str, Any]] = [
+        {
+            "name": "http",
+            "port": {"number": 80, "name": "http", "protocol": "HTTP"},
+            "hosts": [f"./{host}" for host in exposure.hosts],
+            "tls": {"httpsRedirect": True},
+        }
+    ]
+    for number, (secret, hosts) in enumerate(by_secret.items(), 1):
+        # The wiring puts spec.tls.secretName into the server "https", which is the first host's.
+        name = "https" if number == 1 else f"https-{number}"
+        tls = {"mode": "SIMPLE", "credentialName": secret, "minProtocolVersion": "TLSV1_2"}
+        port = {"number": 443, "name": name, "protocol": "HTTPS"}
+        servers.append({"name": name, "port": port, "hosts": hosts, "tls": tls})
+    return servers

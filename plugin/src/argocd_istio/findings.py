@@ -1,0 +1,47 @@
+"""What is wrong with an Exposure, as a line for people and as an entry of a function's `results`."""
+
+from __future__ import annotations
+
+from argocd_istio.source import visible
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+ERROR, WARNING, INFO = "error", "warning", "info"
+
+
+class Finding:
+    """`path` is the field (`spec.hosts[0]`); `resource` is the object: apiVersion, kind and name as far as it has them.
+
+    `file` is "" where nobody said it; the object stands for it then. `line` counts from 1 and is 0 where it is
+    not known.
+    """
+
+    __slots__ = ("file", "line", "message", "path", "resource", "severity")
+
+    def __init__(
+        self, severity: str, file: str, line: int, path: str, message: str, resource: dict[str, str] | None = None
+    ) -> None:
+        self.severity, self.file, self.line, self.path = severity, file, line, path
+        self.message, self.resource = visible(message), resource or {}
+
+    def __str__(self) -> str:
+        """`FILE:LINE: PATH: found ..., expected ...; what to do`, with the severity first unless it is an error."""
+        name = self.file or " ".join(self.resource.get(key, "") for key in ("kind", "name")).strip()
+        place = f"{name}:{self.line}" if self.line else name
+        # A line of a CI log that begins with :: is a command.
+        place = visible("./" + place if place.startswith("::") else place)
+        parts = [place, "" if self.severity == ERROR else self.severity, visible(self.path), self.message]
+        return ": ".join(part for part in parts if part)
+
+    def result(self) -> dict[str, Any]:
+        """The entry for `results`, see in the form of kustomize's functions specification."""
+        entry: dict[str, Any] = {"message": self.message, "severity": self.severity}
+        if self.resource:
+            entry["resourceRef"] = self.resource
+        if self.file:
+            entry["file"] = {"path": visible(self.file)}
+        if self.path:
+            entry["field"] = {"path": visible(self.path)}
+        return entry

@@ -1,0 +1,179 @@
+"""The generator as a pure function: a ResourceList in, a ResourceList out.
+
+Specification: https://github.com/kubernetes-sigs/kustomize/blob/master/cmd/config/docs/api-conventions/functions-spec.md
+"""
+
+from __future__ import annotations
+
+from argocd_istio import API_VERSION
+from argocd_istio.check import check, noun
+from argocd_istio.emit import to_yaml
+from argocd_istio.exposure import GENERATOR, PLAIN, complete
+from argocd_istio.findings import ERROR, INFO, WARNING, Finding
+from argocd_istio.scalars import reading
+from argocd_istio.source import LIMITS, Limits, Mapping, Node, Scalar, Sequence, Source, SourceError, read
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+ACCEPTED = ("config.kubernetes.io/v1", "config.kubernetes.io/v1beta1")
+PATH = "config.kubernetes.io/path"
+
+
+class ResourceList:
+    """`items` and `results` are nodes of `source`, or values that the function made. `config` is its configuration."""
+
+    __slots__ = ("api_version", "config", "items", "results", "source")
+
+    def __init__(self, source: Source, api_version: str, items: list[Any], config: Node | None, results: list[Any]):
+        self.source, self.api_version, self.items, self.config, self.results = (
+            source,
+            api_version,
+            items,
+            config,
+            results,
+        )
+
+    def to_yaml(self) -> str:
+        """The list as kustomize reads it."""
+        value: dict[str, Any] = {"apiVersion": self.api_version, "kind": "ResourceList", "items": self.items}
+        if self.config:
+            value["functionConfig"] = self.config
+        if self.results:
+            value["results"] = self.results
+        return to_yaml(value)
+
+
+def parse(data: bytes, limits: Limits = LIMITS) -> tuple[ResourceList, list[Finding]]:
+    """The ResourceList that a function gets on stdin, and what is odd about its items.
+
+    Raises SourceError where the input is no ResourceList.
+    """
+    source = read(data, "stdin", limits)
+    roots = [document.root for document in source.documents if document.root]
+    if not roots:
+        hint = "kustomize gives one; to check a file: argocd-istio check FILE"
+        raise SourceError("stdin", 0, 0, "nothing", "a ResourceList", hint)
+    if len(roots) > 1:
+        raise source.error(roots[1], "a second document", "one ResourceList", "give one document")
+    for node in source.odd:
+        found = f"the tag {node.tag}" if node.tag else f"{noun(node)} as a key"
+        raise source.error(node, found, "plain values", "write the value without it")
+    [root] = roots
+    top = root.target
+    if not isinstance(top, Mapping):
+        raise source.error(root, noun(root), "a ResourceList", "to check a file: argocd-istio check FILE")
+    kind, version = (_text(top.get(key)) for key in ("kind", "apiVersion"))
+    if kind != "ResourceList":
+        found = f"kind {kind}" if kind else "no kind"
+        raise source.error(root, found, "a ResourceList", "to check a file: argocd-istio check FILE")
+    if version not in ACCEPTED:
+        found = f"apiVersion {version}" if version else "no apiVersion"
+        raise source.error(root, found, " or ".join(ACCEPTED), "use a newer kustomize")
+    findings: list[Finding] = []
+    items = _items(source, top, findings)
+    results = top.get("results")
+    inside = results.target if results else None
+    config = top.get("functionConfig")
+    if isinstance(config and config.target, Scalar) and _is_null(config):
+        config = None
+    return ResourceList(
+        source, version, items, config, list(inside.items) if isinstance(inside, Sequence) else []
+    ), findings
+
+
+def _text(node: Node | None) -> str:
+    """The text of a scalar, "" for everything else."""
+    inside = node.target if node else None
+    return inside.value if isinstance(inside, Scalar) and not reading(inside) else ""
+
+
+def _is_null(node: Node | None) -> bool:
+    inside = node.target if node else None
+    return inside is None or (isinstance(inside, Scalar) and reading(inside) == "nothing")
+
+
+def _items(source: Source, top: Mapping, findings: list[Finding]) -> list[Any]:
+    node = top.get("items")
+    if node is None or _is_null(node):
+        findings.append(Finding(INFO, "stdin", 0, "items", "found nothing, expected a list; taken as an empty one"))
+        return []
+    inside = node.target
+    if not isinstance(inside, Sequence):
+        raise source.error(node, f"{noun(node)} at items", "a list", "give a list of objects")
+    seen: dict[tuple[str, ...], Node] = {}
+    for index, item in enumerate(inside.items):
+        path = f"items[{index}]"
+        if not isinstance(item.target, Mapping):
+            raise source.error(item, f"{noun(item)} at {path}", "an object", "remove it")
+        severity, message = _oddness(item)
+        if message:
+            findings.append(Finding(severity, "stdin", item.line, path, message))
+        identity = tuple(_text(item.find(*where)) for where in _IDENTITY)
+        if identity[-1] and seen.setdefault(identity, item) is not item:
+            found = f"{identity[1]} {identity[-1]} a second time at {path}; it is on line {seen[identity].line} too"
+            raise source.error(item, found, "each object once", "remove one")
+    return list(inside.items)
+
+
+_IDENTITY = (("apiVersion",), ("kind",), ("metadata", "namespace"), ("metadata", "name"))
+
+
+def _oddness(item: Node) -> tuple[str, str]:
+    """Severity and message for an object that other tools may not take, "" for others; it passes as it is."""
+    missing = [key for key in ("apiVersion", "kind") if not _text(item.get(key))]
+    if missing:
+        return WARNING, f"found no {' and no '.join(missing)}, expected an object; it passes as it is"
+    if _text(item.get("kind")).endswith("List"):
+        return INFO, ""
+    if not _text(item.find("metadata", "name")):
+        if _text(item.find("metadata", "generateName")):
+            return INFO, "found generateName, expected a name; nothing can refer to it"
+        return WARNING, "found no metadata.name, expected one; it passes as it is"
+    annotations = item.find("metadata", "annotations")
+    inside = annotations.target if annotations else None
+    texts = isinstance(inside, Mapping) and all(
+        isinstance(value.target, Scalar) and not reading(value.target) for _, value in inside.pairs
+    )
+    if annotations and not texts:
+        return WARNING, "found annotations that are no texts, expected texts; they pass as they are"
+    return INFO, ""
+
+
+def run(given: ResourceList) -> tuple[ResourceList, list[Finding]]:
+    """The list with the completed Exposure in it, and what was found; errors leave the Exposure out.
+
+    kustomize gives a generator its configuration as an item too, which is left out: it would be a resource.
+    """
+    source, config = given.source, given.config
+    if config is None:
+        findings = [
+            Finding(
+                ERROR, "", 0, "functionConfig", f"found nothing, expected an {GENERATOR}; list one under generators:"
+            )
+        ]
+        return _with(given, given.items, findings), findings
+    path = config.find("metadata", "annotations", PATH)
+    exposure, findings = check(source, config, kinds=(GENERATOR,), file=_text(path), lines=False)
+    items = [item for item in given.items if not _is(item, GENERATOR)]
+    if exposure:
+        made = complete(exposure)
+        old = [index for index, item in enumerate(items) if _is(item, PLAIN, exposure.name)]
+        if old:
+            items[old[0]] = made
+        else:
+            items.append(made)
+    return _with(given, items, findings), findings
+
+
+def _is(item: Node, kind: str, name: str = "") -> bool:
+    found = (_text(item.get("apiVersion")), _text(item.get("kind")))
+    return found == (API_VERSION, kind) and name in ("", _text(item.find("metadata", "name")))
+
+
+def _with(given: ResourceList, items: list[Any], findings: list[Finding]) -> ResourceList:
+    """The list with other items, and the findings after the results of earlier functions."""
+    earlier = {to_yaml(result) for result in given.results}
+    added = [result for result in (finding.result() for finding in findings) if to_yaml(result) not in earlier]
+    return ResourceList(given.source, given.api_version, items, given.config, [*given.results, *added])

@@ -1,0 +1,142 @@
+"""The rules for host names and for the address of Argo CD.
+
+Host names are DNS names of at least two labels (RFC 1123, lower case), because Istio takes a name of one
+label for a Service of the cluster. Every rule gives what was found, what was expected and what to do.
+"""
+
+from __future__ import annotations
+
+import re
+
+from argocd_istio.names import LABEL, Problem, problem_of_text, shown
+
+EXPECTED = "a bare host name such as cd.acme.io"
+PATTERN = rf"(?!.*\.(?:[0-9]+|0x[0-9a-f]*)$){LABEL}(?:\.{LABEL})+"
+"""What every accepted host matches, as an ECMAScript pattern; it does not know about punycode."""
+LONGEST, LONGEST_LABEL = 253, 63
+
+_LABEL = re.compile(LABEL)
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_AROUND = re.compile(r"[/:@?#\s]")
+_NUMBER = re.compile(r"[0-9]+|0[xX][0-9a-fA-F]*")
+# Characters that IDNA 2003 and 2008 encode differently: which name is meant, only its owner knows.
+_AMBIGUOUS = re.compile("[ßς\u200c\u200d]")
+
+
+def normal(host: str) -> str:
+    """The host in lower case and without its final dot."""
+    return host.lower().removesuffix(".")
+
+
+def a_label(host: str) -> str:
+    """A host with letters beyond ASCII as DNS has it. Raises ValueError where it has no single such form."""
+    import encodings.idna  # only here: its tables take longer to load than everything else
+
+    labels = []
+    for label in host.split("."):
+        if label.isascii():
+            labels.append(label.lower())
+            continue
+        if _AMBIGUOUS.search(label):
+            raise ValueError("it has no single A-label")
+        labels.append(encodings.idna.ToASCII(label).decode())
+    return ".".join(labels)
+
+
+def _decodes(label: str) -> bool:
+    """Whether an `xn--` label stands for a name, and is how this name is written."""
+    try:
+        name = label[4:].encode().decode("punycode")
+        return not name.isascii() and name.encode("punycode").decode() == label[4:]
+    except (ValueError, OverflowError):
+        return False
+
+
+def _bare(text: str) -> str:
+    """The host in a text that has more around it, "" where there is none that would be accepted."""
+    rest = _SCHEME.sub("", text.strip(), count=1)
+    rest = re.split(r"[/?#\s]", rest, maxsplit=1)[0].rpartition("@")[2]
+    rest = normal(re.sub(r":[0-9]*$", "", rest))
+    return "" if _AROUND.search(rest) or host_problem(rest) else rest
+
+
+def host_problem(host: str) -> Problem | None:
+    """What keeps a text from being a host, None where nothing does."""
+    problem = problem_of_text(host, EXPECTED)
+    if problem:
+        return problem
+    if len(host) > LONGEST:
+        return f"a host of {len(host)} characters", f"at most {LONGEST}", "shorten it"
+    if "*" in host:
+        return f"the wildcard {shown(host)}", EXPECTED, "name each host: a wildcard takes hosts that are not Argo CD's"
+    if host.startswith("[") or (host.count(":") > 1 and re.fullmatch(r"[0-9a-fA-F:.%]+", host)):
+        return f"the IP address {shown(host)}", EXPECTED, "use a DNS name: TLS names no address"
+    if _AROUND.search(host):
+        bare = _bare(host)
+        return shown(host), EXPECTED, f"write {bare}" if bare else "write the name alone: no scheme, port or path"
+    if not host.isascii():
+        found, expected = f"letters beyond ASCII in {shown(host)}", "the name as DNS has it"
+        try:
+            name = a_label(host)
+        except ValueError:
+            name = ""
+        return found, expected, "write the xn-- form that is registered" if host_problem(name) else f"write {name}"
+    if host != normal(host):
+        found = "upper case" if host.lower() != host else "a final dot"
+        expected = "a lower-case name without final dot"
+        return host_problem(normal(host)) or (f"{found} in {shown(host)}", expected, f"write {normal(host)}")
+    return _problem_of_labels(host)
+
+
+def _problem_of_labels(host: str) -> Problem | None:
+    labels = host.split(".")
+    if _NUMBER.fullmatch(labels[-1]):
+        return f"the IP address {shown(host)}", EXPECTED, "use a DNS name: TLS names no address"
+    for label in labels:
+        if len(label) > LONGEST_LABEL:
+            return f"{len(label)} characters in {shown(label)}", f"labels of at most {LONGEST_LABEL}", "shorten it"
+        if not label:
+            return f"an empty label in {shown(host)}", EXPECTED, "remove the dot that is too many"
+        if not _LABEL.fullmatch(label):
+            hint = "use letters, digits and, between them, hyphens"
+            return f"the label {shown(label)} in {shown(host)}", EXPECTED, hint
+        if label.startswith("xn--") and not _decodes(label):
+            return (
+                f"the label {shown(label)}, which does not decode",
+                "an A-label",
+                "write the name as its registrar has it",
+            )
+    if len(labels) == 1:
+        hint = "write the full name: Istio takes one label for a Service of the cluster"
+        return f"the single label {shown(host)}", EXPECTED, hint
+    return None
+
+
+_URL = re.compile(r"https://([^/:?#@\s]+)(:[0-9]{1,5})?((?:/[A-Za-z0-9._~-]+)*)")
+URL_PATTERN = rf"https://{LABEL}(?:\.{LABEL})+(?::[0-9]{{1,5}})?(?:/[A-Za-z0-9._~-]+)*"
+
+
+def split_url(url: str) -> tuple[str, str] | None:
+    """The host of an address, and its port and path as they stand; None where it is no `https://HOST[:PORT][/PATH]`."""
+    found = _URL.fullmatch(url)
+    if not found or (found[2] and not 0 < int(found[2][1:]) < 65536):
+        return None
+    return found[1], (found[2] or "") + found[3]
+
+
+def url_problem(url: str) -> Problem | None:
+    """What keeps a text from being Argo CD's address, None where nothing does."""
+    expected = "an address such as https://cd.acme.io"
+    problem = problem_of_text(url, expected)
+    if problem:
+        return problem
+    if url.endswith("/") and split_url(url.rstrip("/")):
+        return shown(url), expected, f"write {url.rstrip('/')}: single sign-on compares the callback exactly"
+    parts = split_url(url)
+    if parts:
+        return host_problem(parts[0])
+    if url.startswith("http://"):
+        return shown(url), expected, "write https: plain HTTP is only redirected"
+    if not host_problem(url):
+        return shown(url), expected, f"write https://{url}"
+    return shown(url), expected, "write https://, a host of spec.hosts and, if it has one, port and path"

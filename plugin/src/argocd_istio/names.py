@@ -1,0 +1,82 @@
+"""The rules for names of Kubernetes objects and for labels.
+
+Every rule gives what was found, what was expected and what to do.
+Source: https://kubernetes.io/docs/concepts/overview/working-with-objects/names and .../labels.
+"""
+
+from __future__ import annotations
+
+import re
+
+Problem = tuple[str, str, str]
+"""Found, expected, what to do."""
+
+LABEL = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+SUBDOMAIN = rf"{LABEL}(?:\.{LABEL})*"
+_NAME = r"(?:[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)"
+LABEL_KEY, LABEL_VALUE = rf"(?:{SUBDOMAIN}/)?{_NAME}", f"{_NAME}?"
+"""ECMAScript patterns of what is accepted."""
+
+_TEMPLATE = re.compile(r"\{\{|\$\(|\$\{|\}\}")
+
+
+def shown(text: str) -> str:
+    """A text in quotes, cut where it is long."""
+    return f'"{text}"' if len(text) <= 80 else f'"{text[:60]}..." ({len(text)} characters)'
+
+
+def problem_of_text(text: str, expected: str) -> Problem | None:
+    """What is wrong with a text whatever it names: empty, unrendered, or with characters that nobody sees."""
+    if not text.strip():
+        return "an empty text" if not text else f"a text of {len(text)} blanks", expected, "write one"
+    if _TEMPLATE.search(text):
+        return f"the unrendered template {shown(text)}", expected, "render it before kustomize reads it"
+    if not text.isprintable():
+        return f"invisible characters in {shown(text)}", expected, "write it again"
+    return None
+
+
+def _subdomain(text: str, what: str, hint: str) -> Problem | None:
+    expected = f"{what}: lower-case letters, digits, '-' and '.', at most 253 characters"
+    problem = problem_of_text(text, expected)
+    if problem or (len(text) <= 253 and re.fullmatch(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?", text) and ".." not in text):
+        return problem
+    return shown(text), expected, hint
+
+
+def name_problem(name: str) -> Problem | None:
+    """What keeps a text from being the name of an object."""
+    return _subdomain(name, "a name", "rename it")
+
+
+def secret_problem(name: str) -> Problem | None:
+    """What keeps a text from being the name of a certificate Secret that Istio finds."""
+    hint = "write the Secret's name alone"
+    if "/" in name:
+        hint += ": its namespace is that of the gateway's pods"
+    return _subdomain(name, "the name of a Secret", hint)
+
+
+def namespace_problem(name: str) -> Problem | None:
+    """What keeps a text from being the name of a namespace."""
+    expected = "a namespace: lower-case letters, digits and '-', at most 63 characters"
+    problem = problem_of_text(name, expected)
+    return problem if problem or re.fullmatch(LABEL, name) else (shown(name), expected, "write its name")
+
+
+def label_key_problem(key: str) -> Problem | None:
+    """What keeps a text from being the key of a label."""
+    expected = "the key of a label, such as istio"
+    problem = problem_of_text(key, expected)
+    if problem:
+        return problem
+    hint = "copy it from 'kubectl get pods --show-labels'"
+    return None if len(key) <= 317 and re.fullmatch(LABEL_KEY, key) else (shown(key), expected, hint)
+
+
+def label_value_problem(value: str) -> Problem | None:
+    """What keeps a text from being the value of a label; the empty text may be one."""
+    expected = "the value of a label: letters, digits, '-', '_' and '.', at most 63 characters"
+    problem = problem_of_text(value, expected) if value else None
+    hint = "copy it from 'kubectl get pods --show-labels'"
+    return problem if problem or re.fullmatch(LABEL_VALUE, value) else (shown(value), expected, hint)

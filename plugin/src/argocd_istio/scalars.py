@@ -1,0 +1,46 @@
+"""What the readers of YAML make of a scalar.
+
+kustomize, kubectl and Python go by different rules: what one of them takes for a number, a boolean or a
+date counts as that here. YAML 1.1 types: https://yaml.org/type/ ; Go: gopkg.in/yaml.v3, resolve.go.
+"""
+
+from __future__ import annotations
+
+import re
+
+from argocd_istio.source import Scalar
+
+_READINGS = (
+    ("the boolean", r"y|Y|yes|Yes|YES|n|N|no|No|NO|true|True|TRUE|false|False|FALSE|on|On|ON|off|Off|OFF"),
+    ("nothing", r"~|null|Null|NULL"),
+    ("the merge key", r"<<"),
+    ("the default key", r"="),
+    ("the date", r"\d{4}-\d\d?-\d\d?(?:(?:[Tt]|[ \t]+)\d\d?:.*)?"),
+    ("the number", r"[-+]?0[bB][01_]+|[-+]?0[oO][0-7_]+|[-+]?0[xX][0-9a-fA-F_]+"),
+    (
+        "the number",
+        r"[-+]?(?:\.?[0-9][0-9_]*(?:\.[0-9_]*)?(?:[eE][-+]?[0-9]+)?|[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?)",
+    ),
+    ("the number", r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"),
+)
+_READ = re.compile("|".join(f"({pattern})" for _, pattern in _READINGS))
+_STR = ("!", "tag:yaml.org,2002:str")
+
+
+def plain_reading(text: str) -> str:
+    """What an unquoted `text` is read as, such as "the number", "" where every reader takes it for text."""
+    if not text:
+        return "nothing"
+    found = _READ.fullmatch(text)
+    return _READINGS[(found.lastindex or 1) - 1][0] if found else ""
+
+
+def reading(scalar: Scalar) -> str:
+    """What a scalar is read as, "" for text."""
+    if scalar.tag:
+        return "" if scalar.tag in _STR else f"the tag {_tag(scalar.tag)}"
+    return "" if scalar.style else plain_reading(scalar.value)
+
+
+def _tag(tag: str) -> str:
+    return tag.replace("tag:yaml.org,2002:", "!!")
