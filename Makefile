@@ -5,10 +5,10 @@ PORT ?=
 PY := tools/python
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status doctor test check lint verify-crds update-crds bench
+.PHONY: help up down status doctor test check lint verify-crds update-crds verify-reference update-reference bench
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 up: ## start Argo CD behind Istio here: MODE=passthrough|termination|grpc-routing, or OVERLAY=DIR for your own; PORT=8443
 	@exec $(PY) -m live up $(if $(OVERLAY),--overlay "$(OVERLAY)",--mode "$(MODE)") $(if $(PORT),--port "$(PORT)")
@@ -37,6 +37,12 @@ update-crds: ## generate base/crds from Argo CD's Go types
 
 verify-crds: ## fail where base/crds is not what update-crds writes
 	@$(PY) -m tools.crds verify
+
+update-reference: ## write the JSON Schema and the tables of docs/plugin.md from the code
+	@$(PY) -m tools.reference update
+
+verify-reference: ## fail where they are not what update-reference writes
+	@$(PY) -m tools.reference verify
 
 bench: ## our builds beside upstream's install, as ratios
 	@$(PY) -m bench
