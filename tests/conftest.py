@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import wheel
 from tests.render.render import ROOT
 from tools.build import OWN, ToolError, own_program
 
@@ -30,6 +31,13 @@ def pytest_sessionstart() -> None:
 def results_dir() -> Path:
     """Where tables and figures are written: `ARGOCD_ISTIO_RESULTS`, else `results/`."""
     return Path(os.environ.get("ARGOCD_ISTIO_RESULTS") or ROOT / "results").absolute()
+
+
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the package's two programs, from the built wheel in an environment of its own."""
+    folder = tmp_path_factory.mktemp("wheel")
+    return wheel.install(wheel.build(folder), folder / "environment")
 
 
 @pytest.fixture

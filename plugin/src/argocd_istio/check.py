@@ -250,10 +250,11 @@ class _Checker:
             self.add(path, (noun(scalar), kind.noun, "write one"))
             return None
         if reading(scalar):
-            hint = (
-                f'quote it, "{scalar.value}", if it is what you mean' if not scalar.tag else "write it without the tag"
-            )
-            self.add(path, (noun(scalar), kind.noun, hint))
+            self.add(path, (noun(scalar), kind.noun, self.quoting(scalar)))
+            return None
+        if not self.lines and scalar.value.endswith(MIDNIGHT):
+            date = scalar.value.removesuffix(MIDNIGHT)
+            self.add(path, (f"the date {date}", kind.noun, f'quote it: "{date}"'))
             return None
         problem = kind.problem(scalar.value)
         if problem:
@@ -384,8 +385,8 @@ class _Checker:
             if labels.get(key) != self.labels.get(key):
                 found, right = (shown(one[key]) if key in one else "nothing" for one in (self.labels, labels))
                 self.add(f"metadata.labels[{key}]", (found, right, AGAIN))
-        for path, node, right in differences(spec, expected["spec"], "spec"):
-            self.add(path, (noun(node), right, AGAIN), node)
+        for path, node, found, right in differences(spec, expected["spec"], "spec"):
+            self.add(path, (found, right, AGAIN), node)
         return exposure
 
     @staticmethod
@@ -406,17 +407,17 @@ class _Checker:
 AGAIN = "run 'argocd-istio generate' again"
 
 
-def differences(node: Node, expected: Any, path: str) -> Iterator[tuple[str, Node, str]]:
-    """Where a node is not the expected value: path, node, and what was expected in words."""
+def differences(node: Node, expected: Any, path: str) -> Iterator[tuple[str, Node, str, str]]:
+    """Where a node is not the expected value: path, node, and in words what was found and what was expected."""
     inside = node.target
     if isinstance(expected, dict) and isinstance(inside, Mapping):
         found = pairs(inside)
-        for key in expected.keys() | found.keys():
+        for key in dict.fromkeys([*expected, *found]):
             below = f"{path}.{key}"
             if key not in expected:
-                yield below, found[key][0], "nothing"
+                yield below, found[key][0], "a field", "none"
             elif key not in found:
-                yield below, node, "a value"
+                yield below, node, "nothing", "a value"
             else:
                 yield from differences(found[key][1], expected[key], below)
     elif isinstance(expected, list) and isinstance(inside, Sequence) and len(expected) == len(inside.items):
@@ -425,6 +426,6 @@ def differences(node: Node, expected: Any, path: str) -> Iterator[tuple[str, Nod
     elif not isinstance(expected, (dict, list)):
         text = expected if isinstance(expected, str) else str(expected).lower()
         if not isinstance(inside, Scalar) or inside.value != text or bool(reading(inside)) == isinstance(expected, str):
-            yield path, node, text
+            yield path, node, noun(node), text
     else:
-        yield path, node, "a mapping" if isinstance(expected, dict) else f"a list of {len(expected)}"
+        yield path, node, noun(node), "a mapping" if isinstance(expected, dict) else f"a list of {len(expected)}"

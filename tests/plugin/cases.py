@@ -1,0 +1,64 @@
+"""Inputs for the tests of the plugin."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+from argocd_istio import API_VERSION
+from argocd_istio.check import check
+from argocd_istio.exposure import Exposure
+from argocd_istio.findings import Finding
+from argocd_istio.source import read
+
+FUNCTION = {"config.kubernetes.io/function": "exec: {path: argocd-istio-generator}\n"}
+
+
+def generator(**spec: Any) -> dict[str, Any]:
+    """An ExposureGenerator as a consumer lists it."""
+    metadata = {"name": "argocd", "annotations": FUNCTION}
+    return {"apiVersion": API_VERSION, "kind": "ExposureGenerator", "metadata": metadata, "spec": spec}
+
+
+def exposure(spec: str, kind: str = "ExposureGenerator", metadata: str = "{name: argocd}") -> str:
+    """The text of a file, its spec as YAML that begins on line 5."""
+    lines = "".join(f"  {line}\n" for line in spec.splitlines())
+    return f"apiVersion: {API_VERSION}\nkind: {kind}\nmetadata: {metadata}\nspec:\n{lines}"
+
+
+def checked(text: str) -> tuple[Exposure | None, list[Finding]]:
+    """What a file with this text is, and what is found in it."""
+    source = read(text.encode(), "exposure.yaml")
+    return check(source, source.documents[0].root)
+
+
+def resource_list(config: Any = None, items: Any = None, **more: Any) -> bytes:
+    """A ResourceList as kustomize gives it to a generator: the configuration is the single item too."""
+    items = ([config] if config else []) if items is None else items
+    value = {"apiVersion": "config.kubernetes.io/v1", "kind": "ResourceList", "items": items, **more}
+    if config:
+        value["functionConfig"] = config
+    return yaml.dump(value, Dumper=_NoAliases, sort_keys=False, allow_unicode=True).encode()
+
+
+class _NoAliases(yaml.SafeDumper):
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def run(
+    data: bytes, *arguments: str, env: Mapping[str, str] | None = None, command: str = "-m argocd_istio.generator"
+) -> subprocess.CompletedProcess[bytes]:
+    """Run the function as a program of its own."""
+    return subprocess.run(
+        [sys.executable, *command.split(), *arguments],
+        input=data,
+        capture_output=True,
+        check=False,
+        env=env,
+        timeout=30,
+    )

@@ -1,0 +1,267 @@
+"""What is wrong with an Exposure is found, with line, field and what to do; what is right passes."""
+
+from __future__ import annotations
+
+import pytest
+
+from argocd_istio.check import check
+from argocd_istio.emit import to_yaml
+from argocd_istio.exposure import complete
+from argocd_istio.findings import Finding
+from argocd_istio.source import read
+from tests.plugin.cases import checked, exposure
+
+HOSTS = "hosts: [cd.acme.io, cd.acme.dev]"
+GATEWAY = "gateway: {selector: {istio: ingress}}"
+TLS = "tls: {secretName: acme-io}"
+
+RIGHT = [
+    "hosts: [cd.acme.io]",
+    "hosts: &h ['cd.acme.io', \"cd.acme.dev\"]\nurl: https://cd.acme.dev:8443/argocd",
+    f"{HOSTS}\nmode: passthrough\n{GATEWAY}",
+    f"{HOSTS}\nmode: termination\ntls: {{secretName: a, secretNames: {{cd.acme.dev: b}}}}",
+    "hosts: [cd.acme.io]\ntls: {}\ngateway: {}",
+    "hosts:\n- !!str cd.acme.io\ngateway: {namespace: edge, selector: {app: 'on', tier: ''}}",
+    "hosts: [cd.acme.io]\n<<: {mode: termination}",
+    "hosts: [cd.acme.io]\ngateway: {<<: [{namespace: a}, {namespace: b, selector: {istio: c}}]}",
+    "hosts: [" + ", ".join(f"n{n}.acme.io" for n in range(1000)) + "]",
+]
+
+
+@pytest.mark.parametrize("spec", RIGHT)
+def test_a_right_one_has_no_findings(spec: str) -> None:
+    found, findings = checked(exposure(spec))
+    assert found and findings == []
+
+
+WRONG = [
+    # (spec, the finding from its line on)
+    ("hosts: [https://cd.acme.io/]", '5: spec.hosts[0]: found "https://cd.acme.io/", expected a bare host name'),
+    ("hosts:\n- cd.acme.io\n- on", '7: spec.hosts[1]: found the boolean on, expected a host name; quote it: "on"'),
+    ("hosts: [0755]", '5: spec.hosts[0]: found the number 0755, expected a host name; quote it: "0755"'),
+    ("hosts: [1e3]", "5: spec.hosts[0]: found the number 1e3,"),
+    ("hosts: [2001-01-01]", "5: spec.hosts[0]: found the date 2001-01-01,"),
+    ("hosts: [12:30:45]", "5: spec.hosts[0]: found the number 12:30:45,"),
+    ("hosts: [null]", "5: spec.hosts[0]: found nothing, expected a host name; write one"),
+    ("hosts: [[a.b]]", "5: spec.hosts[0]: found a list, expected a host name"),
+    ("hosts: [{a: b}]", "5: spec.hosts[0]: found a mapping, expected a host name"),
+    ("hosts: [!!int a.b]", "5: spec.hosts[0]: found the tag !!int a.b,"),
+    ("hosts: cd.acme.io", "5: spec.hosts: found the text \"cd.acme.io\", expected a list of host names; write '- '"),
+    ("hosts: []", "5: spec.hosts: found an empty list, expected a list of host names"),
+    ("hosts:", "5: spec.hosts: found nothing, expected a list of host names"),
+    ("hosts: {a.b: c}", "5: spec.hosts: found a mapping, expected a list"),
+    ("mode: termination", "5: spec.hosts: found nothing, expected a list of host names; write it"),
+    ("{}", "5: spec.hosts: found nothing"),
+    ("[]", "5: spec: found an empty list, expected a mapping with mode, hosts, url, gateway, tls"),
+    ("hosts: [a.b, c.d, a.b]", '5: spec.hosts[2]: found "a.b" a second time, after spec.hosts[0] (line 5)'),
+    (
+        "host: a.b",
+        '5: spec.host: found the unknown field "host", expected mode, hosts, url, gateway, tls under spec; did you',
+    ),
+    ("hosts: [a.b]\nhostname: c", '6: spec.hostname: found the unknown field "hostname"'),
+    ("hosts: [a.b]\nsecretName: c", "6: spec.secretName: found the unknown field"),
+    ("hosts: [a.b]\nxyz: c", '6: spec.xyz: found the unknown field "xyz"'),
+    ("hosts: [a.b]\naddress: c", "6: spec.address: found the unknown field"),
+    ("hosts: [a.b]\n? [x]\n: y", "6: found a list as a key, expected plain values"),
+    ("hosts: [a.b]\nurl: !Ref x", "6: spec.url: found the tag !Ref x"),
+    ("hosts: [a.b]\nurl: https://a.b/", "6: spec.url: found"),
+    ("hosts: [a.b]\nurl: https://c.d", '6: spec.url: found the host "c.d", expected a host of spec.hosts; add it'),
+    ("hosts: [cd.acme.io]\nurl: https://cd.acme.oi", "6: spec.url: found the host"),
+    ("hosts: [a.b]\nmode: passtrough", '6: spec.mode: found "passtrough", expected one of passthrough, termination,'),
+    ("hosts: [a.b]\nmode: on", "6: spec.mode: found the boolean on,"),
+    (
+        "hosts: [a.b]\nmode: passthrough\ntls: {secretName: c}",
+        "7: spec.tls.secretName: found a Secret under passthrough",
+    ),
+    (
+        "hosts: [a.b]\nmode: passthrough\ntls: {secretNames: {a.b: c}}",
+        "7: spec.tls.secretNames: found a Secret under passthrough",
+    ),
+    ("hosts: [a.b]\ntls: {secretNames: {a.b: c}}", "6: spec.tls.secretNames: found no spec.mode"),
+    (
+        "hosts: [a.b]\nmode: termination\ntls:\n  secretNames:\n    c.d: e",
+        '9: spec.tls.secretNames[c.d]: found the host "c.d", expected a host of spec.hosts',
+    ),
+    ("hosts: [a.b]\ntls: {secretNames: {}}", "6: spec.tls.secretNames: found an empty mapping"),
+    ("hosts: [a.b]\ntls: {secretNames: {C.d: e}}", "6: spec.tls.secretNames[C.d]: found upper case"),
+    ("hosts: [a.b]\ntls: {secretName: Upper}", '6: spec.tls.secretName: found "Upper", expected the name of a Secret'),
+    ("hosts: [a.b]\ntls: {secretName: istio-system/c}", "6: spec.tls.secretName: found"),
+    ("hosts: [a.b]\ntls: {secretName: ''}", "6: spec.tls.secretName: found an empty text"),
+    ("hosts: [a.b]\ntls: secret", "6: spec.tls: found the text"),
+    ("hosts: [a.b]\ntls:", "6: spec.tls: found nothing"),
+    ("hosts: [a.b]\ngateway: {selector: {}}", "6: spec.gateway.selector: found an empty mapping"),
+    ("hosts: [a.b]\ngateway: {selector: {istio: no}}", "6: spec.gateway.selector[istio]: found the boolean no"),
+    ("hosts: [a.b]\ngateway: {selector: {istio: 1.10}}", "6: spec.gateway.selector[istio]: found the number 1.10"),
+    ("hosts: [a.b]\ngateway: {selector: {'': a}}", "6: spec.gateway.selector[]: found an empty text"),
+    ("hosts: [a.b]\ngateway: {selector: {on: a}}", "6: spec.gateway.selector[on]: found the boolean on"),
+    ("hosts: [a.b]\ngateway: {selector: [a]}", "6: spec.gateway.selector: found a list"),
+    ("hosts: [a.b]\ngateway: {namespace: a.b}", '6: spec.gateway.namespace: found "a.b", expected a namespace'),
+    ('hosts: ["a.b\\x1b[31m"]', "5: spec.hosts[0]: found invisible characters"),
+]
+
+
+@pytest.mark.parametrize(("spec", "line"), WRONG)
+def test_a_mistake_is_one_finding_with_its_line(spec: str, line: str) -> None:
+    found, findings = checked(exposure(spec))
+    assert found is None
+    assert [str(one) for one in findings if str(one).startswith(f"exposure.yaml:{line}")], [
+        str(one) for one in findings
+    ]
+    assert all(str(one).isprintable() for one in findings)
+
+
+def test_a_mistake_is_found_once() -> None:
+    several = {"spec.tls.secretNames[C.d]", "spec.url"}
+    for spec, _ in WRONG:
+        _, findings = checked(exposure(spec))
+        assert len(findings) == 1 or {one.path for one in findings} & several or spec.startswith("host"), spec
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("[a]", "1: found a list, expected Exposure or ExposureGenerator"),
+        ("text", '1: found the text "text", expected Exposure or'),
+        (
+            "kind: Exposure",
+            "1: apiVersion: found nothing, expected argocd-istio.github.io/v1alpha1; write apiVersion: argocd",
+        ),
+        ("apiVersion: argocd-istio.github.io/v1\nkind: Exposure", "1: apiVersion: found the text"),
+        ("apiVersion: argocd-istio.github.io/v1alpha1\nkind: Exposur", "2: kind: found the text"),
+        (exposure("hosts: [a.b]", metadata="{}"), "3: metadata.name: found nothing, expected a name"),
+        (exposure("hosts: [a.b]", metadata=""), "3: metadata: found nothing, expected a mapping with a name"),
+        (exposure("hosts: [a.b]", metadata="{name: [a]}"), "3: metadata.name: found a list"),
+        (exposure("hosts: [a.b]", metadata="{name: A}"), '3: metadata.name: found "A"'),
+        (exposure("hosts: [a.b]", metadata="{nmae: a}"), '3: metadata.nmae: found the unknown field "nmae"'),
+        (exposure("hosts: [a.b]") + "specs: {}", '6: specs: found the unknown field "specs"'),
+        (
+            exposure("hosts: [a.b]", metadata="{name: a, labels: {argocd-istio.github.io/urls: generated}}"),
+            "3: metadata.labels[argocd-istio.github.io/urls]: found a label of the generator's",
+        ),
+    ],
+)
+def test_what_is_no_exposure_is_said(text: str, line: str) -> None:
+    found, findings = checked(text)
+    assert found is None
+    assert str(findings[0]).startswith(f"exposure.yaml:{line}"), str(findings[0])
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (exposure("hosts: [argocd.argocd.svc]"), '5: warning: spec.hosts[0]: found "argocd.argocd.svc", a name inside'),
+        (exposure("hosts: [a.b]\ntls: {secretName: a-cacert}"), '6: warning: spec.tls.secretName: found "a-cacert"'),
+        (
+            exposure("hosts: [a.b]", metadata="{name: a, annotations: }"),
+            "3: warning: metadata.annotations: found nothing",
+        ),
+        (
+            exposure("hosts: [a.b]", metadata="{name: a, labels: {a: 1}}"),
+            "3: warning: metadata.labels[a]: found the number 1, expected a text",
+        ),
+    ],
+)
+def test_what_may_be_wrong_is_a_warning_and_no_error(text: str, line: str) -> None:
+    found, findings = checked(text)
+    assert found and str(findings[0]).startswith(f"exposure.yaml:{line}")
+
+
+PLAIN = [
+    # (spec, severity, path): what kustomize alone does not do
+    (f"{HOSTS}\nurl: https://cd.acme.dev\n{GATEWAY}\n{TLS}", "error", "spec.url"),
+    (
+        f"{HOSTS}\nmode: termination\n{GATEWAY}\ntls: {{secretName: a, secretNames: {{cd.acme.io: b}}}}",
+        "error",
+        "spec.tls.secretNames",
+    ),
+    (f"hosts: [cd.acme.io]\n{TLS}", "error", "spec.gateway.selector"),
+    (f"hosts: [cd.acme.io]\n{GATEWAY}", "warning", "spec.tls.secretName"),
+    (f"hosts: [cd.acme.io]\n{GATEWAY}\nmode: termination", "error", "spec.tls.secretName"),
+    (f"{HOSTS}\n{GATEWAY}\n{TLS}", "info", "spec.hosts"),
+    (f"hosts: [cd.acme.io]\n{GATEWAY}\n{TLS}\nmode: termination", "info", "spec.mode"),
+]
+
+
+@pytest.mark.parametrize(("spec", "severity", "path"), PLAIN)
+def test_what_kustomize_alone_does_not_carry_is_said_of_a_plain_exposure(spec: str, severity: str, path: str) -> None:
+    _, findings = checked(exposure(spec, "Exposure"))
+    assert (severity, path) in {(one.severity, one.path) for one in findings}
+
+
+def test_a_plain_exposure_of_the_readme_has_no_findings() -> None:
+    found, findings = checked(exposure(f"hosts: [cd.acme.io]\n{GATEWAY}\n{TLS}", "Exposure"))
+    assert found and findings == []
+
+
+def generated(spec: str) -> str:
+    found, _ = checked(exposure(spec))
+    assert found
+    return to_yaml(complete(found))
+
+
+@pytest.mark.parametrize("spec", RIGHT)
+def test_what_the_generator_made_passes_and_is_made_again(spec: str) -> None:
+    text = generated(spec)
+    found, findings = checked(text)
+    assert found and [one for one in findings if one.severity == "error"] == []
+    assert to_yaml(complete(found)) == text
+
+
+TWO = f"{HOSTS}\nmode: termination\nurl: https://cd.acme.dev\ntls: {{secretName: a, secretNames: {{cd.acme.dev: b}}}}"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "path"),
+    [
+        ("  - cd.acme.dev\n", "  - cd.acme.dev\n  - cd.acme.org\n", "spec.additionalUrls"),
+        ("  - cd.acme.dev\n", "", "spec.additionalUrls"),
+        ("address: cd.acme.dev", "address: cd.acme.io", "metadata.labels[argocd-istio.github.io/address]"),
+        ("- https://cd.acme.io", "- https://cd.acme.dev", "spec.additionalUrls"),
+        ("secretName: a\n", "secretName: b\n", "spec.tls.secretName"),
+        ("credentialName: b", "credentialName: a", "metadata.labels[argocd-istio.github.io/servers]"),
+        ("number: 443", "number: 8443", "spec.gateway.servers[1].port.number"),
+        ("number: 443", 'number: "443"', "spec.gateway.servers[1].port.number"),
+        ("httpsRedirect: true", "httpsRedirect: false", "spec.gateway.servers[0].tls.httpsRedirect"),
+        ("        minProtocolVersion: TLSV1_2\n", "", "spec.gateway.servers[1].tls.minProtocolVersion"),
+        ("mode: SIMPLE", "mode: SIMPLE\n        cipherSuites: []", "spec.gateway.servers[1].tls.cipherSuites"),
+        ("github.io/mode: termination", "github.io/mode: passthrough", "metadata.labels[argocd-istio.github.io/mode]"),
+        ("    argocd-istio.github.io/urls: generated\n", "", "spec.additionalUrls"),
+        ("  mode: termination\n", "  mode: termination\n  url: https://cd.acme.dev\n", "spec.url"),
+    ],
+)
+def test_a_generated_exposure_that_was_changed_by_hand_is_found(before: str, after: str, path: str) -> None:
+    text = generated(TWO)
+    changed = text.replace(before, after, 1)
+    assert changed != text
+    _, findings = checked(changed)
+    assert path in {one.path for one in findings if one.severity == "error"}, [str(one) for one in findings]
+
+
+def test_a_finding_is_a_line_and_an_entry_of_results() -> None:
+    resource = {"apiVersion": "v1", "kind": "Exposure", "name": "a"}
+    finding = Finding("warning", "dir/f\x1b.yaml", 3, "spec.x", "found\ny", resource)
+    assert str(finding) == "dir/f\\x1b.yaml:3: warning: spec.x: found\\ny"
+    assert finding.result() == {
+        "message": "found\\ny",
+        "severity": "warning",
+        "resourceRef": resource,
+        "file": {"path": "dir/f\\x1b.yaml"},
+        "field": {"path": "spec.x"},
+    }
+    assert str(Finding("error", "", 0, "", "found x", resource)) == "Exposure a: found x"
+
+
+def test_no_line_is_a_command_to_a_ci_log() -> None:
+    assert str(Finding("error", "::error file=x::y", 1, "", "z")).startswith("./::error")
+
+
+def test_lines_are_left_out_where_they_mean_nothing() -> None:
+    text = exposure("hosts: [493, '2001-01-01T00:00:00Z']")
+    source = read(text.encode(), "stdin")
+    _, findings = check(source, source.documents[0].root, file="", lines=False)
+    assert [str(one) for one in findings] == [
+        "ExposureGenerator argocd: spec.hosts[0]: found the number 493, expected a host name; "
+        "quote what the file says: kustomize makes 493 of 0755 and 1000 of 1e3",
+        "ExposureGenerator argocd: spec.hosts[1]: found the date 2001-01-01, expected a host name; "
+        'quote it: "2001-01-01"',
+    ]

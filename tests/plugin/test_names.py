@@ -1,0 +1,163 @@
+"""Host names, addresses, names and labels: what is accepted, and what each refusal says."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from argocd_istio.hosts import a_label, host_problem, split_url, url_problem
+from argocd_istio.names import (
+    label_key_problem,
+    label_value_problem,
+    name_problem,
+    namespace_problem,
+    secret_problem,
+)
+
+L63 = "a" * 63
+LONG = ".".join([L63, L63, L63, "b" * 61])  # 253 characters
+
+HOSTS = [
+    "cd.acme.io",
+    "1password.com",
+    "a-b.c",
+    "x.y.z.co.uk",
+    "xn--mnchen-3ya.de",
+    "xn--strae-oqa.de",
+    f"{L63}.io",
+    LONG,
+]
+
+REFUSED = [
+    # (host, what the sentence says)
+    ("", "an empty text"),
+    ("   ", "3 blanks"),
+    ("https://cd.acme.io", "write cd.acme.io"),
+    ("https://me@cd.acme.io:8443/login?x#y", "write cd.acme.io"),
+    ("cd.acme.io:443", "write cd.acme.io"),
+    ("cd.acme.io/", "write cd.acme.io"),
+    ("me@cd.acme.io", "write cd.acme.io"),
+    ("HTTPS://CD.acme.io.", "write cd.acme.io"),
+    (" cd.acme.io", "write cd.acme.io"),
+    ("a b", "no scheme, port or path"),
+    ("https://10.0.0.1/", "no scheme, port or path"),
+    ("x:y:z", "no scheme, port or path"),
+    ("cd.acme.io\n", "invisible characters"),
+    ("cd\t.acme.io", "invisible characters"),
+    ("c\u200dd.acme.io", "invisible characters"),
+    ("\x1b[31m.acme.io", "invisible characters"),
+    ("{{ .host }}", "unrendered template"),
+    ("$(HOST)", "unrendered template"),
+    ("${HOST}.acme.io", "unrendered template"),
+    ("*.acme.io", "wildcard"),
+    ("*", "wildcard"),
+    ("10.0.0.1", "IP address"),
+    ("::1", "IP address"),
+    ("[::1]", "IP address"),
+    ("[::1]:443", "IP address"),
+    ("fe80::1%eth0", "IP address"),
+    ("2130706433", "IP address"),
+    ("0x7f000001", "IP address"),
+    ("0177.0.0.0x1", "IP address"),
+    ("cd.acme.0", "IP address"),
+    ("CD.acme.io", "write cd.acme.io"),
+    ("cd.acme.io.", "write cd.acme.io"),
+    ("A_b.io", 'label "a_b"'),
+    ("münchen.de", "write xn--mnchen-3ya.de"),
+    ("\u0440\u0430\u0443\u0440\u0430l.com", "write xn--l-7sba6dbr.com"),
+    ("straße.de", "xn-- form that is registered"),
+    ("\uff11.\uff12.\uff13.\uff14", "xn-- form that is registered"),
+    ("ü" * 70 + ".de", "xn-- form that is registered"),
+    ("xn--a.de", "does not decode"),
+    ("xn--zzzzzzzz99999999.de", "does not decode"),
+    ("cd..io", "an empty label"),
+    (".cd.io", "an empty label"),
+    ("_cd.io", 'label "_cd"'),
+    ("-cd.io", 'label "-cd"'),
+    ("cd-.io", 'label "cd-"'),
+    (f"{L63}a.io", "64 characters"),
+    (f"{LONG}b", "a host of 254 characters"),
+    ("x" * 100_000, "a host of 100000 characters"),
+    ("argocd", "single label"),
+    ("on", "single label"),
+]
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_a_host_is_accepted(host: str) -> None:
+    assert host_problem(host) is None
+    assert url_problem(f"https://{host}") is None
+
+
+@pytest.mark.parametrize(("host", "words"), REFUSED)
+def test_what_is_no_host_is_refused_in_the_users_words(host: str, words: str) -> None:
+    problem = host_problem(host)
+    assert problem and words in "; ".join(problem)
+
+
+@given(st.text(max_size=40) | st.from_regex(r"[a-z0-9.xn:/@*-]{1,30}", fullmatch=True))
+def test_a_suggested_host_is_accepted(host: str) -> None:
+    problem = host_problem(host)
+    hint = problem[2] if problem else ""
+    if hint.startswith("write ") and "." in hint:
+        assert host_problem(hint.removeprefix("write ")) is None
+
+
+def test_an_a_label_is_what_dns_has() -> None:
+    assert a_label("bücher.München.example") == "xn--bcher-kva.xn--mnchen-3ya.example"
+    with pytest.raises(ValueError):
+        a_label("faß.de")
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("https://cd.acme.io/", "write https://cd.acme.io:"),
+        ("http://cd.acme.io", "write https"),
+        ("cd.acme.io", "write https://cd.acme.io"),
+        ("https://CD.acme.io", "write cd.acme.io"),
+        ("https://", "port and path"),
+        ("https://cd.acme.io:0", "port and path"),
+        ("https://cd.acme.io:65536", "port and path"),
+        ("https://cd.acme.io?x=1", "port and path"),
+        ("https://me@cd.acme.io", "port and path"),
+        ("ftp://cd.acme.io", "port and path"),
+        ("https://{{ host }}", "unrendered"),
+        ("https://10.0.0.1", "IP address"),
+        ("", "an empty text"),
+    ],
+)
+def test_what_is_no_address_is_refused(url: str, words: str) -> None:
+    problem = url_problem(url)
+    assert problem and words in "; ".join(problem)
+
+
+def test_an_address_may_have_port_and_path() -> None:
+    assert url_problem("https://cd.acme.io:8443/argo/cd") is None
+    assert split_url("https://cd.acme.io:8443/argo/cd") == ("cd.acme.io", ":8443/argo/cd")
+    assert split_url("https://cd.acme.io") == ("cd.acme.io", "")
+
+
+@pytest.mark.parametrize(
+    ("rule", "good", "bad"),
+    [
+        (
+            secret_problem,
+            ["a", "acme-io", "a.b", "a" * 253],
+            ["", "Upper", "a_b", "ns/a", "a" * 254, "-a", "a.", "{{ x }}"],
+        ),
+        (name_problem, ["argocd"], ["Argo CD", "a..b", "x\x1b"]),
+        (namespace_problem, ["istio-system", "a" * 63], ["", "istio.system", "a" * 64, "A"]),
+        (label_key_problem, ["istio", "app.kubernetes.io/name", "A_b"], ["", "a/b/c", "/a", "-a", "a" * 64, "a b"]),
+        (
+            label_value_problem,
+            ["", "ingress", "A_b.c", "1"],
+            ["-a", "a" * 64, "a b", "2001-01-01T00:00:00Z", "${X}", " "],
+        ),
+    ],
+)
+def test_names_and_labels_are_those_of_kubernetes(rule: object, good: list[str], bad: list[str]) -> None:
+    assert callable(rule)
+    assert [text for text in good if rule(text)] == []
+    assert [text for text in bad if not rule(text)] == []

@@ -1,0 +1,230 @@
+"""YAML is read as trees that know their text, and whatever cannot be read is one line."""
+
+from __future__ import annotations
+
+import time
+import tracemalloc
+
+import pytest
+
+from argocd_istio.source import (
+    LIMITS,
+    Alias,
+    Document,
+    Limits,
+    Mapping,
+    Node,
+    Scalar,
+    Sequence,
+    Source,
+    SourceError,
+    read,
+    visible,
+)
+
+
+def load(text: str, limits: Limits = LIMITS) -> Source:
+    return read(text.encode(), "f.yaml", limits)
+
+
+def scalars(node: Node | None) -> list[Scalar]:
+    """Every scalar of a tree, keys too, in the file's order; aliases are not followed."""
+    if isinstance(node, Scalar):
+        return [node]
+    if isinstance(node, Mapping):
+        return [scalar for pair in node.pairs for one in pair for scalar in scalars(one)]
+    return [scalar for item in node.items for scalar in scalars(item)] if isinstance(node, Sequence) else []
+
+
+@pytest.mark.parametrize(
+    ("text", "spans"),
+    [
+        ("a: b", ["a", "b"]),
+        ("\ufeffa: b", ["a", "b"]),
+        ("ü: 𝄞x\nb: [c,d]", ["ü", "𝄞x", "b", "c", "d"]),
+        ("a: 'it''s'\r\nb: \"x\\n\"", ["a", "'it''s'", "b", '"x\\n"']),
+        ("a: &x !!str  # why\n  # more\n  'v'", ["a", "'v'"]),
+        ("a: !Ref [&y b]", ["a", "b"]),
+        ("a: &x\nb: *x", ["a", "", "b"]),
+        ("a:\n- {b: c}\n---\nd: |\n  e\n  f\ng: h", ["a", "b", "c", "d", "|\n  e\n  f\n", "g", "h"]),
+        ("a: b c # d", ["a", "b c"]),
+        ("a: b\n  c\n", ["a", "b\n  c"]),
+    ],
+)
+def test_the_span_of_a_scalar_is_what_its_author_wrote(text: str, spans: list[str]) -> None:
+    source = load(text)
+    found = [scalar for document in source.documents for scalar in scalars(document.root)]
+    assert [source.text_of(scalar) for scalar in found] == spans
+
+
+def test_lines_and_columns_count_from_one_as_editors_count() -> None:
+    source = load("a: 1\r\nb:\r\n- ü: &x\r\n   'c'\n")
+    assert [(one.value, one.line, one.column) for one in scalars(source.documents[0].root)] == [
+        ("a", 1, 1),
+        ("1", 1, 4),
+        ("b", 2, 1),
+        ("ü", 3, 3),
+        ("c", 4, 4),
+    ]
+
+
+def test_a_path_leads_through_aliases() -> None:
+    root = load("a: &x {b: [c, d]}\ne: *x\n").documents[0].root
+    assert root
+    found = root.find("e", "b", 1)
+    assert isinstance(found, Scalar) and found.value == "d"
+    assert isinstance(root.find("e"), Alias)
+    assert root.find("e", "b", 2) is None and root.find("a", "x") is None and root.find("a", "b", "c", "d") is None
+
+
+def test_documents_have_spans_and_an_empty_one_has_no_root() -> None:
+    source = load("# head\n---\na: 1\n---\n...\n---\nb: 2\n")
+    assert [document.root is None for document in source.documents] == [False, True, False]
+    assert [(document.line, source.text[document.start :][:3]) for document in source.documents] == [
+        (2, "---"),
+        (4, "---"),
+        (6, "---"),
+    ]
+    assert load("").documents == [] and load("# only\n\n").documents == []
+
+
+def test_style_tag_anchor_and_flow_are_kept() -> None:
+    root = load("a: 'b'\nc: &n !Ref >\n  d\ne: {f: [g]}\n").documents[0].root
+    assert root
+    quoted, folded, flow = root.find("a"), root.find("c"), root.find("e")
+    assert isinstance(quoted, Scalar) and isinstance(folded, Scalar) and isinstance(flow, Mapping)
+    assert (quoted.style, folded.style, folded.tag, folded.anchor) == ("'", ">", "!Ref", "n")
+    assert flow.flow and not root.flow if isinstance(root, Mapping) else False
+
+
+def test_what_no_kubernetes_object_has_is_noted() -> None:
+    source = load("a: !Ref b\nc: !!binary aGk=\n? [k]\n: v\nd: !!str e\nf: !!int '1'\n")
+    assert [source.text_of(node) for node in source.odd] == ["b", "aGk=", "[k]"]
+
+
+REFUSED = [
+    # (text, place, what the line says)
+    ("a: 1\na: 2", "2:1", "the key 'a' a second time; it is on line 1 too"),
+    ("a: *.example.com", "1:5", "quote a value that begins with \\*"),
+    ("a: *x", "1:4", "the alias \\*x without an anchor"),
+    ("&a [*a]", "1:5", "inside its own anchor"),
+    ("a: &x\n  b: *x", "2:6", "inside its own anchor"),
+    ("\ta: 1", "1:1", "indent with blanks"),
+    ("a:\n\t- b", "2:1", "indent with blanks"),
+    ("a: @x", "1:4", "quote the value"),
+    ("a: b: c", "1:5", "mapping values are not allowed"),
+    ("x: [1, 2", "2:1", "on line 1"),
+    ("{{- if x }}\na: b\n{{ end }}", "1:3", "looks like a template"),
+    ("a: \x1b[31m", "1:4", r"control character U\+001B"),
+    ("a: \x00", "1:4", r"U\+0000"),
+    ("a: \x7f", "1:4", r"U\+007F"),
+    ('a: "\\ud800"', "1:", "."),
+    ("%YAML 3.0\n---\na: b", "1:1", "."),
+    ("a: 'b", "2:1|1:6", "."),
+]
+
+
+@pytest.mark.parametrize(("text", "place", "words"), REFUSED)
+def test_what_cannot_be_read_is_one_line_with_its_place(text: str, place: str, words: str) -> None:
+    with pytest.raises(SourceError, match=words) as error:
+        load(text)
+    line = str(error.value)
+    assert any(line.startswith(f"f.yaml:{one}") for one in place.split("|")), line
+    assert line.isprintable() and ": found " in line and ", expected " in line and "; " in line
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"a: \xff", r"f.yaml:1:4: found a byte that is not UTF-8 at byte 3 \(0xff\)"),
+        ("ä: \u00fc".encode("latin-1"), "not UTF-8 at byte 0"),
+        (b"a: 1\r\nb: \xc3", "f.yaml:2:4: .* at byte 9"),
+        (b"\xed\xa0\x80", "not UTF-8"),
+        ("a: b".encode("utf-16"), "found UTF-16, expected UTF-8"),
+        ("\ufeffa: b".encode("utf-16-be"), "found UTF-16, expected UTF-8"),
+    ],
+)
+def test_what_is_not_utf8_is_refused_with_its_byte(data: bytes, words: str) -> None:
+    with pytest.raises(SourceError, match=words):
+        read(data, "f.yaml")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: 1\t# c",
+        "a: 1 # c\t",
+        '{"a": [1, {"b": null}]}',
+        "%YAML 1.1\n---\na: b\n...\n",
+        "a: &x b\nc: *x",
+        "<<: {a: b}\n<<: {c: d}",
+        "a: 2001-99-99\nb: " + "9" * 5000,
+        "a: = \nb: <<",
+        "a:\x85  b",
+        "!!python/object:os.system {a: b}",
+    ],
+)
+def test_what_yaml_allows_is_read(text: str) -> None:
+    assert load(text).documents
+
+
+def bomb(line: str) -> str:
+    """Twelve lines, each of which names the one before it nine times: 9 to the 12th values."""
+    lines = (line.format(n=n, aliases=",".join([f"*a{n - 1}"] * 9)) for n in range(1, 13))
+    return "a0: &a0 {k: v}\n" + "\n".join(lines)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (bomb("a{n}: &a{n} [{aliases}]"), "values, expected"),
+        (bomb("a{n}: &a{n} {{{{<<: [{aliases}]}}}}"), "values, expected"),
+        ("a: &a b\nc: [" + "*a," * 10_001 + "]", "alias number 10001"),
+        ("[" * 2000, "nesting > 100"),
+        ("[" * 100_000, "nesting > 100"),
+        ("{a: " * 900, "nesting > 100"),
+        ("\n".join(" " * n + "a:" for n in range(1500)), "nesting > 100"),
+        ("- " * 50_000, "nesting > 100"),
+        ("- &a " + "[" * 60 + "]" * 60 + "\n- " + "[" * 60 + "*a" + "]" * 60, "nesting > 100"),
+        ("a: '" + "x" * (1 << 20) + "x'", "a value of 1048577 characters"),
+        ("---\n" * 50_001, "more than 50000 documents"),
+    ],
+    ids=["bomb", "merges", "aliases", "flow", "deep flow", "maps", "blocks", "lists", "anchors", "scalar", "documents"],
+)
+def test_a_limit_is_passed_in_less_than_a_second_and_a_hundred_megabytes(text: str, words: str) -> None:
+    tracemalloc.start()
+    start = time.process_time()
+    with pytest.raises(SourceError, match=words):
+        load(text)
+    taken, (_, peak) = time.process_time() - start, tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert taken < 3 and peak < 100 << 20  # tracing itself costs about a factor of three
+
+
+def test_a_hundred_levels_a_mebibyte_and_any_block_are_within_the_limits() -> None:
+    load("[" * 100 + "]" * 100)
+    load("a: '" + "x" * (1 << 20) + "'")
+    load("a: |\n  " + "x" * (2 << 20))
+
+
+def test_a_file_is_refused_by_its_size_before_it_is_parsed() -> None:
+    with pytest.raises(SourceError, match="found 11 bytes, expected at most 10"):
+        load("\x00" * 11, Limits(bytes=10))
+
+
+def test_reading_takes_time_in_proportion_to_the_size() -> None:
+    def seconds(count: int) -> float:
+        text = "".join(f"- name: n{n}\n  value: 'text {n}' # why\n" for n in range(count))
+        start = time.process_time()
+        load(text)
+        return time.process_time() - start
+
+    assert min(seconds(20_000) for _ in range(2)) < 14 * min(seconds(2_000) for _ in range(3))
+
+
+def test_control_characters_are_shown_as_escapes() -> None:
+    assert visible("a\x1b[31m\r\n\u202e\ud800ü") == "a\\x1b[31m\\r\\n\\u202e\\ud800ü"
+
+
+def test_a_document_without_content_says_so() -> None:
+    assert Document(0, 1).root is None

@@ -1,0 +1,37 @@
+"""The package as a user has it: built as a wheel and installed into an environment of its own, without the network."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+from tests.render.render import ROOT
+
+PIP = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+
+
+def build(folder: Path) -> Path:
+    """Build the wheel into a folder, with the locked hatchling; its path."""
+    wheel = [*PIP, "wheel", "--no-index", "--no-build-isolation", "--no-deps", "--wheel-dir", str(folder)]
+    subprocess.run([*wheel, str(ROOT / "plugin")], check=True)
+    [found] = folder.glob("*.whl")
+    return found
+
+
+def install(wheel: Path, folder: Path) -> Path:
+    """Install a wheel into a new environment, where it finds its dependencies in ours; the folder of its scripts."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
+    python = folder / "bin" / "python"
+    subprocess.run([*PIP, "--python", str(python), "install", "--no-index", "--no-deps", str(wheel)], check=True)
+    [packages] = folder.glob("lib/python*/site-packages")
+    (packages / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    return folder / "bin"
+
+
+def environment(scripts: Path) -> dict[str, str]:
+    """Our environment with the scripts first on PATH, and nothing that leads Python to the sources."""
+    environ = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
+    return environ | {"PATH": f"{scripts}:{os.environ['PATH']}"}
