@@ -42,12 +42,17 @@ def resource_list(config: Any = None, items: Any = None, **more: Any) -> bytes:
     value = {"apiVersion": "config.kubernetes.io/v1", "kind": "ResourceList", "items": items, **more}
     if config:
         value["functionConfig"] = config
-    return yaml.dump(value, Dumper=_NoAliases, sort_keys=False, allow_unicode=True).encode()
+    return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True).encode()
 
 
-class _NoAliases(yaml.SafeDumper):
+class _Dumper(yaml.CSafeDumper):
+    """Like kustomize: no aliases, and text is never taken for something else."""
+
     def ignore_aliases(self, data: Any) -> bool:
         return True
+
+
+_Dumper.add_representer(str, lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"'))
 
 
 def run(
@@ -62,3 +67,13 @@ def run(
         env=env,
         timeout=30,
     )
+
+
+def bomb(line: str) -> str:
+    """Twelve lines, each of which names the one before it nine times: 9 to the 12th values."""
+    lines = (line.format(n=n, aliases=",".join([f"*a{n - 1}"] * 9)) for n in range(1, 13))
+    return "a0: &a0 {k: v}\n" + "\n".join(lines)
+
+
+BOMB = bomb("a{n}: &a{n} [{aliases}]")
+MERGES = bomb("a{n}: &a{n} {{<<: [{aliases}]}}")

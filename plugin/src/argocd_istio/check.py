@@ -22,7 +22,7 @@ from argocd_istio.exposure import (
 from argocd_istio.findings import ERROR, INFO, WARNING, Finding
 from argocd_istio.hosts import split_url
 from argocd_istio.names import Problem, shown
-from argocd_istio.scalars import reading
+from argocd_istio.scalars import reading, tag_name
 from argocd_istio.source import Mapping, Node, Scalar, Sequence, Source
 
 TYPE_CHECKING = False
@@ -81,6 +81,12 @@ def noun(node: Node | None) -> str:
     return read if read == "nothing" else f"{read} {node.value}"
 
 
+def odd(node: Node) -> Problem:
+    """What is wrong with a node of `Source.odd`."""
+    found = f"the tag {tag_name(node.tag)}" if node.tag else f"{noun(node)} as a key"
+    return found, "plain values", "write the value without it"
+
+
 class _Checker:
     """One check. `values` and `nodes` hold what was read, by the path of the field."""
 
@@ -111,13 +117,12 @@ class _Checker:
     def check(self, root: Node | None) -> Exposure | None:
         if root:
             self.nodes[""] = root
-        top = self.mapping(root, "", ("apiVersion", "kind", "metadata", "spec"), " or ".join(self.kinds))
-        if not self.identify(top):
+        if not self.identify(root):
             return None
+        top = self.mapping(root, "", ("apiVersion", "kind", "metadata", "spec"), "")
         for node in self.source.odd:
             if root and root.start <= node.start < root.end:
-                found = f"the tag {node.tag}" if node.tag else f"{noun(node)} as a key"
-                self.add("", (found, "plain values", "write the value without it"), node)
+                self.add("", odd(node), node)
         self.metadata(top.get("metadata"))
         made = {path for path, label in GENERATED.items() if self.labels.get(label) == "generated"}
         self.fields(top.get("spec"), "spec", made)
@@ -133,17 +138,20 @@ class _Checker:
             exposure = self.plain()
         return None if self.failed else exposure
 
-    def identify(self, top: dict[str, Node]) -> bool:
+    def identify(self, root: Node | None) -> bool:
         """Whether the object is of a kind that is asked for; the resource that findings name."""
+        if not root or not isinstance(root.target, Mapping):
+            self.add("", (noun(root), " or ".join(self.kinds), "write its fields"))
+            return False
         for key, accepted in (("apiVersion", (API_VERSION,)), ("kind", self.kinds)):
-            node = top.get(key)
+            node = root.get(key)
             text = node.target if node else None
             if isinstance(text, Scalar) and not reading(text):
                 self.resource[key] = text.value
-            if self.resource.get(key) not in accepted and (top or not self.findings):
+            if self.resource.get(key) not in accepted:
                 hint = nearest(self.resource.get(key, ""), accepted) or f"write {key}: {accepted[-1]}"
                 self.add(key, (noun(node), " or ".join(accepted), hint), node)
-        return bool(top) and self.resource.get("apiVersion") == API_VERSION and self.resource.get("kind") in self.kinds
+        return not self.findings
 
     def mapping(self, node: Node | None, path: str, known: Iterable[str], expected: str) -> dict[str, Node]:
         """The fields of a mapping by name, {} where it is none. Fields that are not known are findings."""

@@ -6,7 +6,7 @@ Specification: https://github.com/kubernetes-sigs/kustomize/blob/master/cmd/conf
 from __future__ import annotations
 
 from argocd_istio import API_VERSION
-from argocd_istio.check import check, noun
+from argocd_istio.check import check, noun, odd
 from argocd_istio.emit import to_yaml
 from argocd_istio.exposure import GENERATOR, PLAIN, complete
 from argocd_istio.findings import ERROR, INFO, WARNING, Finding
@@ -27,13 +27,8 @@ class ResourceList:
     __slots__ = ("api_version", "config", "items", "results", "source")
 
     def __init__(self, source: Source, api_version: str, items: list[Any], config: Node | None, results: list[Any]):
-        self.source, self.api_version, self.items, self.config, self.results = (
-            source,
-            api_version,
-            items,
-            config,
-            results,
-        )
+        self.source, self.api_version, self.config = source, api_version, config
+        self.items, self.results = items, results
 
     def to_yaml(self) -> str:
         """The list as kustomize reads it."""
@@ -58,8 +53,7 @@ def parse(data: bytes, limits: Limits = LIMITS) -> tuple[ResourceList, list[Find
     if len(roots) > 1:
         raise source.error(roots[1], "a second document", "one ResourceList", "give one document")
     for node in source.odd:
-        found = f"the tag {node.tag}" if node.tag else f"{noun(node)} as a key"
-        raise source.error(node, found, "plain values", "write the value without it")
+        raise source.error(node, *odd(node))
     [root] = roots
     top = root.target
     if not isinstance(top, Mapping):
@@ -73,14 +67,9 @@ def parse(data: bytes, limits: Limits = LIMITS) -> tuple[ResourceList, list[Find
         raise source.error(root, found, " or ".join(ACCEPTED), "use a newer kustomize")
     findings: list[Finding] = []
     items = _items(source, top, findings)
-    results = top.get("results")
-    inside = results.target if results else None
-    config = top.get("functionConfig")
-    if isinstance(config and config.target, Scalar) and _is_null(config):
-        config = None
-    return ResourceList(
-        source, version, items, config, list(inside.items) if isinstance(inside, Sequence) else []
-    ), findings
+    results, config = top.get("results"), top.get("functionConfig")
+    earlier = list(results.target.items) if results and isinstance(results.target, Sequence) else []
+    return ResourceList(source, version, items, None if _is_null(config) else config, earlier), findings
 
 
 def _text(node: Node | None) -> str:
@@ -110,14 +99,17 @@ def _items(source: Source, top: Mapping, findings: list[Finding]) -> list[Any]:
         severity, message = _oddness(item)
         if message:
             findings.append(Finding(severity, "stdin", item.line, path, message))
-        identity = tuple(_text(item.find(*where)) for where in _IDENTITY)
+        identity = _identity(item)
         if identity[-1] and seen.setdefault(identity, item) is not item:
             found = f"{identity[1]} {identity[-1]} a second time at {path}; it is on line {seen[identity].line} too"
             raise source.error(item, found, "each object once", "remove one")
     return list(inside.items)
 
 
-_IDENTITY = (("apiVersion",), ("kind",), ("metadata", "namespace"), ("metadata", "name"))
+def _identity(item: Node) -> tuple[str, ...]:
+    """What tells objects apart: apiVersion, kind, namespace, name."""
+    places = (("apiVersion",), ("kind",), ("metadata", "namespace"), ("metadata", "name"))
+    return tuple(_text(item.find(*place)) for place in places)
 
 
 def _oddness(item: Node) -> tuple[str, str]:
@@ -156,20 +148,15 @@ def run(given: ResourceList) -> tuple[ResourceList, list[Finding]]:
         return _with(given, given.items, findings), findings
     path = config.find("metadata", "annotations", PATH)
     exposure, findings = check(source, config, kinds=(GENERATOR,), file=_text(path), lines=False)
-    items = [item for item in given.items if not _is(item, GENERATOR)]
+    items = [item for item in given.items if _identity(item) != _identity(config)]
     if exposure:
         made = complete(exposure)
-        old = [index for index, item in enumerate(items) if _is(item, PLAIN, exposure.name)]
+        old = [index for index, item in enumerate(items) if _identity(item) == (API_VERSION, PLAIN, "", exposure.name)]
         if old:
             items[old[0]] = made
         else:
             items.append(made)
     return _with(given, items, findings), findings
-
-
-def _is(item: Node, kind: str, name: str = "") -> bool:
-    found = (_text(item.get("apiVersion")), _text(item.get("kind")))
-    return found == (API_VERSION, kind) and name in ("", _text(item.find("metadata", "name")))
 
 
 def _with(given: ResourceList, items: list[Any], findings: list[Finding]) -> ResourceList:

@@ -38,9 +38,10 @@ def plain_reading(text: str) -> str:
 def reading(scalar: Scalar) -> str:
     """What a scalar is read as, "" for text."""
     if scalar.tag:
-        return "" if scalar.tag in _STR else f"the tag {_tag(scalar.tag)}"
+        return "" if scalar.tag in _STR else f"the tag {tag_name(scalar.tag)}"
     return "" if scalar.style else plain_reading(scalar.value)
 
 
-def _tag(tag: str) -> str:
+def tag_name(tag: str) -> str:
+    """A tag as it is written: `!!set`, `!Ref`."""
     return tag.replace("tag:yaml.org,2002:", "!!")

@@ -1,0 +1,42 @@
+"""Specs of an Exposure for property tests, right ones and ones with a mistake in them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import strategies as st
+
+from argocd_istio.exposure import MODES
+
+hosts = st.from_regex(r"[a-z0-9]{1,6}(-[a-z0-9]{1,4})?(\.[a-z]{2,4}){1,2}", fullmatch=True)
+secrets = st.from_regex(r"[a-z0-9]{1,8}(-[a-z0-9]{1,4})?(\.[a-z0-9]{1,3})?", fullmatch=True)
+labels = st.dictionaries(
+    st.sampled_from(["istio", "app", "app.kubernetes.io/name"]),
+    st.from_regex(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,6}[A-Za-z0-9])?", fullmatch=True),
+    min_size=1,
+)
+junk = st.none() | st.booleans() | st.integers() | st.text(max_size=6) | st.lists(st.text(max_size=3), max_size=2)
+
+
+@st.composite
+def specs(draw: st.DrawFn, valid: bool = True, several: bool = True, mode: str | None = None) -> dict[str, Any]:
+    """A spec; with `several` it has up to five hosts and what only the generator does, else what both ways do."""
+    names = draw(st.lists(hosts, min_size=1, max_size=5 if several else 1, unique=True))
+    spec: dict[str, Any] = {"hosts": names}
+    mode = mode or draw(st.sampled_from([None, *MODES]))
+    if mode and (several or draw(st.booleans())):
+        spec["mode"] = mode
+    if draw(st.booleans()):
+        spec["gateway"] = {"selector": draw(labels)}
+        if draw(st.booleans()):
+            spec["gateway"]["namespace"] = draw(st.sampled_from(["istio-ingress", "edge"]))
+    if mode != "passthrough" and draw(st.booleans()):
+        spec["tls"] = {"secretName": draw(secrets)}
+    if several and draw(st.booleans()):
+        spec["url"] = f"https://{draw(st.sampled_from(names))}{draw(st.sampled_from(['', ':8443', '/cd', ':1/a/b']))}"
+    if several and mode and mode != "passthrough" and draw(st.booleans()):
+        own = draw(st.dictionaries(st.sampled_from(names), secrets, min_size=1))
+        spec["tls"] = {**spec.get("tls", {}), "secretNames": own}
+    if not valid and draw(st.booleans()):
+        spec[draw(st.sampled_from(["hosts", "url", "mode", "tls", "gateway", "host"]))] = draw(junk)
+    return spec

@@ -1,0 +1,326 @@
+"""Each kind of bad input to the function: exit code, what stderr says, and what stdout holds.
+
+The numbers are those of the project's list of bad inputs.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import yaml
+
+from argocd_istio import API_VERSION
+from tests.plugin.cases import BOMB, MERGES, exposure, generator, resource_list, run
+
+GOOD = generator(hosts=["cd.acme.io"])
+HEAD = "apiVersion: config.kubernetes.io/v1\nkind: ResourceList\n"
+CONFIG_MAP = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}}
+
+
+def config(spec: str, metadata: str = "{name: argocd}") -> str:
+    """A ResourceList whose configuration is written as it stands here, as no kustomize would."""
+    lines = exposure(spec, metadata=metadata).splitlines()
+    return HEAD + "items: []\nfunctionConfig:\n" + "".join(f"  {line}\n" for line in lines)
+
+
+def host(text: str) -> str:
+    return config(f"hosts:\n- {text}")
+
+
+def items(text: str) -> bytes:
+    return resource_list(GOOD, []).replace(b'"items": []', f"items:{text}".encode())
+
+
+def item(text: str) -> bytes:
+    return items(f"\n- {text}")
+
+
+UNREADABLE = [
+    # (rows, input, what stderr says): exit 2 and nothing on stdout
+    (
+        "1",
+        b"",
+        "stdin: found nothing, expected a ResourceList; kustomize gives one; to check a file: argocd-istio check FILE",
+    ),
+    ("2", b"  \n\n", "stdin: found nothing"),
+    ("2", b"# only\n---\n", "stdin: found nothing"),
+    ("4", b"- a\n", "stdin:1:1: found a list, expected a ResourceList"),
+    ("4", b"text\n", 'stdin:1:1: found the text "text"'),
+    ("4", b"12\n", "stdin:1:1: found the number 12"),
+    ("4", b"null\n", "stdin:1:1: found nothing"),
+    ("4", b"{}\n", "stdin:1:1: found no kind"),
+    (
+        "5",
+        b"apiVersion: apps/v1\nkind: Deployment\n",
+        "found kind Deployment, expected a ResourceList; to check a file: argocd",
+    ),
+    (
+        "6",
+        b"apiVersion: config.kubernetes.io/v1alpha1\nkind: ResourceList\n",
+        "found apiVersion config.kubernetes.io/v1alpha1",
+    ),
+    ("6", b"apiVersion: v1\nkind: ResourceList\n", "found apiVersion v1"),
+    ("6", b"kind: ResourceList\n", "found no apiVersion"),
+    ("8", items(" {a: b}"), "found a mapping at items, expected a list"),
+    ("8", items(" text"), 'found the text "text" at items'),
+    ("9", items("\n- \n- {}"), "found nothing at items[0], expected an object"),
+    ("9", item("null"), "found nothing at items[0]"),
+    ("10", items("\n- {}\n- text"), 'found the text "text" at items[1]'),
+    ("10", item("[a]"), "found a list at items[0]"),
+    ("23", host("*.example.com"), "quote a value that begins with *"),
+    ("33", HEAD + HEAD, "stdin:3:1: found the key 'apiVersion' a second time; it is on line 1 too"),
+    ("33", config("hosts: [a.b]\nhosts: [c.d]"), "the key 'hosts' a second time; it is on line "),
+    ("34", items("\n- &a {apiVersion: v1, kind: A, metadata: {name: a}}\n- *a"), "found A a a second time at items[1]"),
+    ("35", HEAD + BOMB, "found alias number "),
+    ("36", HEAD + MERGES, "found alias number "),
+    ("36", HEAD + "items: &a [*a]\n", "the alias *a inside its own anchor"),
+    ("38", b"[" * 2000, "nesting > 100"),
+    ("38", "".join(f"{' ' * n}a:\n" for n in range(1500)), "nesting > 100"),
+    ("38", "{a: " * 900, "nesting > 100"),
+    ("40", HEAD + "items: !!python/object/apply:os.system [id]\n", "found the tag !!python/object/apply:os.system"),
+    ("40", config("hosts: [!Ref a]"), "found the tag !Ref"),
+    ("41", config("hosts: [!!binary YS5i]"), "found the tag !!binary"),
+    ("41", config("hosts: !!set {a.b}"), "found the tag !!set"),
+    ("41", config("url: !!timestamp 2001-01-01"), "found the tag !!timestamp"),
+    ("41", config("? [a]\n: b"), "found a list as a key"),
+    ("42", HEAD + "items:\n\t- a\n", "stdin:4:1: found what is not plain YAML"),
+    ("43", b"\xffa: b", "not UTF-8 at byte 0"),
+    ("43", HEAD.encode() + "# é".encode("latin-1"), "not UTF-8 at byte"),
+    ("44", HEAD.encode("utf-16"), "found UTF-16, expected UTF-8"),
+    ("45", HEAD + "a: \x00", "control character U+0000"),
+    ("45", HEAD + "a: \x7f", "control character U+007F"),
+    ("45", HEAD + "a: \x1b[2J", "control character U+001B"),
+    ("45", HEAD + 'a: "\\ud800"\n', "invalid Unicode character"),
+    ("51", "{{- if .Values.x }}\nkind: ResourceList\n{{ end }}\n", "looks like a template"),
+    ("51", HEAD + "---\n" + HEAD, "found a second document"),
+    ("56", "#" * (64 << 20) + "#", "expected at most 67108864"),
+]
+
+MISTAKES = [
+    # (rows, input, what stderr says): exit 2 and a ResourceList with results
+    ("16", resource_list(None), "functionConfig: found nothing, expected an ExposureGenerator"),
+    ("16", HEAD + "functionConfig: null\n", "functionConfig: found nothing"),
+    (
+        "17",
+        resource_list(CONFIG_MAP | {"data": {"host": "a.b"}}),
+        'ConfigMap: kind: found the text "ConfigMap", expected',
+    ),
+    ("18", config("host: a.b"), "did you mean hosts?"),
+    ("18", config("hostname: a.b"), "did you mean hosts?"),
+    ("18", config("hosts: [a.b]\ntls: {secretname: x}"), "did you mean secretName?"),
+    ("18", config("hosts: [a.b]\ngateway: {slector: {a: b}}"), "did you mean selector?"),
+    ("19", resource_list(GOOD | {"kind": "Exposure"}), 'kind: found the text "Exposure", expected ExposureGenerator'),
+    (
+        "19",
+        resource_list(GOOD | {"apiVersion": "argocd-istio.github.io/v1"}),
+        'apiVersion: found the text "argocd-istio',
+    ),
+    ("19", HEAD + "functionConfig: text\n", 'found the text "text", expected ExposureGenerator'),
+    ("19", HEAD + "functionConfig: []\n", "found an empty list, expected ExposureGenerator"),
+    *[
+        ("20", host(text), f'spec.hosts[0]: found the boolean {text}, expected a host name; quote it: "{text}"')
+        for text in ("on", "yes", "NO", "y")
+    ],
+    *[
+        ("21", host(text), f"spec.hosts[0]: found the number {text}, expected a host name")
+        for text in ("1e3", "0755", "1_000", "12:30:45", "0x1F", ".inf")
+    ],
+    ("21", host("2001-01-01"), "spec.hosts[0]: found the date 2001-01-01, expected a host name; quote it"),
+    # What kustomize makes of on, 0755 and 2001-01-01 before the function gets it.
+    ("20", host('"on"'), 'spec.hosts[0]: found the single label "on"'),
+    ("21", host("493"), "spec.hosts[0]: found the number 493, expected a host name; quote what the file says"),
+    ("21", host('"2001-01-01T00:00:00Z"'), "spec.hosts[0]: found the date 2001-01-01, expected a host name; quote it"),
+    ("22", host("null"), "spec.hosts[0]: found nothing"),
+    ("22", host(""), "spec.hosts[0]: found nothing"),
+    ("22", host('""'), "spec.hosts[0]: found an empty text"),
+    ("22", host('"   "'), "spec.hosts[0]: found a text of 3 blanks"),
+    ("22", host("[a.b]"), "spec.hosts[0]: found a list"),
+    ("22", host("{a: b}"), "spec.hosts[0]: found a mapping"),
+    ("22", config("hosts: null"), "spec.hosts: found nothing"),
+    ("23", host('"*.example.com"'), 'found the wildcard "*.example.com"'),
+    ("24", host("https://cd.acme.io:8443/x"), "write cd.acme.io"),
+    ("24", host("me@cd.acme.io"), "write cd.acme.io"),
+    ("24", host("cd acme.io"), "write the name alone"),
+    ("24", host('"cd\\n.acme.io"'), 'found invisible characters in "cd\\n.acme.io"'),
+    ("24", host('"cd\\t.acme.io"'), 'found invisible characters in "cd\\t.acme.io"'),
+    ("25", host("CD.acme.io"), "found upper case"),
+    ("25", host("cd.acme.io."), "found a final dot"),
+    ("26", host("münchen.de"), "write xn--mnchen-3ya.de"),
+    ("26", host('"c\u200dd.acme.io"'), "\\u200d"),
+    ("26", host("p\u0430ypal.com"), "write xn--pypal-4ve.com"),
+    ("26", host("xn--zzzzzzzz99999999.de"), "which does not decode"),
+    ("27", host(f"{'a' * 64}.io"), "found 64 characters"),
+    ("27", host(".".join(["a" * 63] * 3 + ["b" * 62])), "found a host of 254 characters"),
+    ("28", host("10.0.0.1"), "found the IP address"),
+    ("28", host('"[::1]"'), "found the IP address"),
+    ("28", host('"2130706433"'), "found the IP address"),
+    ("28", host('"0x7f000001"'), "found the IP address"),
+    ("29", config("hosts: [a.b, a.b]"), 'spec.hosts[1]: found "a.b" a second time'),
+    ("29", config("hosts: [a.b, A.b]"), "spec.hosts[1]: found upper case"),
+    ("29", config("hosts: [a.b, a.b.]"), "spec.hosts[1]: found a final dot"),
+    *[
+        ("30", config(f"hosts: [a.b]\ntls: {{secretName: {name}}}"), "spec.tls.secretName: found")
+        for name in ("Upper_Case", "a" * 254, "ns/name")
+    ],
+    ("31", host("'{{ .Values.host }}'"), "found the unrendered template"),
+    ("31", config("hosts: [a.b]\ntls: {secretName: $(NAME)}"), "found the unrendered template"),
+    ("31", config("hosts: [a.b]\ntls: {secretName: '${NAME}'}"), "found the unrendered template"),
+    ("31", host("{{ x }}").replace("{{ x }}", "'}}'"), "found the unrendered template"),
+    ("32", host('"\\e[31mred.acme.io"'), '"\\x1b[31mred.acme.io"'),
+    ("32", host('"cd\\r::error::x"'), "\\r::error::x"),
+    ("32", config("hosts: [a.b]", metadata='{name: "::error::x"}'), 'metadata.name: found "::error::x"'),
+    ("39", host("9" * 5000), "spec.hosts[0]: found the number 999"),
+    ("39", host("2001-99-99"), "spec.hosts[0]: found the date 2001-99-99"),
+    ("45", host('"a\\0.b"'), '"a\\x00.b"'),
+    (
+        "52",
+        '{"apiVersion": "config.kubernetes.io/v1", "kind": "ResourceList", "items": []}',
+        "functionConfig: found nothing",
+    ),
+]
+
+ACCEPTED = [
+    # (rows, input, what stderr says, which items come out beside the Exposure): exit 0
+    ("6", resource_list(GOOD).replace(b'io/v1"', b'io/v1beta1"', 1), "", []),
+    (
+        "7",
+        resource_list(GOOD).split(b'"items"')[0]
+        + b'"functionConfig"'
+        + resource_list(GOOD).split(b'"functionConfig"')[1],
+        "info: items: found nothing",
+        [],
+    ),
+    ("7", items(" null"), "info: items: found nothing", []),
+    ("11", item("{a: 0755}"), "warning: items[0]: found no apiVersion and no kind", [{"a": 0o755}]),
+    ("11", item("{kind: A}"), "warning: items[0]: found no apiVersion", [{"kind": "A"}]),
+    (
+        "12",
+        item("{apiVersion: v1, kind: A}"),
+        "warning: items[0]: found no metadata.name",
+        [{"apiVersion": "v1", "kind": "A"}],
+    ),
+    (
+        "12",
+        item("{apiVersion: v1, kind: A, metadata: null}"),
+        "warning: items[0]: found no metadata.name",
+        [{"apiVersion": "v1", "kind": "A", "metadata": None}],
+    ),
+    (
+        "13",
+        item("{apiVersion: v1, kind: A, metadata: {generateName: a-}}"),
+        "info: items[0]: found generateName",
+        [{"apiVersion": "v1", "kind": "A", "metadata": {"generateName": "a-"}}],
+    ),
+    (
+        "14",
+        item("{apiVersion: v1, kind: List, items: [{a: b}]}"),
+        "",
+        [{"apiVersion": "v1", "kind": "List", "items": [{"a": "b"}]}],
+    ),
+    (
+        "15",
+        item("{apiVersion: v1, kind: A, metadata: {name: a, annotations: null}}"),
+        "warning: items[0]: found annotations",
+        [{"apiVersion": "v1", "kind": "A", "metadata": {"name": "a", "annotations": None}}],
+    ),
+    (
+        "15",
+        item("{apiVersion: v1, kind: A, metadata: {name: a, annotations: {b: 1}}}"),
+        "warning: items[0]: found annotations",
+        [{"apiVersion": "v1", "kind": "A", "metadata": {"name": "a", "annotations": {"b": 1}}}],
+    ),
+    ("27", resource_list(generator(hosts=[f"{'a' * 63}.io", ".".join(["a" * 63] * 3 + ["b" * 61])])), "", []),
+    ("30", resource_list(generator(hosts=["a.b"], tls={"secretName": "a-cacert"})), "warning: spec.tls.secretName", []),
+    (
+        "37",
+        config("hosts: [&a cd.acme.io]\nurl: https://cd.acme.io\ntls: {secretName: &b x}\nmode: termination"),
+        "",
+        [],
+    ),
+    ("42", HEAD + "items: []\t# tab\n" + config("hosts: [a.b]").removeprefix(HEAD + "items: []\n"), "", []),
+    ("44", "\ufeff" + config("hosts: [a.b]"), "", []),
+    ("46", config("hosts: [a.b]").replace("\n", "\r\n"), "", []),
+    ("50", "%YAML 1.1\n---\n" + config("hosts: [a.b]") + "...\n", "", []),
+    (
+        "77",
+        resource_list(
+            GOOD,
+            [
+                CONFIG_MAP
+                | {
+                    "metadata": {
+                        "name": "a",
+                        "annotations": {"internal.config.kubernetes.io/seqindent": "wide", "config.k8s.io/id": "3"},
+                    }
+                }
+            ],
+        ),
+        "",
+        [
+            CONFIG_MAP
+            | {
+                "metadata": {
+                    "name": "a",
+                    "annotations": {"internal.config.kubernetes.io/seqindent": "wide", "config.k8s.io/id": "3"},
+                }
+            }
+        ],
+    ),
+    (
+        "78",
+        resource_list(
+            GOOD, [CONFIG_MAP | {"metadata": {"name": name}, "data": {"k": "x" * 300_000}} for name in ("z", "a")]
+        ),
+        "",
+        [CONFIG_MAP | {"metadata": {"name": name}, "data": {"k": "x" * 300_000}} for name in ("z", "a")],
+    ),
+    (
+        "80",
+        resource_list(
+            GOOD,
+            [CONFIG_MAP | {"metadata": {"name": "a", "annotations": {"config.kubernetes.io/local-config": "true"}}}],
+        ),
+        "",
+        [CONFIG_MAP | {"metadata": {"name": "a", "annotations": {"config.kubernetes.io/local-config": "true"}}}],
+    ),
+]
+
+
+def outcome(data: bytes | str, loader: Any = yaml.CBaseLoader) -> tuple[int, str, Any]:
+    """Exit code, stderr and stdout as a value (of texts, unless it is loaded otherwise), after what holds always."""
+    result = run(data if isinstance(data, bytes) else data.encode())
+    stderr = result.stderr.decode()
+    assert "Traceback" not in stderr
+    assert all(line.isprintable() and line and not line.startswith("::") for line in stderr.splitlines())
+    return result.returncode, stderr, yaml.load(result.stdout, loader) if result.stdout else None
+
+
+def ids(cases: list[tuple[Any, ...]]) -> list[str]:
+    return [f"{number}-row-{case[0]}" for number, case in enumerate(cases)]
+
+
+@pytest.mark.parametrize(("rows", "data", "words"), UNREADABLE, ids=ids(UNREADABLE))
+def test_what_is_no_resource_list_is_one_line_and_no_output(rows: str, data: bytes | str, words: str) -> None:
+    code, stderr, stdout = outcome(data)
+    assert (code, stdout) == (2, None)
+    assert words in stderr and stderr.count("\n") == 1 and stderr.startswith("stdin"), stderr
+
+
+@pytest.mark.parametrize(("rows", "data", "words"), MISTAKES, ids=ids(MISTAKES))
+def test_a_mistake_is_a_line_and_a_result(rows: str, data: bytes | str, words: str) -> None:
+    code, stderr, stdout = outcome(data)
+    assert code == 2
+    assert words in stderr, stderr
+    assert stdout["kind"] == "ResourceList" and stdout["items"] == []
+    errors = [one for one in stdout["results"] if one["severity"] == "error"]
+    assert errors and all(one["message"] in stderr for one in errors)
+
+
+@pytest.mark.parametrize(("rows", "data", "words", "others"), ACCEPTED, ids=ids(ACCEPTED))
+def test_what_is_odd_but_right_passes(rows: str, data: bytes | str, words: str, others: list[Any]) -> None:
+    code, stderr, stdout = outcome(data, yaml.CSafeLoader)
+    assert code == 0, stderr
+    assert words in stderr and bool(words) == bool(stderr), stderr
+    assert [one for one in stdout["items"] if one.get("apiVersion") != API_VERSION] == others
+    assert [one["kind"] for one in stdout["items"] if one.get("apiVersion") == API_VERSION] == ["Exposure"]
