@@ -1,0 +1,151 @@
+"""The program that kustomize runs: what it loads, touches and returns."""
+
+from __future__ import annotations
+
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from argocd_istio import __version__
+from tests.plugin.cases import generator, resource_list, run
+
+GOOD = resource_list(generator(hosts=["cd.acme.io"]))
+BAD = resource_list(generator(hosts=["https://cd.acme.io"]))
+PROGRAM = [sys.executable, "-m", "argocd_istio.generator"]
+
+LOADED = """
+import sys
+from argocd_istio.generator import main
+code = main()
+print(*sys.modules, file=sys.stderr)
+sys.exit(code)
+"""
+
+BLOCKED = """
+import builtins, os, socket, sys
+import argocd_istio.generator, argocd_istio.function, encodings.idna, encodings.punycode, difflib
+
+def audit(event, arguments):
+    if event in {"open", "import", "os.listdir", "os.scandir", "subprocess.Popen"} or event.startswith("socket."):
+        print(f"touched: {event} {arguments}", file=sys.stderr)
+        os._exit(9)
+
+sys.addaudithook(audit)
+os._exit(argocd_istio.generator.main())
+"""
+
+
+def test_it_loads_neither_the_command_lines_packages_nor_slow_ones() -> None:
+    result = subprocess.run([sys.executable, "-c", LOADED], input=GOOD, capture_output=True, check=True)
+    loaded = set(result.stderr.decode().split())
+    assert "yaml" in loaded and "argocd_istio.check" in loaded
+    slow = {"typer", "click", "rich", "ruamel", "ruamel.yaml", "dataclasses", "inspect", "typing", "json", "difflib"}
+    slow |= {"logging", "pathlib", "socket", "subprocess", "hashlib", "encodings.idna", "argocd_istio.cli"}
+    assert loaded & slow == set()
+
+
+@pytest.mark.parametrize("data", [GOOD, BAD, resource_list(generator(host="münchen.de", hosts=["münchen.de"]))])
+def test_it_opens_no_file_and_no_socket_and_needs_no_environment(data: bytes) -> None:
+    environment = {"PYTHONPATH": os.pathsep.join(sys.path)}
+    result = subprocess.run(
+        [sys.executable, "-c", BLOCKED], input=data, capture_output=True, check=False, env=environment
+    )
+    assert b"touched" not in result.stderr, result.stderr
+    assert result.returncode == (0 if data is GOOD else 2)
+    assert yaml.safe_load(result.stdout)["kind"] == "ResourceList"
+
+
+def test_the_block_in_the_test_above_blocks() -> None:
+    program = BLOCKED.replace("os._exit(argocd_istio.generator.main())", "")
+    for attempt in ("open('/dev/null')", "socket.socket()", "os.listdir('/')"):
+        command = [sys.executable, "-c", program + attempt]
+        result = subprocess.run(command, capture_output=True, check=False)
+        assert result.returncode == 9, result.stderr
+
+
+def test_input_and_output_are_utf8_whatever_the_environment_says() -> None:
+    config = generator(hosts=["münchen.de"])
+    for name, value in (("PYTHONIOENCODING", "ascii"), ("LC_ALL", "C"), ("PYTHONUTF8", "0")):
+        result = run(resource_list(config), env=os.environ | {name: value})
+        assert result.returncode == 2
+        assert 'found letters beyond ASCII in "münchen.de"' in result.stderr.decode()
+
+
+def test_version_help_and_unknown_arguments() -> None:
+    assert run(b"", "--version").stdout.decode() == f"argocd-istio-generator {__version__}\n"
+    assert "kustomize build --enable-alpha-plugins --enable-exec" in run(b"", "--help").stdout.decode()
+    result = run(GOOD, "--host=cd.acme.io")
+    assert (result.returncode, result.stdout) == (2, b"")
+    assert result.stderr.decode().startswith("found the argument --host=cd.acme.io, expected none; ")
+
+
+def test_a_terminal_on_stdin_ends_at_once_with_what_to_do() -> None:
+    ours, theirs = pty.openpty()
+    try:
+        result = subprocess.run(PROGRAM, stdin=theirs, capture_output=True, check=False, timeout=10)
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    assert (result.returncode, result.stdout) == (2, b"")
+    assert b"argocd-istio check FILE" in result.stderr
+
+
+def closed(which: str, data: bytes = GOOD) -> subprocess.CompletedProcess[bytes]:
+    """Run with one of the standard files closed or in another state, as a shell says it."""
+    command = f"{' '.join(PROGRAM)} {which}"
+    return subprocess.run(["sh", "-c", command], input=data, capture_output=True, check=False, timeout=10)
+
+
+def test_a_full_disk_is_exit_3_and_a_line() -> None:
+    result = closed(">/dev/full")
+    assert (result.returncode, result.stdout) == (3, b"")
+    assert result.stderr.decode() == (
+        "stdout: cannot be written (No space left on device); make room or write to another place\n"
+    )
+
+
+@pytest.mark.parametrize("which", ["2>&-", "2>/dev/full"])
+def test_without_stderr_the_exit_code_is_the_same(which: str) -> None:
+    assert closed(which).returncode == 0
+    result = closed(which, BAD)
+    assert result.returncode == 2 and yaml.safe_load(result.stdout)["results"]
+
+
+def test_without_stdin_or_stdout_it_is_a_line() -> None:
+    result = closed("<&-")
+    assert result.returncode == 2 and b"found no ResourceList on stdin" in result.stderr
+    result = closed(">&-")
+    assert result.returncode == 3 and result.stderr.startswith(b"stdout: cannot be written")
+    result = closed("</proc/self/mem")
+    assert result.returncode == 3 and result.stderr.startswith(b"stdin: cannot be read")
+
+
+def test_a_reader_that_went_away_is_a_quiet_end() -> None:
+    large = resource_list(generator(hosts=[f"n{n}.acme.io" for n in range(20_000)]))
+    process = subprocess.Popen(PROGRAM, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdin and process.stdout and process.stderr
+    process.stdout.close()
+    process.stdin.write(large)
+    process.stdin.close()
+    assert process.wait(30) == 141
+    assert process.stderr.read() == b""
+    process.stderr.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_build_ends_without_a_traceback(number: signal.Signals) -> None:
+    """Python ends by the signal, which shells show as 130 and 143."""
+    process = subprocess.Popen(PROGRAM, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    deadline = time.monotonic() + 10
+    while "_yaml" not in Path(f"/proc/{process.pid}/maps").read_text() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(number)
+    output, errors = process.communicate(timeout=10)
+    assert (process.returncode, output, errors) == (-number, b"", b"")
