@@ -55,6 +55,8 @@ REFUSED = [
     ("10.0.0.1", "IP address"),
     ("::1", "IP address"),
     ("[::1]", "IP address"),
+    ("1:2:3:4:5:6:7:8", "IP address"),
+    ("12:30:45", "no scheme, port or path"),
     ("[::1]:443", "IP address"),
     ("fe80::1%eth0", "IP address"),
     ("2130706433", "IP address"),

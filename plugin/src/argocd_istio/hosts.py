@@ -69,7 +69,7 @@ def host_problem(host: str) -> Problem | None:
         return f"a host of {len(host)} characters", f"at most {LONGEST}", "shorten it"
     if "*" in host:
         return f"the wildcard {shown(host)}", EXPECTED, "name each host: a wildcard takes hosts that are not Argo CD's"
-    if host.startswith("[") or (host.count(":") > 1 and re.fullmatch(r"[0-9a-fA-F:.]+(%\w+)?", host)):
+    if host.startswith("[") or re.fullmatch(r"(?=.*::|(?:.*:){7})[0-9a-fA-F:.]+(?:%\w+)?", host):
         return f"the IP address {shown(host)}", EXPECTED, "use a DNS name: TLS names no address"
     if _AROUND.search(host):
         bare = _bare(host)

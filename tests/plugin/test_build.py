@@ -1,0 +1,249 @@
+"""kustomize runs the installed function: the checked way gives what the plain way gives, and more, or fails."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from argocd_istio.emit import to_yaml
+from argocd_istio.exposure import complete
+from tests import wheel
+from tests.plugin.cases import FUNCTION, checked, generator
+from tests.plugin.strategies import specs
+from tests.render.consumer import EXPOSURE, MODES, one, write
+from tests.render.render import BuildError, load
+from tools.build import program
+
+FLAGS = ("--enable-alpha-plugins", "--enable-exec")
+
+
+def consumer(folder: Path, mode: str, *, plain: Any = None, checked: Any = None) -> Path:
+    """A consumer without CRDs that lists an Exposure under resources, or an ExposureGenerator under generators."""
+    kustomization = {
+        "components": [f"components/{mode}/without-crds"],
+        "resources" if plain else "generators": ["exposure.yaml"],
+    }
+    return write(folder, kustomization, exposure=plain or checked)
+
+
+def build(folder: Path, installed: Path, *flags: str) -> str:
+    """The YAML that kustomize prints with the installed function on PATH. Raises BuildError."""
+    command = [str(program("kustomize")), "build", *(flags or FLAGS), str(folder)]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, env=wheel.environment(installed))
+    if result.returncode != 0:
+        raise BuildError(result.stderr)
+    return result.stdout
+
+
+def plainly(spec: dict[str, Any]) -> dict[str, Any]:
+    """The plain Exposure with everything written out that the generator would fill in."""
+    gateway = {"selector": {"istio": "ingressgateway"}} | spec.get("gateway", {})
+    tls = {} if spec.get("mode") == "passthrough" else {"tls": {"secretName": "argocd-certificate"}}
+    return EXPOSURE | {"spec": tls | spec | {"gateway": gateway}}
+
+
+def completed(config: dict[str, Any]) -> str:
+    """What `argocd-istio generate` prints."""
+    found, findings = checked(yaml.safe_dump(config, default_style='"'))
+    assert found and findings == []
+    return to_yaml(complete(found))
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_plain_checked_and_committed_output_are_the_same_byte_for_byte(mode: str, installed: Path) -> None:
+    """One host: what both ways can do. Each example is three builds."""
+
+    @settings(max_examples=6)
+    @given(specs(several=False, mode=mode))
+    def same(spec: dict[str, Any]) -> None:
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            config = generator(**spec)
+            ours = build(consumer(folder / "checked", mode, checked=config), installed)
+            assert ours == build(consumer(folder / "plain", mode, plain=plainly(spec)), installed)
+            assert ours == build(consumer(folder / "committed", mode, plain=completed(config)), installed)
+
+    same()
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_checked_and_committed_output_are_the_same_for_everything_the_generator_does(
+    mode: str, installed: Path
+) -> None:
+    @settings(max_examples=5)
+    @given(specs(mode=mode))
+    def same(spec: dict[str, Any]) -> None:
+        with tempfile.TemporaryDirectory() as name:
+            config = generator(**spec)
+            ours = build(consumer(Path(name) / "checked", mode, checked=config), installed)
+            assert ours == build(consumer(Path(name) / "committed", mode, plain=completed(config)), installed)
+            objects, hosts = load(ours), spec["hosts"]
+            assert one(objects, "VirtualService")["spec"]["hosts"] == hosts
+            for server in one(objects, "Gateway")["spec"]["servers"]:
+                assert set(server["hosts"]) <= {f"./{host}" for host in hosts}
+            data = one(objects, "ConfigMap", "argocd-cm")["data"]
+            urls = [data["url"], *(yaml.safe_load(data["additionalUrls"]) if len(hosts) > 1 else [])]
+            assert sorted(url.split("/")[2].split(":")[0] for url in urls) == sorted(hosts)
+            assert urls[0] == spec.get("url", f"https://{hosts[0]}")
+            assert {"additionalUrls"} & data.keys() == ({"additionalUrls"} if len(hosts) > 1 else set())
+
+    same()
+
+
+@pytest.mark.parametrize("mode", ["termination", "grpc-routing"])
+def test_several_certificates_are_several_servers_that_differ_in_hosts_and_secret_alone(
+    tmp_path: Path, mode: str, installed: Path
+) -> None:
+    """The servers that the generator writes are those of base/istio."""
+    spec = {"hosts": ["a.marker.test", "b.marker.test"], "tls": {"secretName": "cert-a"}}
+    plain = one(load(build(consumer(tmp_path / "plain", mode, plain=plainly(spec)), installed)), "Gateway")["spec"]
+    config = generator(
+        **spec | {"mode": mode, "tls": {"secretName": "cert-a", "secretNames": {"b.marker.test": "cert-b"}}}
+    )
+    ours = one(load(build(consumer(tmp_path / "checked", mode, checked=config), installed)), "Gateway")["spec"]
+    [http, https], [own_http, first, second] = plain["servers"], ours["servers"]
+    assert own_http == http and ours["selector"] == plain["selector"]
+    assert first == https | {"hosts": ["./a.marker.test"]}
+    assert second == https | {
+        "name": "https-2",
+        "port": https["port"] | {"name": "https-2"},
+        "hosts": ["./b.marker.test"],
+        "tls": https["tls"] | {"credentialName": "cert-b"},
+    }
+
+
+def test_a_mistake_fails_the_build_with_its_line(tmp_path: Path, installed: Path) -> None:
+    config = generator(hosts=["https://a.marker.test/"], tls={"secretNam": "x"})
+    with pytest.raises(BuildError) as error:
+        build(consumer(tmp_path, "termination", checked=config), installed)
+    lines = str(error.value).splitlines()
+    assert lines[0].startswith(
+        'ExposureGenerator argocd: spec.hosts[0]: found "https://a.marker.test/", expected a bare'
+    )
+    assert lines[0].endswith("write a.marker.test") and "did you mean secretName?" in lines[1]
+    assert "exit status 2" in lines[2] and len(lines) == 3
+
+
+TRAPS = [
+    # (what the file says, what the finding says): kustomize reads the file first, so some traps arrive in disguise
+    ("on", 'found the single label "on"'),
+    ("NO", 'found the single label "no"'),
+    ("0755", "found the number 493, expected a host name; quote what the file says: kustomize makes 493 of 0755"),
+    ("1e3", "found the number 1000"),
+    ("1_000", "found the number 1000"),
+    ("0x1F", "found the number 31"),
+    ("2001-01-01", "found the date 2001-01-01, expected a host name; quote it"),
+    ("12:30:45", 'found "12:30:45", expected a bare host name'),
+    ("true", "found the boolean true"),
+    ("~", "found nothing"),
+    ("'2130706433'", "found the IP address"),
+]
+
+
+@pytest.mark.parametrize(("text", "words"), TRAPS)
+def test_what_yaml_takes_for_something_else_fails_the_build(
+    tmp_path: Path, text: str, words: str, installed: Path
+) -> None:
+    config = yaml.safe_dump(generator(hosts=["HOST"])).replace("HOST", text)
+    with pytest.raises(BuildError, match=r"spec.hosts\[0\]: ") as error:
+        build(consumer(tmp_path, "termination", checked=config), installed)
+    assert words in str(error.value)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_mode_that_is_not_the_components_fails_the_build(tmp_path: Path, mode: str, installed: Path) -> None:
+    other = MODES[MODES.index(mode) - 1]
+    with pytest.raises(BuildError, match="/spec/mode"):
+        build(consumer(tmp_path, mode, checked=generator(hosts=["a.marker.test"], mode=other)), installed)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_without_enable_exec_the_build_fails_instead_of_skipping_the_function(
+    tmp_path: Path, mode: str, installed: Path
+) -> None:
+    """kustomize skips it silently and passes its configuration on: nothing is an Exposure then."""
+    folder = consumer(tmp_path, mode, checked=generator(hosts=["a.marker.test"]))
+    with pytest.raises(BuildError, match="nothing selected by Exposure"):
+        build(folder, installed, "--enable-alpha-plugins")
+    with pytest.raises(BuildError, match="external plugins disabled"):
+        build(folder, installed, "--enable-exec")
+
+
+def test_a_function_that_does_not_exist_fails_the_build_with_and_without_enable_exec(
+    tmp_path: Path, installed: Path
+) -> None:
+    config = generator(hosts=["a.marker.test"])
+    config["metadata"]["annotations"] = dict.fromkeys(FUNCTION, "exec: {path: no-such-program}")
+    folder = consumer(tmp_path, "termination", checked=config)
+    with pytest.raises(BuildError, match="no-such-program"):
+        build(folder, installed)
+    with pytest.raises(BuildError, match="nothing selected by Exposure"):
+        build(folder, installed, "--enable-alpha-plugins")
+
+
+@pytest.mark.parametrize("way", [["kustomize"], ["apply", "--dry-run=client", "-k"]])
+def test_kubectl_refuses_the_checked_way_and_takes_the_committed_one(
+    tmp_path: Path, way: list[str], installed: Path
+) -> None:
+    config = generator(hosts=["a.marker.test"])
+    folder = consumer(tmp_path / "checked", "termination", checked=config)
+    command = [str(program("kubectl")), *way]
+    environment = wheel.environment(installed)
+    result = subprocess.run([*command, str(folder)], capture_output=True, text=True, check=False, env=environment)
+    assert result.returncode != 0 and "external plugins disabled" in result.stderr
+    assert result.stdout == ""
+    if way == ["kustomize"]:
+        committed = consumer(tmp_path / "committed", "termination", plain=completed(config))
+        result = subprocess.run([*command, str(committed)], capture_output=True, text=True, check=True)
+        assert result.stdout == build(folder, installed)
+
+
+def test_an_exposure_beside_its_generator_fails_the_build(tmp_path: Path, installed: Path) -> None:
+    both = {
+        "resources": ["plain.yaml"],
+        "generators": ["exposure.yaml"],
+        "components": ["components/termination/without-crds"],
+    }
+    second = plainly({"hosts": ["b.marker.test"]}) | {"metadata": {"name": "second"}}
+    folder = write(tmp_path, both, exposure=generator(hosts=["a.marker.test"]), plain=second)
+    with pytest.raises(BuildError, match="multiple matches"):
+        build(folder, installed)
+
+
+def test_the_function_is_found_by_its_name_from_a_remote_base(tmp_path: Path, installed: Path) -> None:
+    """A team's base lists the generator; its consumers fetch the base by its address."""
+    work = tmp_path / "work"
+    write(
+        work / "exposure",
+        {"generators": ["exposure.yaml"]},
+        exposure=generator(hosts=["a.marker.test"], mode="termination"),
+    )
+    identity = ["-c", "user.name=test", "-c", "user.email=test@localhost"]
+    for command in (["init", "-q"], ["add", "."], [*identity, "commit", "-qm", "base"], ["tag", "v1"]):
+        subprocess.run(["git", *command], cwd=work, check=True)
+    base = {
+        "resources": [f"file://{work}//exposure?ref=v1"],
+        "components": ["components/termination/without-crds"],
+    }
+    remote = build(write(tmp_path / "remote", base), installed)
+    plain = plainly({"hosts": ["a.marker.test"]})
+    assert remote == build(consumer(tmp_path / "plain", "termination", plain=plain), installed)
+
+
+@given(st.data())
+def test_the_plain_exposure_and_the_completed_one_say_the_same(data: st.DataObject) -> None:
+    """The model of the first test, for many more examples: what the wiring reads is equal in both."""
+    spec = data.draw(specs(several=False))
+    made = yaml.load(completed(generator(**spec)), yaml.CSafeLoader)["spec"]
+    plain = plainly(spec)["spec"]
+    for field in ("hosts", "tls"):
+        assert made.get(field) == plain.get(field)
+    assert made["gateway"]["selector"] == plain["gateway"]["selector"]
+    assert made.keys() <= {"mode", "hosts", "gateway", "tls"} and made["gateway"].keys() <= {"namespace", "selector"}

@@ -1,0 +1,160 @@
+"""The table of fields, the schema, the documents and the wiring say the same."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from argocd_istio import schema
+from argocd_istio.exposure import BY_PATH, FIELDS, GENERATED, MODES, complete
+from tests.plugin.cases import checked, exposure, generator
+from tests.plugin.strategies import specs
+from tests.plugin.test_build import completed, plainly
+from tests.plugin.test_check import RIGHT, WRONG
+from tests.render.consumer import MODES as OVERLAYS
+from tests.render.render import ROOT
+from tools import reference
+from tools.build import ToolError
+
+VALIDATOR = jsonschema.Draft7Validator(schema.schema())
+
+
+def test_schema_and_tables_are_what_the_code_gives() -> None:
+    reference.verify()
+
+
+def test_a_stale_file_is_named(tmp_path: Path) -> None:
+    for path in (reference.PAGE, reference.SCHEMA):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(ROOT / path, tmp_path / path)
+    reference.verify(tmp_path)
+    page = tmp_path / reference.PAGE
+    page.write_text(page.read_text().replace("spec.hosts", "spec.host"))
+    with pytest.raises(ToolError, match=r"docs/plugin.md: not what the code gives; run 'make update-reference'"):
+        reference.verify(tmp_path)
+    page.write_text(page.read_text().replace("<!-- fields -->", ""))
+    with pytest.raises(ToolError, match="no <!-- fields -->"):
+        reference.verify(tmp_path)
+
+
+def sources() -> set[str]:
+    """Every field of the Exposure that a component reads, in replacements and in tests of patches."""
+    found = set()
+    for file in (ROOT / "components").rglob("kustomization.yaml"):
+        kustomization = yaml.safe_load(file.read_text())
+        for replacement in kustomization.get("replacements", []):
+            if replacement["source"].get("kind") == "Exposure":
+                found.add(replacement["source"]["fieldPath"])
+        for patch in kustomization.get("patches", []):
+            if patch["target"].get("kind") == "Exposure":
+                operations = yaml.safe_load(patch["patch"])
+                found |= {one["path"][1:].replace("/", ".") for one in operations if one["op"] == "test"}
+    return found
+
+
+def test_every_field_reaches_the_wiring_or_is_declared_information() -> None:
+    wired = {path for field in FIELDS for path in field.wired}
+    # The Exposure carries argocd-cm's own data through, see components/exposure.
+    assert wired == sources() - {"spec.settings"}
+    assert [field.path for field in FIELDS if not field.wired] == ["spec.gateway.namespace"]
+    assert set(GENERATED) <= wired
+
+
+def test_a_plain_field_is_one_that_kustomize_carries_by_itself() -> None:
+    assert {field.path for field in FIELDS if field.plain and field.wired} == sources() & BY_PATH.keys()
+
+
+def test_the_labels_are_those_of_the_wiring() -> None:
+    text = "".join(file.read_text() for file in (ROOT / "components").rglob("kustomization.yaml"))
+    labels = set(re.findall(r"argocd-istio\.github\.io/(?:address|urls|servers|mode)\b", text))
+    assert labels == {*GENERATED.values(), "argocd-istio.github.io/mode"}
+
+
+def test_the_modes_are_the_overlays() -> None:
+    folders = {path.name for path in (ROOT / "overlays").iterdir()}
+    assert set(MODES) == set(OVERLAYS) == folders
+
+
+def test_the_defaults_are_those_of_the_overlays() -> None:
+    gateway = yaml.safe_load((ROOT / "base/istio/gateway.yaml").read_text())["spec"]
+    assert BY_PATH["spec.gateway.selector"].default == gateway["selector"]
+    [https] = [server for server in gateway["servers"] if server["name"] == "https"]
+    assert BY_PATH["spec.tls.secretName"].default == https["tls"]["credentialName"]
+
+
+def test_the_page_of_consumers_lists_the_plain_fields() -> None:
+    page = (ROOT / "components/README.md").read_text()
+    rows = re.findall(r"^\| `(spec\.[\w.]+)` \|", page, re.M)
+    assert set(rows) == {
+        field.path for field in FIELDS if field.plain and field.path not in ("spec.mode", "spec.gateway.namespace")
+    }
+
+
+def errors(document: Any) -> list[str]:
+    return [error.message for error in VALIDATOR.iter_errors(document)]
+
+
+def test_the_schema_is_one() -> None:
+    jsonschema.Draft7Validator.check_schema(schema.schema())
+
+
+@pytest.mark.parametrize("spec", RIGHT)
+def test_the_schema_accepts_what_the_check_accepts(spec: str) -> None:
+    text = exposure(spec)
+    # Editors read YAML 1.2, where << is a key like others.
+    if "<<" not in spec:
+        assert errors(yaml.safe_load(text)) == []
+    found, _ = checked(text)
+    assert found and errors(complete(found)) == []
+
+
+@given(specs(), st.booleans())
+def test_the_schema_accepts_every_right_spec_and_what_is_made_of_it(spec: dict[str, Any], several: bool) -> None:
+    assert errors(generator(**spec)) == []
+    assert errors(yaml.safe_load(completed(generator(**spec)))) == []
+    if spec.keys() <= {"hosts", "gateway", "mode"}:
+        assert errors(plainly(spec)) == []
+
+
+BEYOND = ("a second time", "url: https://c.d", "cd.acme.oi", "c.d: e", "!Ref", "!!int")
+
+
+@pytest.mark.parametrize("spec", [spec for spec, line in WRONG if not any(one in spec + line for one in BEYOND)])
+def test_the_schema_refuses_what_the_check_refuses(spec: str) -> None:
+    """All but what it cannot state, BEYOND: agreement between values, and tags."""
+    try:
+        document = yaml.safe_load(exposure(spec))
+    except yaml.YAMLError:
+        return
+    assert errors(document)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"spec": {"hosts": ["a.b"], "gateway": {"selector": {"a": "b"}}, "url": "https://a.b"}},
+        {"spec": {"hosts": ["a.b"]}},
+        {"spec": {"hosts": ["a.b"], "gateway": {"selector": {"a": "b"}}, "address": "a.b"}},
+        {"metadata": {"name": "a", "labels": {"argocd-istio.github.io/address": "generated"}}},
+    ],
+)
+def test_the_schema_knows_what_a_plain_exposure_cannot_have(change: dict[str, Any]) -> None:
+    plain = plainly({"hosts": ["a.b"]})
+    assert errors(plain) == [] and errors(plain | change)
+
+
+def test_the_modeline_names_the_schemas_file() -> None:
+    line = schema.modeline("v1")
+    assert line.startswith("# yaml-language-server: $schema=https://")
+    path = line.split("/v1/")[1]
+    tracked = subprocess.run(["git", "ls-files", path], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert tracked.strip() == path
