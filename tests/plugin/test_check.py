@@ -188,6 +188,13 @@ def test_what_kustomize_alone_does_not_carry_is_said_of_a_plain_exposure(spec: s
     assert (severity, path) in {(one.severity, one.path) for one in findings}
 
 
+@pytest.mark.parametrize("spec", [spec for spec, *_ in PLAIN])
+def test_what_is_to_be_generated_is_judged_as_the_generator_takes_it(spec: str) -> None:
+    source = read(exposure(spec, "Exposure").encode(), "exposure.yaml")
+    found, findings = check(source, source.documents[0].root, generate=True)
+    assert found and findings == []
+
+
 def test_a_plain_exposure_of_the_readme_has_no_findings() -> None:
     found, findings = checked(exposure(f"hosts: [cd.acme.io]\n{GATEWAY}\n{TLS}", "Exposure"))
     assert found and findings == []

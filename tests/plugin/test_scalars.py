@@ -101,3 +101,8 @@ def test_lines_of_text_are_a_block_unless_they_would_not_come_back() -> None:
     assert to_yaml({"a": "x\ny\n"}) == "a: |\n  x\n  y\n"
     for text in ("x\ny", " x\n", "x\n\n", "x\r\ny\n"):
         assert yaml.safe_load(to_yaml({"a": text})) == {"a": text}
+
+
+def test_a_long_key_comes_back() -> None:
+    value = {"k" * 2000: {"a": ["b", {"c": "d\ne\n"}]}, "x": {"ü" * 999: "y"}}
+    assert yaml.load(to_yaml(value), yaml.CSafeLoader) == value

@@ -42,16 +42,18 @@ def check(
     kinds: tuple[str, ...] = KINDS,
     file: str | None = None,
     lines: bool = True,
+    generate: bool = False,
 ) -> tuple[Exposure | None, list[Finding]]:
     """The Exposure that `root` of `source` describes, None where it has errors, and everything found.
 
     An ExposureGenerator is judged as the generator takes it. An Exposure is judged as kustomize alone would carry
-    it or, where its labels say that it was generated, as the generator would have made it.
+    it or, where its labels say that it was generated, as the generator would have made it; with `generate`, one
+    without these labels is judged as an ExposureGenerator too.
     `file` is how findings name the file where not as the source does ("" for not at all), `lines` whether the
     source's lines mean something to the user.
     """
     checker = _Checker(source, kinds, source.file if file is None else file, lines)
-    return checker.check(root), checker.findings
+    return checker.check(root, generate), checker.findings
 
 
 def pairs(mapping: Mapping) -> dict[str, tuple[Node, Node]]:
@@ -114,7 +116,7 @@ class _Checker:
         message = f"found {found}, expected {expected}; {hint}"
         self.findings.append(Finding(severity, self.file, line, path, message, self.resource))
 
-    def check(self, root: Node | None) -> Exposure | None:
+    def check(self, root: Node | None, generate: bool) -> Exposure | None:
         if root:
             self.nodes[""] = root
         if not self.identify(root):
@@ -130,12 +132,12 @@ class _Checker:
             self.agree()
         if self.failed:
             return None
-        if self.resource["kind"] == GENERATOR:
-            exposure = self.exposure()
-        elif made or MODE_LABEL in self.labels:
+        if self.resource["kind"] == PLAIN and (made or MODE_LABEL in self.labels):
             exposure = self.generated(top["spec"], made)
-        else:
+        elif self.resource["kind"] == PLAIN and not generate:
             exposure = self.plain()
+        else:
+            exposure = self.exposure()
         return None if self.failed else exposure
 
     def identify(self, root: Node | None) -> bool:

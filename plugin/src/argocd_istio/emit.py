@@ -11,6 +11,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+# A longer key needs a question mark before it: https://yaml.org/spec/1.2.2/#742-flow-mappings
+SIMPLE_KEY = 1000
 _PLAIN = re.compile(r"[A-Za-z0-9_./][A-Za-z0-9_./-]*(?::[A-Za-z0-9_./-]+)*")
 _BLOCK = re.compile(r"(?:\S[^\n]*\n)+")
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t"}
@@ -73,6 +75,9 @@ def _mapping(pairs: Any) -> list[str]:
     for key, value in pairs:
         name = _lines(key)[0] if isinstance(key, Node) else quoted(key)
         inner = _lines(value)
+        if len(name) > SIMPLE_KEY:
+            lines += ["? " + name, ": " + inner[0], *("  " + line for line in inner[1:])]
+            continue
         below = value.target if isinstance(value, Node) else value
         if isinstance(below, (Mapping, dict)) and inner != ["{}"]:
             lines.append(f"{name}:")

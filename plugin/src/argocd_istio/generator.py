@@ -8,11 +8,11 @@ Exit codes: 0 no error, 2 errors in the input, 3 the output could not be written
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 
 from argocd_istio import __version__
+from argocd_istio.streams import say, write
 
 USAGE = """argocd-istio-generator is run by kustomize: list a file with kind ExposureGenerator under generators: and run
   kustomize build --enable-alpha-plugins --enable-exec DIR
@@ -26,14 +26,14 @@ def main() -> int:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     arguments = sys.argv[1:]
     if arguments == ["--version"]:
-        return _write(f"argocd-istio-generator {__version__}\n")
+        return write(f"argocd-istio-generator {__version__}\n")
     if arguments == ["--help"]:
-        return _write(USAGE)
+        return write(USAGE)
     if arguments:
-        _say(f"found the argument {arguments[0]}, expected none; {USAGE}")
+        say(f"found the argument {arguments[0]}, expected none; {USAGE}")
         return 2
     if sys.stdin is None or sys.stdin.isatty():
-        _say(f"found no ResourceList on stdin, expected one; {USAGE}")
+        say(f"found no ResourceList on stdin, expected one; {USAGE}")
         return 2
     return _run()
 
@@ -46,37 +46,16 @@ def _run() -> int:
         # One byte more than is accepted, so that more is refused without reading all of it.
         given, odd = parse(sys.stdin.buffer.read(LIMITS.bytes + 1))
     except SourceError as error:
-        _say(f"{error}\n")
+        say(f"{error}\n")
         return 2
     except OSError as error:
-        _say(f"stdin: cannot be read ({error.strerror}); run it through kustomize\n")
+        say(f"stdin: cannot be read ({error.strerror}); run it through kustomize\n")
         return 3
     result, findings = run(given)
     findings = odd + findings
-    _say("".join(f"{finding}\n" for finding in findings))
-    code = _write(result.to_yaml())
+    say("".join(f"{finding}\n" for finding in findings))
+    code = write(result.to_yaml())
     return code or (2 if any(finding.severity == "error" for finding in findings) else 0)
-
-
-def _say(text: str) -> None:
-    try:  # noqa: SIM105 - contextlib would take a millisecond to load
-        os.write(2, text.encode(errors="backslashreplace"))
-    except OSError:
-        pass
-
-
-def _write(text: str) -> int:
-    """Write to stdout, whatever its encoding is set to."""
-    data = memoryview(text.encode())
-    try:
-        while data:
-            data = data[os.write(1, data) :]
-    except BrokenPipeError:
-        return 141
-    except OSError as error:
-        _say(f"stdout: cannot be written ({error.strerror}); make room or write to another place\n")
-        return 3
-    return 0
 
 
 if __name__ == "__main__":

@@ -179,7 +179,7 @@ class Document:
 class Source:
     """A file that was read: `text` is its content, a byte order mark included.
 
-    `odd` are the nodes that no Kubernetes object has: with a tag of their own, or a key that is no scalar.
+    `odd` are the nodes that no Kubernetes object has: with a tag of their own, or a key that is no scalar or nothing.
     """
 
     __slots__ = ("documents", "file", "odd", "text")
@@ -376,7 +376,7 @@ class _Reader:
         self.waiting[-1] = None
         parent.pairs.append((key, node))
         text = key.target
-        if not isinstance(text, Scalar):
+        if not isinstance(text, Scalar) or (not text.value and not text.style):
             self.source.odd.append(key)
             return
         before = parent.keys.setdefault(text.value, (key, node))

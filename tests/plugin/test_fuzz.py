@@ -1,0 +1,111 @@
+"""Broken input of all kinds to the reader and the function: a result or one line, soon, and never anything else."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from argocd_istio.function import parse, run
+from argocd_istio.source import SourceError, read
+from tests.plugin.cases import BOMB, exposure, generator, resource_list
+from tests.plugin.test_bad_inputs import ACCEPTED, MISTAKES, UNREADABLE
+from tests.plugin.test_check import RIGHT, WRONG
+
+EXECUTIONS = 60_000
+SECONDS = 2  # that one input may take
+
+WORDS = (
+    "- : ? # &a *a !!str !x <<: --- ... > | ' [ ] { } , %YAML @ ` ~ null on 0755 1e3 2001-01-01 {{x}} $(X) *.a.io "
+    "https:// xn--a hosts spec kind items functionConfig metadata apiVersion"
+)
+TOKENS = [word.encode() + end for word in WORDS.split() for end in (b"", b" ")] + [
+    *(b"\n", b"\n  ", b"\t", b"\r", b"\r\n", b'"', b'"\\x00"', b'"\\u2028"', b"\x00", b"\x1b", b"\xc2\x85"),
+    *(b"\xff", b"\xc3", b"\xef\xbb\xbf", b"\xed\xa0\x80"),
+]
+
+
+def corpus() -> list[bytes]:
+    """Small inputs of every kind that the other tests know."""
+    texts: list[str | bytes] = [one[1] for table in (UNREADABLE, MISTAKES, ACCEPTED) for one in table]
+    texts += [exposure(one[0]) for one in WRONG] + [exposure(spec) for spec in RIGHT] + [BOMB]
+    texts += [resource_list(generator(mode="termination", hosts=["a.b", "c.d"], tls={"secretNames": {"a.b": "x"}}))]
+    data = [text if isinstance(text, bytes) else text.encode() for text in texts]
+    return [one for one in data if len(one) < 2000]
+
+
+def mutated(random: random.Random, seeds: list[bytes]) -> bytes:
+    """One of the seeds with one to four changes."""
+    data = random.choice(seeds)
+    for _ in range(random.choice((1, 1, 1, 2, 2, 4))):
+        start = random.randrange(len(data) + 1)
+        end = min(len(data), start + random.choice((0, 0, 1, 2, 8, 40)))
+        kind = random.randrange(5)
+        if kind == 0:
+            new = random.choice(TOKENS)
+        elif kind == 1:
+            new = random.choice(TOKENS) * random.choice((2, 10, 120))
+        elif kind == 2:
+            new = bytes(random.randrange(256) for _ in range(random.randrange(4)))
+        elif kind == 3:
+            other = random.choice(seeds)
+            cut = random.randrange(len(other) + 1)
+            new = other[cut : cut + random.choice((5, 30, 200))]
+        else:
+            new = data[start:end] * 2
+        data = data[:start] + new + data[end:]
+    return data
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """Raise TimeoutError where the block takes longer."""
+
+    def late(*_: object) -> None:
+        raise TimeoutError(f"no end after {seconds} s")
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def execute(data: bytes) -> bool:
+    """Read, run, write, and run once more on what was written; whether the input was a ResourceList."""
+    try:
+        read(data, "f")
+        given, _ = parse(data)
+    except SourceError as error:
+        assert str(error).isprintable()
+        return False
+    result, findings = run(given)
+    assert all(str(finding).isprintable() for finding in findings)
+    text = result.to_yaml()
+    again, _ = run(parse(text.encode())[0])
+    assert again.to_yaml() == text
+    return True
+
+
+def test_no_input_raises_or_hangs(report: Callable[[str, dict[str, int]], None]) -> None:
+    """`ARGOCD_ISTIO_FUZZ_SEED` chooses other inputs; the seed of a failure is in its message."""
+    seed = int(os.environ.get("ARGOCD_ISTIO_FUZZ_SEED", "1"))
+    source, seeds = random.Random(seed), corpus()
+    taken, slowest = 0, 0.0
+    for number in range(EXECUTIONS):
+        data = mutated(source, seeds)
+        start = time.perf_counter()
+        try:
+            with within(SECONDS):
+                taken += execute(data)
+        except Exception as error:
+            raise AssertionError(f"seed {seed}, execution {number}: {error!r} for {data!r}") from error
+        slowest = max(slowest, time.perf_counter() - start)
+    counts = {"executions": EXECUTIONS, "of them taken": taken, "slowest ms": round(slowest * 1000)}
+    report("fuzz of the reader and the function", counts)
+    assert taken > EXECUTIONS // 20, "most inputs break too early to reach the rules"
