@@ -5,6 +5,7 @@ The numbers are those of the project's list of bad inputs.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -36,7 +37,9 @@ def item(text: str) -> bytes:
     return items(f"\n- {text}")
 
 
-UNREADABLE = [
+Case = tuple[str, bytes | str, str]
+
+UNREADABLE: list[Case] = [
     # (rows, input, what stderr says): exit 2 and nothing on stdout
     (
         "1",
@@ -97,7 +100,7 @@ UNREADABLE = [
     ("56", "#" * (64 << 20) + "#", "expected at most 67108864"),
 ]
 
-MISTAKES = [
+MISTAKES: list[Case] = [
     # (rows, input, what stderr says): exit 2 and a ResourceList with results
     ("16", resource_list(None), "functionConfig: found nothing, expected an ExposureGenerator"),
     ("16", HEAD + "functionConfig: null\n", "functionConfig: found nothing"),
@@ -180,7 +183,7 @@ MISTAKES = [
     ),
 ]
 
-ACCEPTED = [
+ACCEPTED: list[tuple[str, bytes | str, str, list[Any]]] = [
     # (rows, input, what stderr says, which items come out beside the Exposure): exit 0
     ("6", resource_list(GOOD).replace(b'io/v1"', b'io/v1beta1"', 1), "", []),
     (
@@ -296,7 +299,7 @@ def outcome(data: bytes | str, loader: Any = yaml.CBaseLoader) -> tuple[int, str
     return result.returncode, stderr, yaml.load(result.stdout, loader) if result.stdout else None
 
 
-def ids(cases: list[tuple[Any, ...]]) -> list[str]:
+def ids(cases: Sequence[tuple[Any, ...]]) -> list[str]:
     return [f"{number}-row-{case[0]}" for number, case in enumerate(cases)]
 
 
