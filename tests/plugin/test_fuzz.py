@@ -30,7 +30,7 @@ TOKENS = [word.encode() + end for word in WORDS.split() for end in (b"", b" ")] 
 
 def corpus() -> list[bytes]:
     """Small inputs of every kind that the other tests know."""
-    texts = [one[1] for one in (*UNREADABLE, *MISTAKES, *ACCEPTED)]
+    texts = [one[1] for one in (*UNREADABLE, *MISTAKES, *(case[:3] for case in ACCEPTED))]
     texts += [exposure(one[0]) for one in WRONG] + [exposure(spec) for spec in RIGHT] + [BOMB]
     texts += [resource_list(generator(mode="termination", hosts=["a.b", "c.d"], tls={"secretNames": {"a.b": "x"}}))]
     data = [text if isinstance(text, bytes) else text.encode() for text in texts]
