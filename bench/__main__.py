@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from bench import applies, builds, starts
+from bench import applies, builds, functions, starts
 from live.errors import LiveError
 from tools.build import ToolError, say
 
@@ -36,6 +36,9 @@ def main() -> int:
         print(f"Ratios to upstream's install, median (lowest-highest) of {arguments.rounds} rounds\n")
         print(builds.table(rows))
         figures: dict[str, Any] = {"rounds": arguments.rounds, "builds": [row.as_json() for row in rows]}
+        checked = functions.compare(arguments.rounds)
+        print("\n" + functions.table(checked))
+        figures["functions"] = [row.as_json() for row in checked]
         if arguments.live > 0:
             times = applies.compare(arguments.live)
             print("\n" + applies.table(times))

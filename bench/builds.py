@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -101,19 +101,25 @@ def upstream() -> Iterator[Path]:
         yield folder
 
 
-def build(folder: Path) -> Sample:
+def build(folder: Path, *flags: str, env: Mapping[str, str] | None = None) -> Sample:
     """Build once, in a process of its own. Raises ToolError when kustomize fails."""
-    command = [str(program("kustomize")), "build", str(folder)]
-    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
+    return measure([str(program("kustomize")), "build", *flags, str(folder)], env=env)
+
+
+def measure(command: list[str], data: bytes = b"", env: Mapping[str, str] | None = None) -> Sample:
+    """Run a program once, with what it started, on an input. Raises ToolError when it fails."""
+    with tempfile.TemporaryFile() as input, tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
+        input.write(data)
+        input.seek(0)
         start = time.perf_counter()
-        process = subprocess.Popen(command, stdout=output, stderr=errors)
+        process = subprocess.Popen(command, stdin=input, stdout=output, stderr=errors, env=env)
         _, status, usage = os.wait4(process.pid, 0)
         wall = time.perf_counter() - start
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode != 0:
             errors.seek(0)
             message = errors.read().decode().strip().splitlines() or ["no output"]
-            raise ToolError(f"kustomize build {folder}: exit code {process.returncode}: {message[0]}")
+            raise ToolError(f"{' '.join(command)}: exit code {process.returncode}: {message[0]}")
         output.seek(0)
         text = output.read()
     return Sample(usage.ru_utime + usage.ru_stime, wall, len(text), text.count(b"\n"))

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests import wheel
 from tests.render.render import ROOT
+from tools import plugin
 from tools.build import OWN, ToolError, own_program
 
 Figures = dict[str, int]
@@ -37,7 +37,7 @@ def results_dir() -> Path:
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the package's two programs, from the built wheel in an environment of its own."""
     folder = tmp_path_factory.mktemp("wheel")
-    return wheel.install(wheel.build(folder), folder / "environment")
+    return plugin.install(plugin.build(folder), folder / "environment")
 
 
 @pytest.fixture

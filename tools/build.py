@@ -63,6 +63,9 @@ PROGRAMS: dict[str, GoProgram] = {
     "controller-gen": GoProgram(
         "controller-gen", "sigs.k8s.io/controller-tools/cmd/controller-gen", "sigs.k8s.io/controller-tools", 0.5
     ),
+    "krm-function": GoProgram(
+        "krm-function", "sigs.k8s.io/kustomize/kyaml/fn/framework/example", "sigs.k8s.io/kustomize/kyaml", 0.5
+    ),
     "etcd": GoProgram("etcd", "go.etcd.io/etcd/server/v3", "go.etcd.io/etcd/server/v3", 1),
     "kube-apiserver": GoProgram("kubernetes", f"{_KUBE}/cmd/kube-apiserver", _KUBE, 6, _KUBE_STAMP),
     "kube-controller-manager": GoProgram("kubernetes", f"{_KUBE}/cmd/kube-controller-manager", _KUBE, 2, _KUBE_STAMP),

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from argocd_istio.emit import to_yaml
 from argocd_istio.exposure import complete
-from tests import wheel
 from tests.plugin.cases import FUNCTION, checked, generator
 from tests.plugin.strategies import specs
 from tests.render.consumer import EXPOSURE, MODES, one, write
 from tests.render.render import BuildError, load
+from tools import plugin
 from tools.build import program
 
 FLAGS = ("--enable-alpha-plugins", "--enable-exec")
@@ -36,7 +36,7 @@ def consumer(folder: Path, mode: str, *, plain: Any = None, checked: Any = None)
 def build(folder: Path, installed: Path, *flags: str) -> str:
     """The YAML that kustomize prints with the installed function on PATH. Raises BuildError."""
     command = [str(program("kustomize")), "build", *(flags or FLAGS), str(folder)]
-    result = subprocess.run(command, capture_output=True, text=True, check=False, env=wheel.environment(installed))
+    result = subprocess.run(command, capture_output=True, text=True, check=False, env=plugin.environment(installed))
     if result.returncode != 0:
         raise BuildError(result.stderr)
     return result.stdout
@@ -195,7 +195,7 @@ def test_kubectl_refuses_the_checked_way_and_takes_the_committed_one(
     config = generator(hosts=["a.marker.test"])
     folder = consumer(tmp_path / "checked", "termination", checked=config)
     command = [str(program("kubectl")), *way]
-    environment = wheel.environment(installed)
+    environment = plugin.environment(installed)
     result = subprocess.run([*command, str(folder)], capture_output=True, text=True, check=False, env=environment)
     assert result.returncode != 0 and "external plugins disabled" in result.stderr
     assert result.stdout == ""

@@ -8,15 +8,15 @@ import zipfile
 from pathlib import Path
 
 from argocd_istio import __version__
-from tests import wheel
 from tests.plugin.cases import generator, resource_list
 from tests.render.render import ROOT
+from tools import plugin
 
 PROJECT = tomllib.loads((ROOT / "plugin/pyproject.toml").read_text())["project"]
 
 
 def test_the_wheel_holds_the_package_and_nothing_else(tmp_path: Path) -> None:
-    built = wheel.build(tmp_path)
+    built = plugin.build(tmp_path)
     names = {name for name in zipfile.ZipFile(built).namelist() if not name.split("/")[0].endswith(".dist-info")}
     package = ROOT / "plugin/src/argocd_istio"
     files = {path for path in package.rglob("*") if path.is_file() and "__pycache__" not in path.parts}
@@ -27,7 +27,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(tmp_path: Path) -> None:
 def test_building_the_wheel_leaves_the_tree_as_it_was(tmp_path: Path) -> None:
     status = ["git", "status", "--porcelain", "--ignored", "plugin"]
     before = subprocess.run(status, cwd=ROOT, capture_output=True, check=True).stdout
-    wheel.build(tmp_path)
+    plugin.build(tmp_path)
     assert subprocess.run(status, cwd=ROOT, capture_output=True, check=True).stdout == before
 
 
@@ -39,12 +39,12 @@ def test_both_programs_run_from_the_installed_package(installed: Path) -> None:
     assert set(PROJECT["scripts"]) == {"argocd-istio", "argocd-istio-generator"}
     for name in PROJECT["scripts"]:
         command = [name, "--version"]
-        result = subprocess.run(command, capture_output=True, text=True, check=True, env=wheel.environment(installed))
+        result = subprocess.run(command, capture_output=True, text=True, check=True, env=plugin.environment(installed))
         assert __version__ in result.stdout
 
 
 def test_the_function_runs_from_the_installed_package(installed: Path) -> None:
     data = resource_list(generator(hosts=["cd.acme.io"]))
     program = [str(installed / "argocd-istio-generator")]
-    result = subprocess.run(program, input=data, capture_output=True, check=True, env=wheel.environment(installed))
+    result = subprocess.run(program, input=data, capture_output=True, check=True, env=plugin.environment(installed))
     assert b"kind: Exposure\n" in result.stdout and result.stderr == b""

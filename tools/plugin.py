@@ -8,7 +8,7 @@ import sys
 import sysconfig
 from pathlib import Path
 
-from tests.render.render import ROOT
+from tools.build import HERE
 
 PIP = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
 
@@ -16,7 +16,7 @@ PIP = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
 def build(folder: Path) -> Path:
     """Build the wheel into a folder, with the locked hatchling; its path."""
     wheel = [*PIP, "wheel", "--no-index", "--no-build-isolation", "--no-deps", "--wheel-dir", str(folder)]
-    subprocess.run([*wheel, str(ROOT / "plugin")], check=True)
+    subprocess.run([*wheel, str(HERE.parent / "plugin")], check=True)
     [found] = folder.glob("*.whl")
     return found
 
