@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import subprocess
 import tempfile
 from pathlib import Path
@@ -17,7 +19,7 @@ from argocd_istio.exposure import complete
 from tests.plugin.cases import FUNCTION, checked, generator
 from tests.plugin.strategies import specs
 from tests.render.consumer import EXPOSURE, MODES, one, write
-from tests.render.render import BuildError, load
+from tests.render.render import ROOT, BuildError, load
 from tools import plugin
 from tools.build import program
 
@@ -215,6 +217,23 @@ def test_an_exposure_beside_its_generator_fails_the_build(tmp_path: Path, instal
     folder = write(tmp_path, both, exposure=generator(hosts=["a.marker.test"]), plain=second)
     with pytest.raises(BuildError, match="multiple matches"):
         build(folder, installed)
+
+
+def test_the_documented_consumer_builds_and_fails_as_documented(tmp_path: Path, installed: Path) -> None:
+    """The files of docs/plugin.md, with this repository in place of the library's address."""
+    page = (ROOT / "docs/plugin.md").read_text()
+    config, kustomization = re.findall(r"^```yaml\n(apiVersion.*?)^```", page, re.M | re.S)[:2]
+    here = os.path.relpath(ROOT, tmp_path)
+    local = re.sub(r"https://\S+?//(\S+)\?ref=\S+", rf"{here}/\1/without-crds", kustomization)
+    (tmp_path / "kustomization.yaml").write_text(local)
+    (tmp_path / "exposure.yaml").write_text(config)
+    objects = load(build(tmp_path, installed))
+    assert one(objects, "VirtualService")["spec"]["hosts"] == ["cd.acme.io", "cd.acme.dev"]
+    (tmp_path / "exposure.yaml").write_text(config.replace("- cd.acme.io", "- https://cd.acme.io/"))
+    with pytest.raises(BuildError) as error:
+        build(tmp_path, installed)
+    [line] = re.findall(r"^ExposureGenerator argocd: .*", page, re.M)
+    assert str(error.value).startswith(line + "\n")
 
 
 def test_the_function_is_found_by_its_name_from_a_remote_base(tmp_path: Path, installed: Path) -> None:

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from argocd_istio import schema
-from argocd_istio.exposure import BY_PATH, FIELDS, GENERATED, MODES, complete
+from argocd_istio.exposure import BY_PATH, FIELDS, GENERATED, MODE_LABEL, MODES, complete
 from tests.plugin.cases import checked, exposure, generator
 from tests.plugin.strategies import specs
 from tests.plugin.test_build import completed, plainly
@@ -76,7 +76,14 @@ def test_a_plain_field_is_one_that_kustomize_carries_by_itself() -> None:
 def test_the_labels_are_those_of_the_wiring() -> None:
     text = "".join(file.read_text() for file in (ROOT / "components").rglob("kustomization.yaml"))
     labels = set(re.findall(r"argocd-istio\.github\.io/(?:address|urls|servers|mode)\b", text))
-    assert labels == {*GENERATED.values(), "argocd-istio.github.io/mode"}
+    assert labels == {*GENERATED.values(), MODE_LABEL}
+
+
+def test_the_page_names_each_label_with_its_field() -> None:
+    rows = re.findall(
+        r"^\| `(argocd-istio\S+)` \| .*? \| `(spec\.\w+(?:\.\w+)*)`: ", (ROOT / "docs/plugin.md").read_text(), re.M
+    )
+    assert dict(rows) == {label: path for path, label in GENERATED.items()} | {MODE_LABEL: "spec.mode"}
 
 
 def test_the_modes_are_the_overlays() -> None:

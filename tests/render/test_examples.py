@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -10,10 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from argocd_istio.check import check
+from argocd_istio.source import read
 from tests.render.consumer import MODES, consumer, exposure, one, title, write
 from tests.render.git_http import serve
 from tests.render.render import ROOT, build, load
+from tools import plugin
 from tools.build import program
+from tools.reference import SCHEMA
 
 ADDRESS = "https://github.com/argocd-istio/argocd-istio"
 TAG = "v0.1.0"
@@ -74,7 +79,14 @@ def _is_remote(example: Path) -> bool:
     return "https://" in (ROOT / example / "kustomization.yaml").read_text()
 
 
-@pytest.mark.parametrize("example", [example for example in EXAMPLES if not _is_remote(example)], ids=str)
+def _is_checked(example: Path) -> bool:
+    return "generators:" in (ROOT / example / "kustomization.yaml").read_text()
+
+
+LOCAL = [example for example in EXAMPLES if not _is_remote(example) and not _is_checked(example)]
+
+
+@pytest.mark.parametrize("example", LOCAL, ids=str)
 def test_a_local_example_builds_the_same_everywhere(example: Path) -> None:
     texts = {
         subprocess.run(builder(ROOT / example), capture_output=True, text=True, check=True).stdout
@@ -82,6 +94,30 @@ def test_a_local_example_builds_the_same_everywhere(example: Path) -> None:
     }
     assert len(texts) == 1
     assert one(load(texts.pop()), "Gateway")
+
+
+@pytest.mark.parametrize("example", [example for example in EXAMPLES if _is_checked(example)], ids=str)
+def test_a_checked_example_builds_with_the_installed_program(example: Path, installed: Path) -> None:
+    command = [str(program("kustomize")), "build", "--enable-alpha-plugins", "--enable-exec", str(ROOT / example)]
+    result = subprocess.run(command, capture_output=True, text=True, check=True, env=plugin.environment(installed))
+    objects = load(result.stdout)
+    assert [title(item) for item in objects] == [title(item) for item in build("examples/local")]
+    [_, *https] = one(objects, "Gateway")["spec"]["servers"]
+    assert [(server["hosts"], server["tls"]["credentialName"]) for server in https] == [
+        (["./cd.acme.io"], "acme-io"),
+        (["./cd.acme.dev"], "acme-dev"),
+    ]
+    assert one(objects, "ConfigMap", "argocd-cm")["data"]["additionalUrls"] == "- https://cd.acme.dev\n"
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=str)
+def test_the_exposure_of_an_example_has_no_findings_and_names_its_schema(example: Path) -> None:
+    for file in (ROOT / example).glob("exposure.yaml"):
+        source = read(file.read_bytes(), str(file))
+        exposed, findings = check(source, source.documents[0].root)
+        assert exposed and findings == []
+        named = re.match(r"# yaml-language-server: \$schema=(\S+)\n", source.text)
+        assert _is_remote(example) or (named and (file.parent / named[1]).resolve() == ROOT / SCHEMA)
 
 
 @pytest.mark.parametrize("example", [example for example in EXAMPLES if _is_remote(example)], ids=str)

@@ -11,7 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-# A longer key needs a question mark before it: https://yaml.org/spec/1.2.2/#742-flow-mappings
+# YAML looks for the ':' of a key in its first 1,024 characters; a longer one needs a question mark before it.
 SIMPLE_KEY = 1000
 _PLAIN = re.compile(r"[A-Za-z0-9_./][A-Za-z0-9_./-]*(?::[A-Za-z0-9_./-]+)*")
 _BLOCK = re.compile(r"(?:\S[^\n]*\n)+")
