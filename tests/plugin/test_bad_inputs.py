@@ -5,7 +5,8 @@ The numbers are those of the project's list of bad inputs.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -325,5 +326,13 @@ def test_what_is_odd_but_right_passes(rows: str, data: bytes | str, words: str, 
     code, stderr, stdout = outcome(data, yaml.CSafeLoader)
     assert code == 0, stderr
     assert words in stderr and bool(words) == bool(stderr), stderr
+    severities = re.findall(r"(?:^|: )(warning|info): ", stderr, re.M)
+    assert [one["severity"] for one in stdout.get("results", [])] == severities
     assert [one for one in stdout["items"] if one.get("apiVersion") != API_VERSION] == others
     assert [one["kind"] for one in stdout["items"] if one.get("apiVersion") == API_VERSION] == ["Exposure"]
+
+
+def test_the_tables_are_counted(report: Callable[[str, dict[str, int]], None]) -> None:
+    cases = [*UNREADABLE, *MISTAKES, *(one[:3] for one in ACCEPTED)]
+    report("bad inputs to the function", {"cases": len(cases), "rows of the list": len({one[0] for one in cases})})
+    assert len({one[1] for one in cases}) == len(cases), "a case stands there twice"

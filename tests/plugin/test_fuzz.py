@@ -80,15 +80,14 @@ def execute(data: bytes) -> bool:
     """Read, run, write, and run once more on what was written; whether the input was a ResourceList."""
     try:
         read(data, "f")
-        given, _ = parse(data)
+        given = parse(data)
     except SourceError as error:
         assert str(error).isprintable()
         return False
-    result, findings = run(given)
-    assert all(str(finding).isprintable() for finding in findings)
+    result = run(given)
+    assert all(str(finding).isprintable() for finding in result.findings)
     text = result.to_yaml()
-    again, _ = run(parse(text.encode())[0])
-    assert again.to_yaml() == text
+    assert run(parse(text.encode())).to_yaml() == text
     return True
 
 

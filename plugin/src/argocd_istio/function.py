@@ -22,26 +22,39 @@ PATH = "config.kubernetes.io/path"
 
 
 class ResourceList:
-    """`items` and `results` are nodes of `source`, or values that the function made. `config` is its configuration."""
+    """`items` and `results` are nodes of `source`, or values that the function made; `findings` become results too.
 
-    __slots__ = ("api_version", "config", "items", "results", "source")
+    `config` is the function's configuration.
+    """
 
-    def __init__(self, source: Source, api_version: str, items: list[Any], config: Node | None, results: list[Any]):
+    __slots__ = ("api_version", "config", "findings", "items", "results", "source")
+
+    def __init__(
+        self,
+        source: Source,
+        api_version: str,
+        items: list[Any],
+        config: Node | None,
+        results: list[Any],
+        findings: list[Finding],
+    ) -> None:
         self.source, self.api_version, self.config = source, api_version, config
-        self.items, self.results = items, results
+        self.items, self.results, self.findings = items, results, findings
 
     def to_yaml(self) -> str:
-        """The list as kustomize reads it."""
+        """The list as kustomize reads it. A result that an earlier run left is not added again."""
         value: dict[str, Any] = {"apiVersion": self.api_version, "kind": "ResourceList", "items": self.items}
         if self.config:
             value["functionConfig"] = self.config
-        if self.results:
-            value["results"] = self.results
+        earlier = {to_yaml(result) for result in self.results}
+        added = [finding.result() for finding in self.findings]
+        if self.results or added:
+            value["results"] = [*self.results, *(result for result in added if to_yaml(result) not in earlier)]
         return to_yaml(value)
 
 
-def parse(data: bytes, limits: Limits = LIMITS) -> tuple[ResourceList, list[Finding]]:
-    """The ResourceList that a function gets on stdin, and what is odd about its items.
+def parse(data: bytes, limits: Limits = LIMITS) -> ResourceList:
+    """The ResourceList that a function gets on stdin; its findings are what is odd about its items.
 
     Raises SourceError where the input is no ResourceList.
     """
@@ -69,7 +82,7 @@ def parse(data: bytes, limits: Limits = LIMITS) -> tuple[ResourceList, list[Find
     items = _items(source, top, findings)
     results, config = top.get("results"), top.get("functionConfig")
     earlier = list(results.target.items) if results and isinstance(results.target, Sequence) else []
-    return ResourceList(source, version, items, None if _is_null(config) else config, earlier), findings
+    return ResourceList(source, version, items, None if _is_null(config) else config, earlier, findings)
 
 
 def _text(node: Node | None) -> str:
@@ -86,7 +99,7 @@ def _is_null(node: Node | None) -> bool:
 def _items(source: Source, top: Mapping, findings: list[Finding]) -> list[Any]:
     node = top.get("items")
     if node is None or _is_null(node):
-        findings.append(Finding(INFO, "stdin", 0, "items", "found nothing, expected a list; taken as an empty one"))
+        findings.append(Finding(INFO, "", 0, "items", "found nothing, expected a list; taken as an empty one"))
         return []
     inside = node.target
     if not isinstance(inside, Sequence):
@@ -98,7 +111,7 @@ def _items(source: Source, top: Mapping, findings: list[Finding]) -> list[Any]:
             raise source.error(item, f"{noun(item)} at {path}", "an object", "remove it")
         severity, message = _oddness(item)
         if message:
-            findings.append(Finding(severity, "stdin", item.line, path, message))
+            findings.append(Finding(severity, "", 0, path, message))
         identity = _identity(item)
         if identity[-1] and seen.setdefault(identity, item) is not item:
             found = f"{identity[1]} {identity[-1]} a second time at {path}; it is on line {seen[identity].line} too"
@@ -133,34 +146,26 @@ def _oddness(item: Node) -> tuple[str, str]:
     return INFO, ""
 
 
-def run(given: ResourceList) -> tuple[ResourceList, list[Finding]]:
-    """The list with the completed Exposure in it, and what was found; errors leave the Exposure out.
+def run(given: ResourceList) -> ResourceList:
+    """The list with the completed Exposure in it, and everything found; errors leave the Exposure out.
 
     kustomize gives a generator its configuration as an item too, which is left out: it would be a resource.
     """
-    source, config = given.source, given.config
+    config, items = given.config, given.items
     if config is None:
-        findings = [
-            Finding(
-                ERROR, "", 0, "functionConfig", f"found nothing, expected an {GENERATOR}; list one under generators:"
-            )
-        ]
-        return _with(given, given.items, findings), findings
-    path = config.find("metadata", "annotations", PATH)
-    exposure, findings = check(source, config, kinds=(GENERATOR,), file=_text(path), lines=False)
-    items = [item for item in given.items if _identity(item) != _identity(config)]
+        message = f"found nothing, expected an {GENERATOR}; list one under generators:"
+        return _with(given, items, [Finding(ERROR, "", 0, "functionConfig", message)])
+    path = _text(config.find("metadata", "annotations", PATH))
+    exposure, findings = check(given.source, config, kinds=(GENERATOR,), file=path, lines=False)
+    items = [item for item in items if _identity(item) != _identity(config)]
     if exposure:
-        made = complete(exposure)
-        old = [index for index, item in enumerate(items) if _identity(item) == (API_VERSION, PLAIN, "", exposure.name)]
-        if old:
-            items[old[0]] = made
-        else:
-            items.append(made)
-    return _with(given, items, findings), findings
+        made, old = complete(exposure), (API_VERSION, PLAIN, "", exposure.name)
+        places = [index for index, item in enumerate(items) if _identity(item) == old] or [len(items)]
+        items[places[0] : places[0] + 1] = [made]
+    return _with(given, items, findings)
 
 
 def _with(given: ResourceList, items: list[Any], findings: list[Finding]) -> ResourceList:
-    """The list with other items, and the findings after the results of earlier functions."""
-    earlier = {to_yaml(result) for result in given.results}
-    added = [result for result in (finding.result() for finding in findings) if to_yaml(result) not in earlier]
-    return ResourceList(given.source, given.api_version, items, given.config, [*given.results, *added])
+    return ResourceList(
+        given.source, given.api_version, items, given.config, given.results, [*given.findings, *findings]
+    )

@@ -44,18 +44,17 @@ def _run() -> int:
 
     try:
         # One byte more than is accepted, so that more is refused without reading all of it.
-        given, odd = parse(sys.stdin.buffer.read(LIMITS.bytes + 1))
+        given = parse(sys.stdin.buffer.read(LIMITS.bytes + 1))
     except SourceError as error:
         say(f"{error}\n")
         return 2
     except OSError as error:
         say(f"stdin: cannot be read ({error.strerror}); run it through kustomize\n")
         return 3
-    result, findings = run(given)
-    findings = odd + findings
-    say("".join(f"{finding}\n" for finding in findings))
+    result = run(given)
+    say("".join(f"{finding}\n" for finding in result.findings))
     code = write(result.to_yaml())
-    return code or (2 if any(finding.severity == "error" for finding in findings) else 0)
+    return code or (2 if any(finding.severity == "error" for finding in result.findings) else 0)
 
 
 if __name__ == "__main__":
