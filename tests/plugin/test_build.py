@@ -207,16 +207,30 @@ def test_kubectl_refuses_the_checked_way_and_takes_the_committed_one(
         assert result.stdout == build(folder, installed)
 
 
-def test_an_exposure_beside_its_generator_fails_the_build(tmp_path: Path, installed: Path) -> None:
-    both = {
-        "resources": ["plain.yaml"],
-        "generators": ["exposure.yaml"],
-        "components": ["components/termination/without-crds"],
-    }
+def test_each_documented_error_is_what_kustomize_says(tmp_path: Path, installed: Path) -> None:
+    page = (ROOT / "docs/plugin.md").read_text()
+    wrong = consumer(tmp_path / "wrong", "termination", checked=generator(hosts=["a"]))
+    right = consumer(tmp_path / "right", "termination", checked=generator(hosts=["a.marker.test"]))
+    other = consumer(tmp_path / "other", "termination", checked=generator(hosts=["a.marker.test"], mode="passthrough"))
+    missing = generator(hosts=["a.marker.test"])
+    missing["metadata"]["annotations"] = dict.fromkeys(FUNCTION, "exec: {path: no-such-program}")
+    absent = consumer(tmp_path / "absent", "termination", checked=missing)
+    both = {"components": ["components/termination"], "generators": ["exposure.yaml"], "resources": ["plain.yaml"]}
     second = plainly({"hosts": ["b.marker.test"]}) | {"metadata": {"name": "second"}}
-    folder = write(tmp_path, both, exposure=generator(hosts=["a.marker.test"]), plain=second)
-    with pytest.raises(BuildError, match="multiple matches"):
-        build(folder, installed)
+    twice = write(tmp_path / "twice", both, exposure=generator(hosts=["a.marker.test"]), plain=second)
+    broken = [
+        (wrong, FLAGS),
+        (right, FLAGS[:1]),
+        (right, FLAGS[1:]),
+        (absent, FLAGS),
+        (other, FLAGS),
+        (twice, FLAGS),
+    ]
+    shown = re.findall(r"^\| ``(.+?)`` \|", page, re.M)
+    assert len(shown) == len(broken)
+    for message, (folder, flags) in zip(shown, broken, strict=True):
+        with pytest.raises(BuildError, match=re.escape(message)):
+            build(folder, installed, *flags)
 
 
 def test_the_documented_consumer_builds_and_fails_as_documented(tmp_path: Path, installed: Path) -> None:

@@ -6,6 +6,7 @@ import os
 
 
 def say(text: str) -> None:
+    """Write to stderr; where it is closed or full, the exit code has to do."""
     try:  # noqa: SIM105 - contextlib would take a millisecond to load
         os.write(2, text.encode(errors="backslashreplace"))
     except OSError:
@@ -13,7 +14,7 @@ def say(text: str) -> None:
 
 
 def write(text: str) -> int:
-    """Write to stdout, whatever its encoding is set to."""
+    """Write to stdout; the exit code: 141 where nobody reads any more, 3 and a line where it cannot be written."""
     data = memoryview(text.encode())
     try:
         while data:
