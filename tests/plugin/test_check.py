@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
-from argocd_istio.check import check
+from argocd_istio.check import MOST, check
 from argocd_istio.emit import to_yaml
 from argocd_istio.exposure import complete
 from argocd_istio.findings import Finding
@@ -272,3 +274,24 @@ def test_lines_are_left_out_where_they_mean_nothing() -> None:
         "ExposureGenerator argocd: spec.hosts[1]: found the date 2001-01-01, expected a host name; "
         'quote it: "2001-01-01"',
     ]
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "hosts: [a.b]\n" + "".join(f"key{n}: x\n" for n in range(50_000)),
+        "hosts: ["
+        + ", ".join(f"n{n}.a" for n in range(2_000))
+        + "]\nmode: termination\ntls:\n  secretNames:\n"
+        + "".join(f"    m{n}.b: x\n" for n in range(2_000)),
+        "hosts: [" + "a.b, " * 50_000 + "]",
+        f"{'k' * 1000}: x\nhosts: [{'h' * 100_000}, {'9' * 100_000}]\ngateway: {{selector: {{{'s' * 1000}: 1}}}}",
+    ],
+    ids=["fields", "secrets", "hosts", "long"],
+)
+def test_many_or_long_mistakes_are_few_short_lines_soon(spec: str) -> None:
+    start = time.process_time()
+    found, findings = checked(exposure(spec))
+    assert found is None and time.process_time() - start < 5
+    assert len(findings) <= MOST + 1 and all(len(str(one)) < 500 for one in findings)
+    assert len(findings) < MOST or "there may be more" in findings[-1].message

@@ -202,6 +202,15 @@ def test_a_hundred_levels_a_mebibyte_and_any_block_are_within_the_limits() -> No
     load("a: |\n  " + "x" * (2 << 20))
 
 
+def test_levels_are_counted_through_aliases() -> None:
+    def nested(levels: int) -> str:
+        return f"- &a {'[' * 50}x{']' * 50}\n- {'[' * levels}*a{']' * levels}\n- &b y\n- {'[' * 99}*b{']' * 99}\n"
+
+    load(nested(49))
+    with pytest.raises(SourceError, match="nesting > 100"):
+        load(nested(50))
+
+
 def test_a_file_is_refused_by_its_size_before_it_is_parsed() -> None:
     with pytest.raises(SourceError, match="found 11 bytes, expected at most 10"):
         load("\x00" * 11, Limits(bytes=10))
@@ -215,6 +224,15 @@ def test_reading_takes_time_in_proportion_to_the_size() -> None:
         return time.process_time() - start
 
     assert min(seconds(20_000) for _ in range(2)) < 25 * min(seconds(2_000) for _ in range(3))
+
+
+@pytest.mark.parametrize(
+    "text", ["x: *" + "a" * 100_000, "? " + "k" * 100_000 + "\n: a\n? " + "k" * 100_000 + "\n: b\n"]
+)
+def test_what_is_long_is_cut_in_the_line(text: str) -> None:
+    with pytest.raises(SourceError) as error:
+        load(text)
+    assert len(str(error.value)) < 1000
 
 
 def test_control_characters_are_shown_as_escapes() -> None:

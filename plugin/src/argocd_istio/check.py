@@ -21,7 +21,7 @@ from argocd_istio.exposure import (
 )
 from argocd_istio.findings import ERROR, INFO, WARNING, Finding
 from argocd_istio.hosts import split_url
-from argocd_istio.names import Problem, shown
+from argocd_istio.names import Problem, cut, shown
 from argocd_istio.scalars import reading, tag_name
 from argocd_istio.source import Mapping, Node, Scalar, Sequence, Source
 
@@ -53,7 +53,10 @@ def check(
     source's lines mean something to the user.
     """
     checker = _Checker(source, kinds, source.file if file is None else file, lines)
-    return checker.check(root, generate), checker.findings
+    try:
+        return checker.check(root, generate), checker.findings
+    except _TooManyError:
+        return None, checker.findings
 
 
 def pairs(mapping: Mapping) -> dict[str, tuple[Node, Node]]:
@@ -80,13 +83,21 @@ def noun(node: Node | None) -> str:
     read = reading(node)
     if not read:
         return f"the text {shown(node.value)}"
-    return read if read == "nothing" else f"{read} {node.value}"
+    return read if read == "nothing" else f"{read} {cut(node.value)}"
 
 
 def odd(node: Node) -> Problem:
     """What is wrong with a node of `Source.odd`."""
     found = f"the tag {tag_name(node.tag)}" if node.tag else f"{noun(node)} as a key"
     return found, "plain values", "write the value without it"
+
+
+MOST = 100
+"""After how many findings a check ends: nobody reads more, and each costs time."""
+
+
+class _TooManyError(Exception):
+    """There are MOST findings."""
 
 
 class _Checker:
@@ -115,6 +126,10 @@ class _Checker:
         line = node.line if node and self.lines else 0
         message = f"found {found}, expected {expected}; {hint}"
         self.findings.append(Finding(severity, self.file, line, path, message, self.resource))
+        if len(self.findings) == MOST:
+            message = f"found {MOST} problems, expected fewer; correct these first, there may be more"
+            self.findings.append(Finding(ERROR, self.file, 0, "", message, self.resource))
+            raise _TooManyError
 
     def check(self, root: Node | None, generate: bool) -> Exposure | None:
         if root:
@@ -165,7 +180,7 @@ class _Checker:
         for name, (key, value) in pairs(inside).items():
             result[name] = value
             if name not in known:
-                self.unknown(f"{path}.{name}".lstrip("."), name, known, key)
+                self.unknown(f"{path}.{cut(name)}".lstrip("."), name, known, key)
         return result
 
     def unknown(self, path: str, name: str, known: Iterable[str], key: Node) -> None:
@@ -197,7 +212,7 @@ class _Checker:
                 self.add(f"metadata.{field}", problem, inside, WARNING)
                 continue
             for key, (_, value) in pairs(inside).items():
-                path, text = f"metadata.{field}[{key}]", value.target
+                path, text = f"metadata.{field}[{cut(key)}]", value.target
                 self.nodes[path] = value
                 if not isinstance(text, Scalar) or reading(text):
                     self.add(path, (noun(text), "a text", "quote it"), value, WARNING)
@@ -246,7 +261,7 @@ class _Checker:
         elif isinstance(inside, Mapping) and field.key:
             found = {}
             for name, (key, value) in pairs(inside).items():
-                path = f"{field.path}[{name}]"
+                path = f"{field.path}[{cut(name)}]"
                 self.text(key, path, field.key)
                 found[name] = self.text(value, path, field.value)
             self.values[field.path] = found
@@ -277,7 +292,7 @@ class _Checker:
         if scalar.tag:
             return "write it without the tag"
         if self.lines or "number" not in reading(scalar):
-            return f'quote it: "{scalar.value}"'
+            return f'quote it: "{cut(scalar.value)}"'
         return "quote what the file says: kustomize makes 493 of 0755 and 1000 of 1e3"
 
     def agree(self) -> None:

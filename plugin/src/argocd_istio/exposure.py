@@ -12,6 +12,7 @@ from argocd_istio.names import (
     LABEL,
     LABEL_KEY,
     LABEL_VALUE,
+    SHOWN,
     SUBDOMAIN,
     Problem,
     label_key_problem,
@@ -37,7 +38,7 @@ def nearest(word: str, known: Iterable[str]) -> str:
     """ "did you mean KNOWN?" for the known word that is most like a word, "" where none is like it."""
     from difflib import get_close_matches  # only here: a run without errors needs no time for it
 
-    found = get_close_matches(word, list(known), 1)
+    found = get_close_matches(word[:SHOWN], list(known)[:100], 1)
     return f"did you mean {found[0]}?" if found else ""
 
 

@@ -20,9 +20,18 @@ LABEL_KEY, LABEL_VALUE = rf"(?:{SUBDOMAIN}/)?{_NAME}", f"{_NAME}?"
 _TEMPLATE = re.compile(r"\{\{|\$\(|\$\{|\}\}")
 
 
+SHOWN = 80
+"""How many characters of a text a message shows."""
+
+
+def cut(text: str) -> str:
+    """A text without its end where it is long."""
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
+
+
 def shown(text: str) -> str:
     """A text in quotes, cut where it is long."""
-    return f'"{text}"' if len(text) <= 80 else f'"{text[:60]}..." ({len(text)} characters)'
+    return f'"{cut(text)}"' if len(text) <= SHOWN else f'"{cut(text)}" ({len(text)} characters)'
 
 
 def problem_of_text(text: str, expected: str) -> Problem | None:

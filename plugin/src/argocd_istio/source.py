@@ -50,6 +50,10 @@ def visible(text: str) -> str:
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
+LONGEST = 300
+"""How many characters of what was found a message shows."""
+
+
 class SourceError(Exception):
     """Input that cannot be read; its text is one line.
 
@@ -65,7 +69,8 @@ class SourceError(Exception):
     @property
     def message(self) -> str:
         """The text without the place."""
-        return visible(f"found {self.found}, expected {self.expected}; {self.hint}")
+        found, hint = (text if len(text) <= LONGEST else f"{text[:LONGEST]}..." for text in (self.found, self.hint))
+        return visible(f"found {found}, expected {self.expected}; {hint}")
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
@@ -82,7 +87,7 @@ class Node:
     The span of a scalar or alias is exactly what its author wrote, without tag and anchor. That of a
     collection in block style goes on to the next token.
     `tag` is the tag as resolved (`tag:yaml.org,2002:str`, `!Ref`), "" where none was written.
-    `size` is how many nodes and `height` how many levels it has with its aliases written out.
+    `size` is how many nodes and `height` how many levels of collections it has with its aliases written out.
     """
 
     __slots__ = ("anchor", "column", "end", "height", "line", "size", "start", "tag")
@@ -115,7 +120,7 @@ class Scalar(Node):
 
     def __init__(self, value: str, style: str, span: Span, tag: str = "", anchor: str = "") -> None:
         super().__init__(span, tag, anchor)
-        self.value, self.style = value, style
+        self.value, self.style, self.height = value, style, 0
 
 
 class Mapping(Node):
