@@ -102,6 +102,13 @@ def test_the_configuration_is_no_item_and_others_pass_in_their_order() -> None:
     assert result["items"][:2] == [items[0], items[2]] and result["items"][2]["kind"] == "Exposure"
 
 
+def test_the_exposure_of_an_earlier_run_is_replaced_where_it_stands() -> None:
+    config, other = generator(hosts=["cd.acme.io"]), {"apiVersion": "v1", "kind": "A", "metadata": {"name": "a"}}
+    old = completed(hosts=["old.acme.io"])
+    result, _ = ran(resource_list(config, [config, old, other]))
+    assert result["items"] == [completed(hosts=["cd.acme.io"]), other]
+
+
 def test_an_error_leaves_the_exposure_out_and_is_a_result_after_earlier_ones() -> None:
     earlier = {"message": "from another function", "severity": "info"}
     result, findings = ran(resource_list(generator(hosts=["https://a.io"]), results=[earlier]))

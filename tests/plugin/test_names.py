@@ -141,13 +141,19 @@ def test_an_address_may_have_port_and_path() -> None:
     assert split_url("https://cd.acme.io") == ("cd.acme.io", "")
 
 
+def test_only_a_secret_with_a_namespace_is_told_where_it_is() -> None:
+    for name, told in (("istio-system/a", True), ("A", False)):
+        problem = secret_problem(name)
+        assert problem and ("namespace" in problem[2]) is told
+
+
 @pytest.mark.parametrize(
     ("rule", "good", "bad"),
     [
         (
             secret_problem,
             ["a", "acme-io", "a.b", "a" * 253],
-            ["", "Upper", "a_b", "ns/a", "a" * 254, "-a", "a.", "{{ x }}"],
+            ["", "Upper", "a_b", "ns/a", "a" * 254, "-a", "a.", "a-.b", "{{ x }}"],
         ),
         (name_problem, ["argocd"], ["Argo CD", "a..b", "x\x1b"]),
         (namespace_problem, ["istio-system", "a" * 63], ["", "istio.system", "a" * 64, "A"]),

@@ -11,11 +11,26 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from argocd_istio import schema
-from argocd_istio.exposure import BY_PATH, FIELDS, GENERATED, MODE_LABEL, MODES, complete
+from argocd_istio.exposure import (
+    BY_PATH,
+    FIELDS,
+    GENERATED,
+    HOST,
+    KEY,
+    MODE_LABEL,
+    MODES,
+    NAME,
+    NAMESPACE,
+    SECRET,
+    VALUE,
+    Text,
+    complete,
+)
+from argocd_istio.hosts import URL_PATTERN, url_problem
 from tests.plugin.cases import checked, exposure, generator
 from tests.plugin.strategies import specs
 from tests.plugin.test_build import completed, plainly
@@ -108,6 +123,24 @@ def test_the_page_of_consumers_lists_the_plain_fields() -> None:
 
 def errors(document: Any) -> list[str]:
     return [error.message for error in VALIDATOR.iter_errors(document)]
+
+
+@pytest.mark.parametrize("kind", [HOST, SECRET, NAMESPACE, KEY, VALUE, NAME], ids=lambda kind: str(kind.noun))
+def test_the_pattern_of_a_text_is_its_rule(kind: Text) -> None:
+    """But for punycode, which no pattern knows."""
+
+    @given(st.text(st.sampled_from("ab01-._/A"), max_size=12) | st.from_regex(kind.pattern, fullmatch=True))
+    @settings(max_examples=300)
+    def same(text: str) -> None:
+        matches = bool(re.fullmatch(kind.pattern, text)) and len(text) <= kind.longest
+        assert "xn--" in text or matches == (kind.problem(text) is None)
+
+    same()
+
+
+@given(st.text(st.sampled_from("ab.:/01"), max_size=12))
+def test_the_pattern_of_an_address_refuses_none_that_is_right(text: str) -> None:
+    assert url_problem(f"https://{text}") or re.fullmatch(URL_PATTERN, f"https://{text}")
 
 
 def test_the_schema_is_one() -> None:

@@ -12,7 +12,8 @@ Problem = tuple[str, str, str]
 """Found, expected, what to do."""
 
 LABEL = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
-SUBDOMAIN = rf"{LABEL}(?:\.{LABEL})*"
+_PART = "[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
+SUBDOMAIN = rf"{_PART}(?:\.{_PART})*"
 _NAME = r"(?:[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)"
 LABEL_KEY, LABEL_VALUE = rf"(?:{SUBDOMAIN}/)?{_NAME}", f"{_NAME}?"
 """ECMAScript patterns of what is accepted."""
@@ -48,7 +49,7 @@ def problem_of_text(text: str, expected: str) -> Problem | None:
 def _subdomain(text: str, what: str, hint: str) -> Problem | None:
     expected = f"{what}: lower-case letters, digits, '-' and '.', at most 253 characters"
     problem = problem_of_text(text, expected)
-    if problem or (len(text) <= 253 and re.fullmatch(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?", text) and ".." not in text):
+    if problem or (len(text) <= 253 and re.fullmatch(SUBDOMAIN, text)):
         return problem
     return shown(text), expected, hint
 
