@@ -32,6 +32,8 @@ PLAIN, GENERATOR = KINDS = ("Exposure", "ExposureGenerator")
 PASSTHROUGH = "passthrough"
 MODES = (PASSTHROUGH, "termination", "grpc-routing")
 """The components that a consumer can list."""
+MODE_LABEL = f"{GROUP}/mode"
+"""Says for which of them a generated Exposure is."""
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
@@ -108,7 +110,7 @@ FIELDS = (
         MODE,
         "The mode that you list under `components:`. Where it is stated, the fields are checked against it, and a "
         "generated Exposure fails the build of another mode.",
-        wired=("spec.mode",),
+        wired=(f"metadata.labels[{MODE_LABEL}]",),
     ),
     Field(
         "spec.hosts",
@@ -169,7 +171,6 @@ GENERATED = {
     "spec.additionalUrls": f"{GROUP}/urls",
     "spec.gateway.servers": f"{GROUP}/servers",
 }
-MODE_LABEL = f"{GROUP}/mode"
 LOCAL = "config.kubernetes.io/local-config"
 
 
