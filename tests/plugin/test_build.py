@@ -162,7 +162,7 @@ def test_what_yaml_takes_for_something_else_fails_the_build(
 @pytest.mark.parametrize("mode", MODES)
 def test_a_mode_that_is_not_the_components_fails_the_build(tmp_path: Path, mode: str, installed: Path) -> None:
     other = MODES[MODES.index(mode) - 1]
-    with pytest.raises(BuildError, match="argocd-istio.github.io~1mode failed"):
+    with pytest.raises(BuildError, match=r"argocd-istio\.github\.io~1mode failed"):
         build(consumer(tmp_path, mode, checked=generator(hosts=["a.marker.test"], mode=other)), installed)
 
 
