@@ -1,0 +1,275 @@
+"""Read a file, and replace its content: the old bytes or the new ones, never anything between.
+
+A replacement is written beside the file, flushed, and renamed over it. Whatever fails before the
+rename leaves the file as it was; a temporary file that a killed run left behind is removed by the next.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import signal
+import stat
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import FrameType, TracebackType
+
+MAX_BYTES = 64 * 1024 * 1024
+
+_READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC  # a FIFO without a writer must not block
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_PIECE = 1024 * 1024
+
+
+class FileError(Exception):
+    """One line that begins with the path. `code` is the exit code: 2, not a file to edit; 3, input or output."""
+
+    def __init__(self, path: str | Path, message: str, code: int = 3) -> None:
+        super().__init__(f"{printable(path)}: {message}")
+        self.code = code
+
+
+class Interrupted(SystemExit):
+    """SIGINT or SIGTERM came while a file was being replaced; everything temporary is gone. Exits with 130 or 143."""
+
+
+def printable(path: str | Path) -> str:
+    """The path for a message: bytes that are no text, control characters and line ends are escaped."""
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape", "surrogatepass").decode() for char in str(path)
+    )
+
+
+def read(path: str | Path, limit: int = MAX_BYTES) -> bytes:
+    """The bytes of a regular file; FileError for anything else, and for more than `limit` bytes."""
+    with _as_file_error(path), _opened(path, _READ) as file:
+        _regular(path, file)
+        data = _content(file, limit + 1)
+    if len(data) > limit:
+        raise FileError(path, f"has more than {limit} bytes, the most that is read", 2)
+    return data
+
+
+def replace(path: str | Path, old: bytes, new: bytes) -> list[str]:
+    """Give the file the content `new`, if its content is still `old`; returns what the user should know.
+
+    Mode, owner and extended attributes stay. A symbolic link stays a link: the file it leads to is
+    replaced, if that is in the same project. Where `new` is `old`, nothing is written.
+    Raises FileError; the file is then as it was, unless the message says that it was written.
+    """
+    with _as_file_error(path, "; nothing was written"), _Stop() as stop:
+        folder_path, name = os.path.split(_target(path))
+        temporary = f".{name}.argocd-istio"
+        with _opened(folder_path, _FOLDER) as folder, _opened(name, _READ | os.O_NOFOLLOW, folder) as file:
+            status = _regular(path, file)
+            _lock(path, file)
+            _require_unchanged(path, folder, name, file, old)
+            _remove_stale(path, folder, temporary)
+            if new == old:
+                return []
+            _require_writable(path, folder_path, folder, status, name)
+            try:
+                stop.check()
+                notices = _write(path, folder, temporary, new, file, status, stop.check)
+                _require_unchanged(path, folder, name, file, old)
+                stop.check()
+                os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+            except BaseException:
+                with suppress(OSError):
+                    os.unlink(temporary, dir_fd=folder)
+                raise
+            try:
+                os.fsync(folder)
+            except OSError as error:
+                message = f"was written, but its folder could not be flushed to disk: {error.strerror}"
+                raise FileError(path, message) from error
+    return notices
+
+
+def _write(
+    path: str | Path,
+    folder: int,
+    temporary: str,
+    new: bytes,
+    file: int,
+    status: os.stat_result,
+    check: Callable[[], None],
+) -> list[str]:
+    """Write and flush the temporary file, with everything that `file` has beside its content."""
+    notices = []
+    if status.st_nlink > 1:
+        notices.append(f"{printable(path)}: has {status.st_nlink} hard links; the other names keep the old content")
+    with _opened(temporary, _CREATE, folder, mode=0o600) as out:
+        rest = memoryview(new)
+        while rest:
+            check()
+            rest = rest[os.write(out, rest[:_PIECE]) :]
+        lost = _copy_attributes(file, out, status)
+        if lost:
+            notices.append(f"{printable(path)}: could not keep {', '.join(lost)}")
+        check()
+        os.fsync(out)
+    return notices
+
+
+def _copy_attributes(file: int, out: int, status: os.stat_result) -> list[str]:
+    """Owner, group, extended attributes (access lists among them) and mode; returns what could not be kept."""
+    lost = []
+    made = os.fstat(out)
+    for what, kept, wanted, ids in (
+        ("the group", made.st_gid, status.st_gid, (-1, status.st_gid)),
+        ("the owner", made.st_uid, status.st_uid, (status.st_uid, -1)),
+    ):
+        if kept != wanted:
+            try:
+                os.fchown(out, *ids)
+            except OSError:
+                lost.append(f"{what} (is {kept}, was {wanted})")
+    if hasattr(os, "listxattr"):  # Linux
+        names: list[str] = []
+        with suppress(OSError):  # a file system without them
+            names = os.listxattr(file)
+        for name in names:
+            try:
+                os.setxattr(out, name, os.getxattr(file, name))
+            except OSError:
+                lost.append(f"the attribute {printable(name)}")
+    os.fchmod(out, stat.S_IMODE(status.st_mode))
+    return lost
+
+
+def _target(path: str | Path) -> str:
+    """The real path of the file; FileError where a link leads out of the project."""
+    real = os.path.realpath(path, strict=True)
+    root = os.path.realpath(_project(path))
+    if os.path.commonpath([real, root]) != root:
+        raise FileError(
+            path, f"is a link to {printable(real)}, outside {printable(root)}; name that file itself to edit it", 2
+        )
+    return real
+
+
+def _project(path: str | Path) -> Path:
+    """The git work tree around the path, else the current folder if the path is in it, else the path's own folder."""
+    # Not resolved: what counts is where the user sees the file.
+    folder = Path(os.path.abspath(path)).parent  # noqa: PTH100
+    for parent in (folder, *folder.parents):
+        if (parent / ".git").exists():
+            return parent
+    here = Path.cwd()
+    return here if folder.is_relative_to(here) else folder
+
+
+def _regular(path: str | Path, file: int) -> os.stat_result:
+    status = os.fstat(file)
+    if not stat.S_ISREG(status.st_mode):
+        kinds = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
+        kind = kinds.get(stat.S_IFMT(status.st_mode), "a device")
+        raise FileError(path, f"is {kind}; name a file", 2)
+    return status
+
+
+def _require_writable(path: str | Path, folder_path: str, folder: int, status: os.stat_result, name: str) -> None:
+    """Read-only means read-only, also for root and although a rename needs only the folder."""
+    if not status.st_mode & 0o222 or not os.access(name, os.W_OK, dir_fd=folder):
+        raise FileError(path, "is read-only; make it writable first")
+    if not os.fstat(folder).st_mode & 0o222 or not os.access(folder_path, os.W_OK | os.X_OK):
+        raise FileError(path, f"the folder {printable(folder_path)} is read-only; make it writable first")
+
+
+def _lock(path: str | Path, file: int) -> None:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise _changed(path) from error
+    except OSError as error:  # a file system without locks: comparing before the rename must do
+        if error.errno not in (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS):
+            raise
+
+
+def _require_unchanged(path: str | Path, folder: int, name: str, file: int, old: bytes) -> None:
+    try:
+        now = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError as error:
+        raise _changed(path) from error
+    if not os.path.samestat(now, os.fstat(file)) or _content(file, len(old) + 1) != old:
+        raise _changed(path)
+
+
+def _changed(path: str | Path) -> FileError:
+    return FileError(path, "changed under us: another program wrote it meanwhile; nothing was written, run again")
+
+
+def _remove_stale(path: str | Path, folder: int, temporary: str) -> None:
+    """Remove what a killed run left. The lock is held, so no run that lives is using it."""
+    try:
+        status = os.stat(temporary, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return
+    if not stat.S_ISREG(status.st_mode):
+        raise FileError(path, f"{printable(temporary)} beside it is in the way; remove it")
+    os.unlink(temporary, dir_fd=folder)
+
+
+def _content(file: int, limit: int) -> bytes:
+    """At most `limit` bytes from the start."""
+    pieces = []
+    size = 0
+    while size < limit and (piece := os.pread(file, min(_PIECE, limit - size), size)):
+        pieces.append(piece)
+        size += len(piece)
+    return b"".join(pieces)
+
+
+@contextmanager
+def _opened(path: str | Path, flags: int, folder: int | None = None, mode: int = 0) -> Iterator[int]:
+    file = os.open(path, flags, mode, dir_fd=folder)
+    try:
+        yield file
+    finally:
+        with suppress(OSError):  # what was written is flushed before
+            os.close(file)
+
+
+@contextmanager
+def _as_file_error(path: str | Path, outcome: str = "") -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise FileError(path, f"{error.strerror}{outcome}") from error
+
+
+class _Stop:
+    """Keeps SIGINT and SIGTERM back until `check` or the end of the block, so that cleaning up is never cut short."""
+
+    def __init__(self) -> None:
+        self._signal = 0
+        self._handlers: list[tuple[signal.Signals, Callable[[int, FrameType | None], object] | int]] = []
+
+    def __enter__(self) -> _Stop:
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                handler = signal.getsignal(number)
+                if handler is not None and handler != signal.SIG_IGN:
+                    self._handlers.append((number, handler))
+                    signal.signal(number, self._keep)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number, handler in self._handlers:
+            signal.signal(number, handler)
+        if not isinstance(error, Interrupted):
+            self.check()
+
+    def _keep(self, number: int, _frame: FrameType | None) -> None:
+        self._signal = number
+
+    def check(self) -> None:
+        if self._signal:
+            raise Interrupted(128 + self._signal)
