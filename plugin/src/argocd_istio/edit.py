@@ -1,0 +1,223 @@
+"""`argocd-istio set`: change a field of the Exposure in a person's own file.
+
+Each function takes the bytes of the file and returns the new ones; nothing is read or written here.
+What was set can be set back: where the former value would not bring the former bytes back, such as a list
+whose items are written in different ways, the change is refused. A former value that `set` would not write
+itself, such as a host with a scheme, is replaced without this promise.
+Every refusal is a SourceError.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, TypeVar
+
+from argocd_istio import GROUP
+from argocd_istio import source as src
+from argocd_istio.check import check
+from argocd_istio.exposure import KINDS
+from argocd_istio.hosts import a_label, host_problem, normal, url_problem
+from argocd_istio.names import Problem, label_key_problem, label_value_problem, secret_problem, shown
+from argocd_istio.source import Mapping, Node, Scalar, Source, SourceError, visible
+from argocd_istio.splice import Path, Value, change, former
+
+V = TypeVar("V", str, list[str], dict[str, str])
+Field = Literal["secret-name", "url", "selector"]
+
+HOSTS: Path = ("spec", "hosts")
+URL: Path = ("spec", "url")
+SELECTOR: Path = ("spec", "gateway", "selector")
+SECRET: Path = ("spec", "tls", "secretName")
+SECRETS: Path = ("spec", "tls", "secretNames")
+
+
+@dataclass(frozen=True)
+class Edit:
+    """The whole new file, which is the old one if there was nothing to change, and lines for the user."""
+
+    data: bytes
+    notices: list[str] = field(default_factory=list)
+
+
+def set_hosts(data: bytes, hosts: Sequence[str], *, file: str, name: str | None = None) -> Edit:
+    """Set spec.hosts. Upper case, a final dot and letters beyond ASCII are written as DNS has them, with a notice."""
+    written = [_host(host) for host in hosts]
+    _require("host", _hosts_problem(written))
+    notices = [
+        visible(f"{shown(given)} is written {host}")
+        for given, host in zip(hosts, written, strict=True)
+        if given != host
+    ]
+    return _set(src.read(data, file), name, HOSTS, written, _hosts_problem, notices)
+
+
+def set_secret_name(data: bytes, secret: str, *, host: str | None = None, file: str, name: str | None = None) -> Edit:
+    """Set spec.tls.secretName, or with `host` its entry in spec.tls.secretNames."""
+    _require("secret-name", secret_problem(secret))
+    path = SECRET if host is None else _secret_of(host)
+    return _set(src.read(data, file), name, path, secret, secret_problem)
+
+
+def set_url(data: bytes, url: str, *, file: str, name: str | None = None) -> Edit:
+    """Set spec.url."""
+    _require("url", url_problem(url))
+    return _set(src.read(data, file), name, URL, url, url_problem)
+
+
+def set_selector(data: bytes, labels: Sequence[str], *, file: str, name: str | None = None) -> Edit:
+    """Set spec.gateway.selector to labels such as `istio=ingress`."""
+    selector: dict[str, str] = {}
+    for label in labels:
+        key, equals, value = label.partition("=")
+        if not equals:
+            _require("selector", (shown(label), "KEY=VALUE such as istio=ingress", "write the label so"))
+        if key in selector:
+            _require("selector", (f"{shown(key)} a second time", "each label once", "remove one"))
+        selector[key] = value
+    _require("selector", _selector_problem(selector))
+    return _set(src.read(data, file), name, SELECTOR, selector, _selector_problem)
+
+
+def unset(data: bytes, what: Field, *, host: str | None = None, file: str, name: str | None = None) -> Edit:
+    """Remove a field, so that its default holds; of a Secret with `host` its entry in spec.tls.secretNames."""
+    path = {"secret-name": SECRET, "url": URL, "selector": SELECTOR}[what] if host is None else _secret_of(host)
+    source = src.read(data, file)
+    number = _choose(source, name)
+    return _edit(source, number, change(source, number, path, None), [])
+
+
+def _require(what: str, problem: Problem | None) -> None:
+    """Raise SourceError for what was given on the command line."""
+    if problem:
+        raise SourceError(what, 0, 0, *problem)
+
+
+def _secret_of(host: str) -> Path:
+    written = _host(host)
+    _require("host", host_problem(written))
+    return (*SECRETS, written)
+
+
+def _host(host: str) -> str:
+    try:
+        return normal(a_label(host))
+    except ValueError:
+        return host
+
+
+def _hosts_problem(hosts: list[str]) -> Problem | None:
+    for host in hosts:
+        problem = host_problem(host)
+        if problem:
+            return problem
+    if not hosts:
+        return "no host", "one or more", "write one"
+    host, count = Counter(hosts).most_common(1)[0]
+    return (f"{shown(host)} {count} times", "each host once", "write it once") if count > 1 else None
+
+
+def _selector_problem(labels: dict[str, str]) -> Problem | None:
+    if not labels:
+        return "no label", "one or more such as istio=ingress", "write one"
+    for key, value in labels.items():
+        problem = label_key_problem(key) or label_value_problem(value)
+        if problem:
+            return problem
+    return None
+
+
+def _set(
+    source: Source,
+    name: str | None,
+    path: Path,
+    value: V,
+    problem_of: Callable[[V], Problem | None],
+    notices: Sequence[str] = (),
+) -> Edit:
+    number = _choose(source, name)
+    new = change(source, number, path, value)
+    there, before = former(source, number, path)
+    promised = not there or (isinstance(before, type(value)) and not problem_of(before))
+    if promised and new != source.text.encode():
+        _require_way_back(source, number, path, before, new)
+    return _edit(source, number, new, notices)
+
+
+def _require_way_back(source: Source, number: int, path: Path, before: Value | None, new: bytes) -> None:
+    """Raise SourceError where setting the former value (None: removing the field) would not give the old file."""
+    try:
+        back = change(src.read(new, source.file), number, path, before)
+    except SourceError as error:
+        back = str(error).encode()
+    old = source.text.encode()
+    if back != old:
+        same = next((at for at, pair in enumerate(zip(old, back, strict=False)) if pair[0] != pair[1]), 0)
+        line = old[:same].count(b"\n") + 1
+        found = "a layout that would be lost: setting the former value back would not restore it"
+        raise SourceError(source.file, line, 1, found, "one that can be restored", "edit it by hand")
+
+
+def _edit(source: Source, number: int, data: bytes, notices: Sequence[str]) -> Edit:
+    """The result, with what the change makes wrong with the Exposure."""
+    if data == source.text.encode():
+        return Edit(data, list(notices))
+    before = _findings(source, number)
+    after = _findings(src.read(data, source.file), number)
+    return Edit(data, [*notices, *(line for key, line in after.items() if key not in before)])
+
+
+def _findings(source: Source, number: int) -> dict[tuple[str, str], str]:
+    _, found = check(source, source.documents[number].root)
+    return {(finding.path, finding.message): str(finding) for finding in found}
+
+
+def _choose(source: Source, name: str | None) -> int:
+    """The number of the document to change, from 0."""
+    found = [
+        (number, document.root)
+        for number, document in enumerate(source.documents)
+        if document.root
+        and _text(document.root, "kind") in KINDS
+        and _text(document.root, "apiVersion").startswith(f"{GROUP}/")
+    ]
+    if name is not None:
+        named = [(number, root) for number, root in found if _text(root, "metadata", "name") == name]
+        if found and not named:
+            raise source.error(found[0][1], f"no {' or '.join(KINDS)} named {shown(name)}", _named(found), "name that")
+        found = named
+    if not found:
+        raise _nothing_to_set(source)
+    if len(found) > 1:
+        hint = "choose one with --name" if name is None else "give them different names"
+        raise source.error(found[1][1], f"{len(found)} documents that could be meant ({_named(found)})", "one", hint)
+    return found[0][0]
+
+
+def _named(found: list[tuple[int, Node]]) -> str:
+    return ", ".join(f"{_text(root, 'metadata', 'name')} on line {root.line}" for _, root in found)
+
+
+def _text(node: Node | None, *path: str | int) -> str:
+    found = node.find(*path) if node else None
+    return found.target.value if found and isinstance(found.target, Scalar) else ""
+
+
+def _nothing_to_set(source: Source) -> SourceError:
+    """Says where to look: people name the kustomization or a patch instead of the Exposure's own file."""
+    expected = f"a document of kind {' or '.join(KINDS)}"
+    for document in source.documents:
+        root = document.root
+        if isinstance(root, src.Sequence) and root.items and _text(root, 0, "op") and _text(root, 0, "path"):
+            return source.error(root, "a JSON patch", expected, "edit the patch by hand, or name the Exposure's file")
+        if not isinstance(root, Mapping) or not ({"patches", "components"} & root.keys.keys()):
+            continue
+        patches = root.get("patches")
+        for patch in patches.items if isinstance(patches, src.Sequence) else []:
+            text = patch.find("patch")
+            if _text(patch, "target", "kind") in KINDS or f"kind: {KINDS[0]}" in _text(text):
+                where = f"{shown(_text(patch, 'path'))}" if text is None else f"the patch on line {text.line}"
+                return source.error(patch, "a patch of the Exposure", expected, f"edit {where} by hand")
+        return source.error(root, "a kustomization", expected, "name the Exposure's file, which resources: lists")
+    return SourceError(source.file, 0, 0, "none", expected, "name the file that has it")
