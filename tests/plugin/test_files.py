@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from argocd_istio import files
 
+from argocd_istio import files
 from tests.render.render import ROOT
 
 OLD, NEW = b"host: a.example.com\n" * 5, b"host: b.example.com # longer\n" * 6

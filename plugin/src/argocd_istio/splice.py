@@ -56,7 +56,7 @@ def former(source: Source, number: int, path: Path) -> tuple[bool, Value | None]
     """Whether something is at the path, and its value: None for what is no text to every reader, as `on` or `12`."""
     node: Node | None = source.documents[number].root
     for key in path:
-        if node is None or reading_of(node) in _NULLS:
+        if node is None or _reading(node) in _NULLS:
             break
         node = node.get(key)
     if node is None:
@@ -71,11 +71,12 @@ def former(source: Source, number: int, path: Path) -> tuple[bool, Value | None]
     return True, texts if isinstance(node.target, src.Sequence) else texts[0]
 
 
-def reading_of(node: Node) -> str:
+def _reading(node: Node) -> str:
+    """What a scalar is read as, "" for text and for what is no scalar."""
     return reading(node) if isinstance(node, Scalar) else ""
 
 
-def needs_quotes(text: str) -> bool:
+def _needs_quotes(text: str) -> bool:
     """Whether some reader of YAML takes the text for something else where it is not quoted."""
     return not _PLAIN.fullmatch(text) or bool(plain_reading(text))
 
@@ -197,9 +198,9 @@ class _Splicer:
         """
         if self.is_json:
             style = '"'
-        elif style == "'" and before is not None and needs_quotes(before):
+        elif style == "'" and before is not None and _needs_quotes(before):
             style = ""
-        if not style and needs_quotes(value):
+        if not style and _needs_quotes(value):
             style = "'"
         return _quoted(value, style)
 
@@ -262,15 +263,15 @@ class _Splicer:
 
     def add(self, node: Node, entries: list[Entry], at: int, texts: list[str]) -> Splice:
         """Put new entries behind the one before `at`, or before the first."""
-        if self.is_flow(node):
+        if _is_flow(node):
             self.refuse_comments_in_flow(node, entries)
             separator = self.separator(node, entries, at)
             if at:
                 place = entries[at - 1][-1].end
                 return place, place, "".join(separator + text for text in texts)
-            place = self.start_of(entries[0])
+            place = entries[0][0].start
             return place, place, "".join(text + separator for text in texts)
-        start = self.start_of(entries[max(at - 1, 0)])
+        start = entries[max(at - 1, 0)][0].start
         prefix = self.prefix(entries[max(at - 1, 0)])
         lines = [prefix + text for text in texts]
         if at:
@@ -287,15 +288,15 @@ class _Splicer:
 
     def cut(self, node: Node, entries: list[Entry], first: int, stop: int) -> Splice:
         """Take entries out with their lines or commas; one entry at least stays."""
-        if self.is_flow(node):
+        if _is_flow(node):
             self.refuse_comments_in_flow(node, entries)
             if first:
                 return entries[first - 1][-1].end, entries[stop - 1][-1].end, ""
-            return self.start_of(entries[0]), self.start_of(entries[stop]), ""
+            return entries[0][0].start, entries[stop][0].start, ""
         for entry in entries[first:stop]:
             self.prefix(entry)
         self.refuse_comments_between(node, entries, first, stop)
-        at, end = self.lines.number(self.start_of(entries[first])), self.after(entries[stop - 1])
+        at, end = self.lines.number(entries[first][0].start), self.after(entries[stop - 1])
         unfinished = end == len(self.text) > self.lines.starts[-1]
         return self.lines.stops[at - 1] if unfinished else self.lines.starts[at], end, ""
 
@@ -303,19 +304,18 @@ class _Splicer:
         """What stands between two entries of this flow collection."""
         if len(entries) > 1:
             left, right = entries[max(at - 2, 0)], entries[max(at - 1, 1)]
-            separator = self.text[left[-1].end : self.start_of(right)]
+            separator = self.text[left[-1].end : right[0].start]
             if not re.fullmatch(r"\s*,\s*", separator):
                 self.refuse(right[0], "an entry with a tag or an anchor", "plain entries")
             return separator
-        lead = self.text[self.opening(node) + 1 : self.start_of(entries[0])]
+        lead = self.text[self.opening(node) + 1 : entries[0][0].start]
         return "," + lead if _BREAK.search(lead) and lead.isspace() else self.comma(node)
 
-    def comma(self, but: Node) -> str:
-        """What stands between entries of other flow collections of the document that are on one line."""
+    def comma(self, but: Node | None = None) -> str:
+        """What stands between the entries of flow collections of the document on one line."""
         for node in _walk(self.root):
-            entries = _entries(node) if node is not but and self.is_flow(node) else []
-            for left, right in pairwise(entries):
-                gap = self.text[left[-1].end : self.start_of(right)]
+            for left, right in pairwise(_entries(node) if _is_flow(node) and node is not but else []):
+                gap = self.text[left[-1].end : right[0].start]
                 if re.fullmatch(r",[ \t]*", gap):
                     return gap
         return ", "
@@ -332,7 +332,7 @@ class _Splicer:
         if not entries:
             return [self.fill(node, "{" + self.flow_pair(path, value) + "}")]
         last = entries[-1]
-        if not self.is_flow(node):
+        if not _is_flow(node):
             indent = self.prefix(last)
             lines = self.block_lines(indent, path, value, self.style_of(last[1]))
             return [self.lines_at(self.after(last), lines)]
@@ -373,7 +373,7 @@ class _Splicer:
         if isinstance(value, str):
             return self.scalar(value, style)
         deeper = newline and newline + self.flow_indentation()
-        comma = "," + deeper if newline else self.comma(self.root)
+        comma = "," + deeper if newline else self.comma()
         if isinstance(value, dict):
             colon = self.colon(like) if like else ": "
             pairs = (self.scalar(key, "") + colon + self.scalar(text, style) for key, text in value.items())
@@ -386,7 +386,7 @@ class _Splicer:
         while (
             depth > 1
             and len(_entries(parents[depth])) == 1
-            and self.is_flow(parents[depth]) == self.is_flow(parents[depth - 1])
+            and _is_flow(parents[depth]) == _is_flow(parents[depth - 1])
         ):
             depth -= 1
         node = parents[depth]
@@ -396,7 +396,7 @@ class _Splicer:
         self.require_own(entries[at][1])
         if len(entries) > 1:
             return [self.cut(node, entries, at, at + 1)]
-        if not self.is_flow(node):
+        if not _is_flow(node):
             self.refuse(entries[0][0], "the only field of its mapping", "another one beside it")
         self.refuse_comments_in_flow(node, entries)
         return [(self.opening(node), node.end, "{}")]
@@ -410,16 +410,16 @@ class _Splicer:
 
     def step(self, kind: type[Node]) -> int | None:
         for node in _walk(self.root):
-            for _, value in node.pairs if isinstance(node, Mapping) and not self.is_flow(node) else []:
-                if isinstance(value, kind) and not self.is_flow(value) and not value.anchor and not value.tag:
+            for _, value in node.pairs if isinstance(node, Mapping) and not node.flow else []:
+                if isinstance(value, kind) and not (_is_flow(value) or value.anchor or value.tag):
                     return value.column - node.column
         return None
 
     def flow_indentation(self) -> str:
         """How much deeper this document writes the inside of a flow mapping over several lines."""
         for node in _walk(self.root):
-            if isinstance(node, Mapping) and node.pairs and self.is_flow(node):
-                close, inner = self.indent_of(node.end - 1), self.indent_of(self.start_of(node.pairs[0]))
+            if isinstance(node, Mapping) and node.flow and node.pairs:
+                close, inner = self.indent_of(node.end - 1), self.indent_of(node.pairs[0][0].start)
                 if close is not None and inner is not None and inner.startswith(close) and inner != close:
                     return inner[len(close) :]
         return "  "
@@ -430,13 +430,10 @@ class _Splicer:
         return None if blanks.strip(" \t") else blanks
 
     def style_of(self, node: Node) -> str:
-        """The quotes of the first text in a node."""
-        for inner in _walk(node):
-            if isinstance(inner, Scalar) and inner.style in ("'", '"'):
-                return inner.style
-            if isinstance(inner, Scalar):
-                break
-        return ""
+        """The quotes of the first value in a node."""
+        while _entries(node):
+            node = _entries(node)[0][-1]
+        return node.style if isinstance(node, Scalar) and node.style in ("'", '"') else ""
 
     # ---- places in the text
 
@@ -447,36 +444,26 @@ class _Splicer:
         found = re.compile(r"[^\[{]*").match(self.text, node.start, node.end)
         return found.end() if found else node.start
 
-    def is_flow(self, node: Node) -> bool:
-        if isinstance(node, Mapping | src.Sequence):
-            entries = _entries(node)
-            start = self.opening(node)
-            return self.text[start : start + 1] in ("[", "{") and (not entries or entries[0][0].start > start)
-        return False
-
-    def start_of(self, entry: Entry) -> int:
-        return entry[0].start
-
     def end_of(self, node: Node) -> int:
         """Where a value ends, also one in block style, whose own span goes on to the next token."""
-        while isinstance(node, Mapping | src.Sequence) and _entries(node) and not self.is_flow(node):
+        while _entries(node) and not _is_flow(node):
             node = _entries(node)[-1][-1]
         return node.end
 
     def after(self, entry: Entry) -> int:
         """The start of the line behind a block entry, and behind comments that are indented deeper than it."""
-        start, end = self.start_of(entry), self.end_of(entry[-1])
+        end = self.end_of(entry[-1])
         # A block scalar ends with its last line.
         at = self.lines.number(end) + (end != self.lines.start(end))
-        column = start - self.lines.start(start)
-        comment = re.compile(rf" {{{column + 1},}}#")
+        indent = re.compile(" *").match(self.text, self.lines.start(entry[0].start))
+        comment = re.compile(rf" {{{len(indent[0]) + 1 if indent else 1},}}#")
         while comment.match(self.text, self.lines.start_of(at)):
             at += 1
         return self.lines.start_of(at)
 
     def prefix(self, entry: Entry) -> str:
         """Indentation and dash of a block entry that has its line to itself."""
-        start = self.start_of(entry)
+        start = entry[0].start
         prefix = self.text[self.lines.start(start) : start]
         if not re.fullmatch(r" *-[ \t]+" if len(entry) == 1 else " *", prefix):
             self.refuse(entry[0], "an entry that does not begin its line", "a line for each entry")
@@ -485,7 +472,7 @@ class _Splicer:
     # ---- what is refused
 
     def is_null(self, node: Node) -> bool:
-        return reading_of(node) in _NULLS
+        return _reading(node) in _NULLS
 
     def refuse(self, node: Node, found: str, expected: str, hint: str = _BY_HAND) -> NoReturn:
         raise self.source.error(node, found, expected, hint)
@@ -507,7 +494,7 @@ class _Splicer:
     def refuse_comments_in_flow(self, node: Node, entries: list[Entry]) -> None:
         place = self.opening(node) + 1
         for entry in entries:
-            if "#" in self.text[place : self.start_of(entry)]:
+            if "#" in self.text[place : entry[0].start]:
                 self.refuse_comment(place)
             place = self.end_of(entry[-1])
         if "#" in self.text[place : node.end]:
@@ -515,12 +502,12 @@ class _Splicer:
 
     def refuse_comments_between(self, node: Node, entries: list[Entry], first: int, stop: int) -> None:
         """Refuse comments above, inside and beside these entries."""
-        if self.is_flow(node):
+        if _is_flow(node):
             self.refuse_comments_in_flow(node, entries)
             return
         for number in range(first, stop):
             self.refuse_comments_above(entries[number], self.after(entries[number - 1]) if number else 0)
-            end = self.start_of(entries[number])
+            end = entries[number][0].start
             for inner in self.leaves(entries[number]):
                 if "#" in self.text[end : inner.start]:
                     self.refuse_comment(end)
@@ -536,7 +523,7 @@ class _Splicer:
 
     def refuse_comments_above(self, entry: Entry, top: int) -> None:
         """Refuse comment lines right above an entry, from `top` on."""
-        at = self.lines.number(self.start_of(entry)) - 1
+        at = self.lines.number(entry[0].start) - 1
         while at >= 0 and self.lines.starts[at] >= top:
             line = self.text[self.lines.starts[at] : self.lines.stops[at]].strip()
             if line.startswith("#"):
@@ -566,6 +553,10 @@ def _entries(node: Node) -> list[Entry]:
     if isinstance(node, src.Sequence):
         return [(item,) for item in node.items]
     return list(node.pairs) if isinstance(node, Mapping) else []
+
+
+def _is_flow(node: Node) -> bool:
+    return isinstance(node, Mapping | src.Sequence) and node.flow
 
 
 def _key(entry: Entry) -> str | None:
@@ -602,19 +593,19 @@ def _only_difference(source: Source, data: bytes, number: int, path: Path, value
     if len(new.documents) != len(source.documents) or _is_json(source.text) != _is_json(new.text):
         return False
     for at, (before, after) in enumerate(zip(source.documents, new.documents, strict=True)):
-        same = _differs_at(before.root, after.root, path, value) if at == number else _same(before.root, after.root)
+        same = _as_asked(before.root, after.root, path, value) if at == number else _same(before.root, after.root)
         if not same:
             return False
     return True
 
 
-def _differs_at(old: Node | None, new: Node | None, path: Path, value: Value | None) -> bool:
+def _as_asked(old: Node | None, new: Node | None, path: Path, value: Value | None) -> bool:
     """Whether `new` has the value at the path, and is as `old` in everything else."""
     if new is None:
         if value is not None or not path:
             return value is None
         alone = old is not None and len(_entries(old)) == 1
-        return old is None or (alone and _differs_at(old.get(path[0]), None, path[1:], value))
+        return old is None or (alone and _as_asked(old.get(path[0]), None, path[1:], value))
     if not path:
         return value is not None and _reads_as(new, value)
     others_old, others_new = (
@@ -626,7 +617,7 @@ def _differs_at(old: Node | None, new: Node | None, path: Path, value: Value | N
         and (old is None or type(old) is type(new) or (isinstance(old, Scalar) and isinstance(new, Mapping)))
         and len(others_old) == len(others_new)
         and all(_same_entry(*pair) for pair in zip(others_old, others_new, strict=True))
-        and _differs_at(old.get(path[0]) if old else None, new.get(path[0]), path[1:], value)
+        and _as_asked(old.get(path[0]) if old else None, new.get(path[0]), path[1:], value)
     )
 
 
