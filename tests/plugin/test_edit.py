@@ -564,6 +564,12 @@ REFUSALS: dict[str, tuple[str, str, str]] = {
     "two spellings of one key": (HEAD + BLOCK + "  hosts: []\n", "host b.x.io", "the key"),
     "tabs as indentation": (HEAD + "\thosts: [a.x.io]\n", "host b.x.io", "f:6:1: "),
     "an unquoted wildcard": (HEAD + "  hosts:\n  - *.x.io\n", "host b.x.io", "quote a value that begins with *"),
+    "a line end of YAML 1.1 alone": (
+        HEAD + BLOCK + "# x\u2028",
+        "host b.x.io",
+        "f:9:4: found the character U+2028, which readers of YAML take differently, expected none; remove it",
+    ),
+    "a byte order mark inside": (HEAD + BLOCK + "# \ufeff\n", "host b.x.io", "f:9:3: found the character U+FEFF"),
     "deep nesting": (HEAD + BLOCK + "  x: " + "[" * 2000 + "\n", "host b.x.io", "nesting > 100"),
 }
 

@@ -25,7 +25,9 @@ Splice = tuple[int, int, str]
 Entry = tuple[Node, ...]
 """An item of a list, or key and value of a mapping."""
 
-_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
+_BREAK = re.compile("\r\n|[\n\r]")
+# A line end in YAML 1.1 and text in YAML 1.2; a byte order mark that is not the first character.
+_AMBIGUOUS = re.compile("[\x85\u2028\u2029]|(?<=.)\ufeff", re.DOTALL)
 # A letter, digit, dot or slash first; nothing that is syntax in block or flow style.
 _PLAIN = re.compile(r"[A-Za-z0-9_./][A-Za-z0-9_./+@=~-]*(?::[A-Za-z0-9_./+@=~-]+)*")
 _NULLS = ("nothing", "the null")
@@ -134,6 +136,10 @@ class _Splicer:
         now = self.root.find(*path)
         if now is None if value is None else now is not None and _reads_as(now, value):
             return []
+        ambiguous = _AMBIGUOUS.search(self.text)
+        if ambiguous:
+            found = f"the character U+{ord(ambiguous[0]):04X}, which readers of YAML take differently"
+            self.refuse(self.node_at(ambiguous.start()), found, "none", "remove it")
         parents: list[Node] = []
         node = self.root
         for depth, key in enumerate(path):
@@ -469,6 +475,10 @@ class _Splicer:
             self.refuse(entry[0], "an entry that does not begin its line", "a line for each entry")
         return prefix
 
+    def node_at(self, offset: int) -> Node:
+        """A place for a message."""
+        return Node((offset, offset, self.lines.number(offset) + 1, offset - self.lines.start(offset) + 1))
+
     # ---- what is refused
 
     def is_null(self, node: Node) -> bool:
@@ -485,8 +495,7 @@ class _Splicer:
         self.refuse(node, noun(found), expected, hint)
 
     def refuse_comment(self, start: int) -> NoReturn:
-        offset = self.text.index("#", start)
-        place = Node((offset, offset, self.lines.number(offset) + 1, offset - self.lines.start(offset) + 1))
+        place = self.node_at(self.text.index("#", start))
         self.refuse(
             place, "a comment where an entry comes or goes", "none", "move the comment or delete it, then run again"
         )
