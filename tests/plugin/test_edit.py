@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -252,6 +253,24 @@ CHANGES: dict[str, tuple[str, str, str, str]] = {
         "url https://a.x.io",
     ),
     "a quoted key": ("  \"hosts\" : ['a.x.io']\n", "host b.x.io", "  \"hosts\" : ['b.x.io']\n", "host a.x.io"),
+    "numbers and dates that Python cannot hold": (
+        BLOCK + "  other: [2001-99-99, " + "1" * 5000 + ", .inf, 12:30:45]\n",
+        "url https://a.x.io",
+        BLOCK + "  other: [2001-99-99, " + "1" * 5000 + ", .inf, 12:30:45]\n  url: https://a.x.io\n",
+        "unset url",
+    ),
+    "tags that would construct something": (
+        BLOCK + "  other: [!!python/object:os.system x, !!binary aGk=, !!set {a}]\n",
+        "host b.x.io a.x.io",
+        "  hosts:\n  - b.x.io\n  - a.x.io\n  other: [!!python/object:os.system x, !!binary aGk=, !!set {a}]\n",
+        "host a.x.io b.x.io",
+    ),
+    "a host that is there twice": (
+        "  hosts: [a.x.io, a.x.io]\n",
+        "host a.x.io",
+        "  hosts: [a.x.io]\n",
+        "",
+    ),
     "block scalars and what is no Exposure's field": (
         BLOCK
         + "  note: |2-\n     two \n\n  more: >+\n    folded\n    text\n\n\n  ? complex\n  : !other {x: *a}\n".replace(
@@ -561,7 +580,7 @@ REFUSALS: dict[str, tuple[str, str, str]] = {
         "host b.x.io",
         "f:1:1: found a JSON patch, expected",
     ),
-    "two spellings of one key": (HEAD + BLOCK + "  hosts: []\n", "host b.x.io", "the key"),
+    "a key that is there twice": (HEAD + BLOCK + "  hosts: []\n", "host b.x.io", "the key"),
     "tabs as indentation": (HEAD + "\thosts: [a.x.io]\n", "host b.x.io", "f:6:1: "),
     "an unquoted wildcard": (HEAD + "  hosts:\n  - *.x.io\n", "host b.x.io", "quote a value that begins with *"),
     "a line end of YAML 1.1 alone": (
@@ -570,6 +589,19 @@ REFUSALS: dict[str, tuple[str, str, str]] = {
         "f:9:4: found the character U+2028, which readers of YAML take differently, expected none; remove it",
     ),
     "a byte order mark inside": (HEAD + BLOCK + "# \ufeff\n", "host b.x.io", "f:9:3: found the character U+FEFF"),
+    "an alias bomb": (
+        HEAD
+        + BLOCK
+        + "x:\n- &a [y, y, y, y, y, y, y, y, y]\n"
+        + "".join(f"- &{new} [{', '.join([f'*{old}'] * 9)}]\n" for old, new in pairwise("abcdefghi")),
+        "host b.x.io",
+        "f:16:7: found alias number 46, for 1270459 values, expected at most 10000, for 1000000 values",
+    ),
+    "an alias inside its own anchor": (
+        HEAD + BLOCK + "x: &a [*a]\n",
+        "host b.x.io",
+        "f:9:8: found the alias *a inside",
+    ),
     "deep nesting": (HEAD + BLOCK + "  x: " + "[" * 2000 + "\n", "host b.x.io", "nesting > 100"),
 }
 
@@ -624,6 +656,7 @@ BAD_VALUES = [
     ("selector =a", "expected the key of a label"),
     ("selector istio=a=b", "expected the value of a label"),
     ("selector", "found no label"),
+    ("unset url --host a.x.io", "found a host for url, expected one for secret-name only"),
     ("host", "found no host"),
 ]  # fmt: skip
 
@@ -633,7 +666,7 @@ def test_a_value_against_the_rules_is_refused_whatever_the_file(what: str, messa
     with pytest.raises(SourceError) as caught:
         set_field(b"\xff", what)
     assert message in str(caught.value)
-    assert str(caught.value).startswith(f"{what.split()[0]}: ") or "--host" in what
+    assert str(caught.value).startswith("host: " if "--host" in what else f"{what.split()[0]}: ")
     assert str(caught.value).isprintable()
 
 

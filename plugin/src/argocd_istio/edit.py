@@ -82,6 +82,8 @@ def set_selector(data: bytes, labels: Sequence[str], *, file: str, name: str | N
 
 def unset(data: bytes, what: Field, *, host: str | None = None, file: str, name: str | None = None) -> Edit:
     """Remove a field, so that its default holds; of a Secret with `host` its entry in spec.tls.secretNames."""
+    if host is not None and what != "secret-name":
+        _require("host", (f"a host for {what}", "one for secret-name only", "leave it out"))
     path = {"secret-name": SECRET, "url": URL, "selector": SELECTOR}[what] if host is None else _secret_of(host)
     source = src.read(data, file)
     number = _choose(source, name)
