@@ -147,6 +147,15 @@ def test_a_fault_at_any_step_leaves_the_old_file_or_the_new_one(
     report(f"set, fault at every step: {kind}", {"injected": injected})
 
 
+def test_the_text_is_on_the_disk_before_the_name_leads_to_it_and_the_name_after(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[str] = []
+    monkeypatch.setattr(files, "os", FaultyOs(lambda _number, step: steps.append(step)))
+    files.replace(file, OLD, NEW)
+    assert [step for step in steps if step in ("write", "fsync", "rename")] == ["write", "fsync", "rename", "fsync"]
+
+
 def test_writes_that_take_less_than_they_were_given_lose_nothing(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = os.write
     monkeypatch.setattr(os, "write", lambda out, data: real(out, data[:7]))
@@ -454,6 +463,19 @@ def _folder(path: Path) -> None:
     path.mkdir()
 
 
+@pytest.fixture
+def no_hang() -> Iterator[None]:
+    def stop(_number: int, _frame: Any) -> None:
+        raise TimeoutError
+
+    handler = signal.signal(signal.SIGALRM, stop)
+    signal.alarm(5)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, handler)
+
+
+@pytest.mark.usefixtures("no_hang")
 @pytest.mark.parametrize(
     ("make", "kind"),
     [(_folder, "a folder"), (os.mkfifo, "a pipe"), (None, "a device")],
