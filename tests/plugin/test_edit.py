@@ -53,6 +53,12 @@ CHANGES: dict[str, tuple[str, str, str, str]] = {
         "  hosts:\n  - a.x.io\n    # the main one\n  - b.x.io\n",
         "host a.x.io",
     ),
+    "what the list ends with stays, with its comments": (
+        "  hosts:\n  - a.x.io # first\n  - b.x.io # last\n",
+        "host c.x.io a.x.io b.x.io",
+        "  hosts:\n  - c.x.io\n  - a.x.io # first\n  - b.x.io # last\n",
+        "host a.x.io b.x.io",
+    ),
     "indented items": (
         "  hosts:\n    -   a.x.io\n",
         "host a.x.io b.x.io",
@@ -199,6 +205,18 @@ CHANGES: dict[str, tuple[str, str, str, str]] = {
         "  tls:\n    secretName: cert\n  hosts:\n  - a.x.io\n  - b.x.io\n",
         "",
     ),
+    "hosts that were missing are indented as other lists": (
+        "  other:\n    - x\n",
+        "host a.x.io",
+        "  other:\n    - x\n  hosts:\n    - a.x.io\n",
+        "",
+    ),
+    "a Secret that was missing in a flow mapping over lines": (
+        "  {hosts: [a.x.io],\n  url: https://a.x.io}\n",
+        "secret-name cert",
+        "  {hosts: [a.x.io],\n  url: https://a.x.io,\n  tls: {\n    secretName: cert\n  }}\n",
+        "unset secret-name",
+    ),
     "hosts of an empty field": ("  hosts: # none yet\n", "host a.x.io", "  hosts: [a.x.io] # none yet\n", ""),
     "hosts of an empty list": ("  hosts: []\n", "host a.x.io b.x.io", "  hosts: [a.x.io, b.x.io]\n", ""),
     "an empty address": (BLOCK + "  url:\n", "url https://a.x.io", BLOCK + "  url: https://a.x.io\n", ""),
@@ -342,6 +360,13 @@ def test_a_missing_last_line_end_stays_missing(name: str) -> None:
     before, what, after, back = NO_END[name]
     assert set_field((HEAD + before).encode(), what) == (HEAD + after).encode()
     assert set_field((HEAD + after).encode(), back) == (HEAD + before).encode()
+
+
+def test_a_new_field_is_indented_as_the_file_is() -> None:
+    old = (HEAD + BLOCK).replace("  ", "    ").encode()
+    new = set_field(old, "secret-name cert")
+    assert new == old + b"    tls:\n        secretName: cert\n"
+    assert set_field(new, "unset secret-name") == old
 
 
 def test_each_line_keeps_its_own_end() -> None:
@@ -511,6 +536,16 @@ REFUSALS: dict[str, tuple[str, str, str]] = {
         json.dumps({**JSON, "spec": {**FIELDS, "tls": {}}}),
         "secret-name cert",
         "f:1:1: found a layout that would be lost",
+    ),
+    "a null without a colon": (
+        HEAD + "  {hosts: [a.x.io], url}\n",
+        "url https://a.x.io",
+        "f:6:24: found a place where the new value would be read differently",
+    ),
+    "a block scalar that ends with the file and its last line end": (
+        HEAD + BLOCK + "  note: |\n    text",
+        "url https://a.x.io",
+        "f:6:3: found a place where the new value would be read differently",
     ),
     "a list that is a text": (
         HEAD + "  hosts: a.x.io\n",
