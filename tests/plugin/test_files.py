@@ -234,7 +234,7 @@ def test_a_run_that_is_killed_at_a_random_moment_leaves_one_of_the_two_texts(
 ) -> None:
     texts = [bytes([char]) * 20_000 for char in b"ab"]
     chance = random.Random(number)
-    end = time.monotonic() + 3
+    end = time.monotonic() + 2
     kills = stale = 0
     while time.monotonic() < end:
         file.write_bytes(texts[0])
