@@ -1,0 +1,136 @@
+"""Draws the way as a tree of text."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from argocd_istio.explain import words
+from argocd_istio.explain.model import Explanation, Listener, Pods, Way
+from argocd_istio.source import visible
+
+
+@dataclass(frozen=True)
+class Charset:
+    """The characters of the picture: branch, last branch, trunk, gap, mark of a problem."""
+
+    branch: str
+    last: str
+    trunk: str
+    gap: str
+    mark: str
+
+
+UNICODE = Charset("├─ ", "└─ ", "│  ", "   ", "✗ ")
+ASCII = Charset("|- ", "`- ", "|  ", "   ", "!! ")
+
+_COLOURS = {"host": "1", "place": "2", "tls": "32", "clear": "33", "problem": "1;31", "": ""}
+
+
+@dataclass
+class _Node:
+    """`parts` are (text, kind of text)."""
+
+    parts: list[tuple[str, str]]
+    children: list[_Node] = field(default_factory=list)
+
+
+def draw(explanation: Explanation, *, width: int = 80, charset: Charset = UNICODE, colour: bool = False) -> str:
+    """The whole picture, one tree for each way; lines are broken at `width` where words allow."""
+    trees = [_way(way) for way in explanation.ways]
+    lines: list[str] = []
+    for number, tree in enumerate(trees):
+        lines += [""] if number else []
+        _lines(tree, "", "", lines, width, charset, colour)
+    if explanation.problems:
+        lines += [""] if lines else []
+        for problem in _problems(explanation.problems):
+            _lines(problem, "", "", lines, width, charset, colour)
+    return "".join(line.rstrip() + "\n" for line in lines)
+
+
+def _problems(problems: Iterable[str]) -> list[_Node]:
+    return [_Node([(visible(problem), "problem")]) for problem in problems]
+
+
+def _way(way: Way) -> _Node:
+    return _Node([(", ".join(words.hosts(way)), "host")], [*map(_listener, way.listeners), *_problems(way.problems)])
+
+
+def _listener(listener: Listener) -> _Node:
+    node = _Node([(words.port(listener), ""), (f"({words.gateway(listener)})", "place")])
+    if words.tls(listener):
+        node.children.append(_Node([(words.tls(listener), "tls")]))
+    if listener.redirect:
+        node.children.append(_Node([("301 to https", "")]))
+    node.children += _problems(listener.problems)
+    for index, route in enumerate(listener.routes):
+        conditions = " or ".join(words.conditions(route, index == 0))
+        child = _Node([(conditions, ""), (f"({words.rule(route)})", "place")])
+        if route.answer:
+            child.children.append(_Node([(visible(route.answer), "")]))
+        child.children += _problems(route.problems)
+        for destination in route.destinations:
+            kind = "clear" if destination.hop == words.CLEAR else "tls"
+            service = _Node([(words.service(destination) + ":", ""), (words.sent(destination), kind)])
+            service.children += [*_problems(destination.problems), *map(_pods, destination.pods)]
+            child.children.append(service)
+        node.children.append(child)
+    return node
+
+
+def _pods(pods: Pods) -> _Node:
+    node = _Node([(words.pods(pods), "")])
+    if words.listens(pods):
+        kind = "tls" if pods.tls else "clear"
+        node.parts = [(words.pods(pods) + ":", ""), (words.listens(pods), kind), (f"({pods.because})", "place")]
+    if words.held(pods):
+        node.children.append(_Node([(words.held(pods), "tls")]))
+    node.children += _problems(pods.problems)
+    return node
+
+
+def _lines(
+    node: _Node, first: str, rest: str, lines: list[str], width: int, charset: Charset, colour: bool
+) -> None:
+    """Append the lines of a node; `first` and `rest` stand before its first line and all others."""
+    below = rest + (charset.trunk if node.children else charset.gap)
+    for index, line in enumerate(_broken(node.parts, width - len(first), charset, colour)):
+        lines.append((first if index == 0 else below) + line)
+    for child in node.children:
+        last = child is node.children[-1]
+        _lines(
+            child,
+            rest + (charset.last if last else charset.branch),
+            rest + (charset.gap if last else charset.trunk),
+            lines,
+            width,
+            charset,
+            colour,
+        )
+
+
+def _broken(parts: list[tuple[str, str]], width: int, charset: Charset, colour: bool) -> list[str]:
+    """The parts as lines: a part that does not fit goes to the next line, and is broken between words."""
+    lines = [""]
+    used = 0
+    for text, kind in parts:
+        text = charset.mark + text if kind == "problem" else text
+        room = width - len(charset.gap)
+        if used and used + 1 + len(text) <= width:
+            pieces, joined = [text], True
+        else:
+            pieces = textwrap.wrap(text, room if used or len(text) > width else width, break_long_words=False, break_on_hyphens=False) or [""]
+            joined = not used
+        code = _COLOURS[kind] if colour else ""
+        for piece in pieces:
+            shown = f"\x1b[{code}m{piece}\x1b[0m" if code else piece
+            if joined:
+                lines[-1] += (" " if used else "") + shown
+                used += len(piece) + (1 if used else 0)
+                joined = False
+            else:
+                lines.append(shown)
+                used = len(piece)
+    return lines
