@@ -43,8 +43,8 @@ class _Chart:
 
     def arrow(self, start: str, end: str, encrypted: bool, lines: Iterable[str] = ()) -> None:
         label = _label(lines)
-        body, head = ("==", "==>") if encrypted else ("-.", ".->")
-        self.arrows.append(f'{start} {body} "{label}" {head} {end}' if label else f"{start} {body}{head[-2:]} {end}")
+        before, after, plain = ("==", "==>", "==>") if encrypted else ("-.", ".->", "-.->")
+        self.arrows.append(f'{start} {before} "{label}" {after} {end}' if label else f"{start} {plain} {end}")
 
     def way(self, way: Way) -> None:
         host = self.node(words.hosts(way), way.problems, "()")

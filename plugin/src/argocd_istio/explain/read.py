@@ -258,7 +258,8 @@ class _Reader:
         if service is None or at is None:
             numbers = ", ".join(text(each, "port") for each in ports) or "none"
             problem = f"no port {port} in Service {name}, which has {numbers}" if service else f"no Service {name} here"
-            return Destination(name, port, "", "", hop, weight, (), (f"{problem}: the gateway answers 503",))
+            speaks = "HTTP" if one.rules == "http" else ""
+            return Destination(name, port, "", speaks, hop, weight, (), (f"{problem}: the gateway answers 503",))
         protocol = names.protocol(
             text(at, "name"), text(at, "appProtocol"), text(at, "protocol") or "TCP", number(at, "port")
         )

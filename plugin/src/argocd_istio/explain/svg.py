@@ -132,9 +132,9 @@ def draw(explanation: Explanation) -> str:
         parts += _drawn(box)
         y = bottom + 12
     problems.number(explanation.problems)
-    for number, problem in enumerate(problems.found, 1):
+    for problem, number in problems.found.items():
         for index, line in enumerate(_broken(problem, "", _WIDTH - 100)):
-            y += _LINE[""]
+            y += _LINE[""] + (0 if index else 5)
             parts.append("" if index else _dot(44, y - 5, number))
             parts.append(f'<text class="problem" x="62" y="{y}">{escape(line)}</text>')
     y += 26 if problems.found else 14
@@ -160,15 +160,13 @@ def draw(explanation: Explanation) -> str:
 
 
 class _Problems:
-    """Numbers problems in the order in which they are met."""
+    """Numbers problems in the order in which they are met; the same one keeps its number."""
 
     def __init__(self) -> None:
-        self.found: list[str] = []
+        self.found: dict[str, int] = {}
 
     def number(self, problems: Iterable[str]) -> list[int]:
-        first = len(self.found) + 1
-        self.found += map(visible, problems)
-        return list(range(first, len(self.found) + 1))
+        return [self.found.setdefault(visible(problem), len(self.found) + 1) for problem in problems]
 
 
 def _way(way: Way, problems: _Problems) -> _Box:
@@ -221,7 +219,7 @@ def _merge(listener: _Box) -> None:
         services = list(group)
         for twins in zip(*(box.children for box in services), strict=True):
             one = twins[0]
-            one.marks = [mark for twin in twins for mark in twin.marks]
+            one.marks = list(dict.fromkeys(mark for twin in twins for mark in twin.marks))
             one.middle = (twins[0].middle + twins[-1].middle) // 2
             for box, twin in zip(services, twins, strict=True):
                 box.children[box.children.index(twin)] = one
@@ -302,20 +300,27 @@ def _height(lines: list[_Line]) -> int:
 
 def _broken(text: str, name: str, width: int) -> list[str]:
     """A text in lines that fit into `width` pixels, broken between words, else after a sign, else anywhere."""
-    most = int((width - 2 * 8) / _CHAR[name])
+    most = (width - 2 * 8) / _CHAR[name]
     lines = [""]
-    for word in _pieces(text, most, (" ", "/", ".-=,")):
-        if len((lines[-1] + word).rstrip()) > most:
+    for word in _pieces(text, most, (" ", "/", ".-=,_")):
+        if _size(lines[-1] + word) > most:
             lines.append("")
         lines[-1] += word if lines[-1] else word.lstrip()
     return [line.rstrip() for line in lines]
 
 
-def _pieces(text: str, most: int, signs: tuple[str, ...]) -> list[str]:
-    """Pieces of at most `most` characters, cut after the first of the `signs` that it takes."""
-    if len(text.rstrip()) <= most and signs[:1] != (" ",):
+def _pieces(text: str, most: float, signs: tuple[str, ...]) -> list[str]:
+    """Pieces of at most `most` characters, cut after the first of the `signs` that does."""
+    if _size(text) <= most and signs[:1] != (" ",):
         return [text]
     if not signs:
-        return [text[at : at + most] for at in range(0, len(text), most)]
-    cut = re.findall(rf"[^{re.escape(signs[0])}]*[{re.escape(signs[0])}]|[^{re.escape(signs[0])}]+$", text)
+        step = max(1, int(most / 2))
+        return [text[at : at + step] for at in range(0, len(text), step)]
+    sign = re.escape(signs[0])
+    cut = re.findall(rf"[^{sign}]*[{sign}]|[^{sign}]+$", text)
     return [piece for part in cut for piece in _pieces(part, most, signs[1:])]
+
+
+def _size(text: str) -> float:
+    """The width of a text in usual characters: capitals are wider, other scripts up to twice."""
+    return sum(1.3 if char.isupper() else 1 if char.isascii() else 2 for char in text.rstrip())
