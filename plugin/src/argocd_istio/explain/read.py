@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from argocd_istio.explain import match, names, server
+from argocd_istio.explain import istio, match, server
 from argocd_istio.explain.model import Certificate, Destination, Explanation, Hop, Listener, Pods, Route, Way
 from argocd_istio.explain.objects import Object, Objects, fields, items, labels, number, text, texts
 from argocd_istio.source import Node
@@ -43,7 +43,7 @@ class _Server:
         self.routed: dict[str, list[Object]] = {}
         for virtual_service in virtual_services:
             own = [host for scope, host in self.hosts if scope in ("*", virtual_service.namespace)]
-            for host in names.common(own, texts(virtual_service.spec, "hosts")):
+            for host in istio.common(own, texts(virtual_service.spec, "hosts")):
                 self.routed.setdefault(host, []).append(virtual_service)
         self._wild = sorted((host for host in self.routed if host.startswith("*")), key=len, reverse=True)
 
@@ -66,16 +66,16 @@ class _Server:
     def shown(self) -> list[str]:
         """The hosts to draw: those that are routed, and those that nothing routes."""
         bare = [host for _, host in self.hosts]
-        lost = [host for host in bare if host not in self.routed and not names.common([host], self.routed)]
+        lost = [host for host in bare if host not in self.routed and not istio.common([host], self.routed)]
         return [*self.routed, *lost]
 
     def takes(self, host: str) -> bool:
         """Whether all that `host` stands for comes in here."""
-        return host in self._scopes or any(names.covers(wide, host) for wide in self._wide)
+        return host in self._scopes or any(istio.covers(wide, host) for wide in self._wide)
 
     def meets(self, host: str) -> bool:
         """Whether something that `host` stands for comes in here."""
-        return self.takes(host) or (host.startswith("*") and any(names.covers(host, own) for own in self._scopes))
+        return self.takes(host) or (host.startswith("*") and any(istio.covers(host, own) for own in self._scopes))
 
     def confined(self, host: str) -> bool:
         """Whether the host is written with a namespace before it."""
@@ -85,7 +85,7 @@ class _Server:
         """Those that route a host: the entry of that very name, else of the longest wildcard."""
         if host in self.routed:
             return self.routed[host]
-        return next((self.routed[wild] for wild in self._wild if names.covers(wild, host)), [])
+        return next((self.routed[wild] for wild in self._wild if istio.covers(wild, host)), [])
 
 
 def _gateways(virtual_service: Object) -> list[str]:
@@ -188,7 +188,7 @@ class _Reader:
         foreign = [
             item
             for item in self.bound.get(one.gateway.title, [])
-            if names.common([host], texts(item.spec, "hosts")) and one.confined(host)
+            if istio.common([host], texts(item.spec, "hosts")) and one.confined(host)
         ]
         if foreign:
             yield f"VirtualService {foreign[0].title} may not take this host: the Gateway allows another namespace; {end}"
@@ -209,7 +209,7 @@ class _Reader:
                 conditions = items(rule, "match")
                 usable = [each for each in conditions if match.names(each, one.gateway.title, one.port, item.namespace)]
                 if one.rules == "tls":
-                    usable = [each for each in usable if any(names.covers(sni, host) for sni in texts(each, "sniHosts"))]
+                    usable = [each for each in usable if any(istio.covers(sni, host) for sni in texts(each, "sniHosts"))]
                 if usable or (one.rules == "tcp" and not conditions):
                     words = ("SNI is the host",) if one.rules == "tls" else ()
                     yield self.route(one, item, rule, words, [])
@@ -245,7 +245,7 @@ class _Reader:
 
     def destination(self, one: _Server, item: Object, entry: Node, conditions: list[Node]) -> Destination:
         host = text(entry, "destination", "host")
-        found = names.service(host, item.namespace)
+        found = istio.service(host, item.namespace)
         service = self.objects.one("", "Service", *found) if found else None
         name = "/".join(found) if found else host
         ports = items(service.spec, "ports") if service else []
@@ -260,7 +260,7 @@ class _Reader:
             problem = f"no port {port} in Service {name}, which has {numbers}" if service else f"no Service {name} here"
             speaks = "HTTP" if one.rules == "http" else ""
             return Destination(name, port, "", speaks, hop, weight, (), (f"{problem}: the gateway answers 503",))
-        protocol = names.protocol(
+        protocol = istio.protocol(
             text(at, "name"), text(at, "appProtocol"), text(at, "protocol") or "TCP", number(at, "port")
         )
         speaks = ""
@@ -269,7 +269,7 @@ class _Reader:
         if one.rules == "http":
             upgraded = text(policy, "connectionPool", "http", "h2UpgradePolicy") == "UPGRADE"
             follows = text(policy, "connectionPool", "http", "useClientProtocol") == "true"
-            speaks = _version("HTTP2" if upgraded else names.UNDECLARED if follows else protocol)
+            speaks = _version("HTTP2" if upgraded else istio.UNDECLARED if follows else protocol)
             if text(policy, "tls", "mode") in ("SIMPLE", "MUTUAL", "ISTIO_MUTUAL"):
                 hop = "TLS"
         selector = labels(service.spec, "selector")
@@ -289,7 +289,7 @@ class _Reader:
     def policy(self, namespace: str, name: str, port: int) -> Node | None:
         """The traffic policy of a Service port; one for the port replaces the one for the host."""
         for rule in self.objects.of(ISTIO, "DestinationRule"):
-            if names.service(text(rule.spec, "host"), rule.namespace) == (namespace, name):
+            if istio.service(text(rule.spec, "host"), rule.namespace) == (namespace, name):
                 for each in items(rule.spec, "trafficPolicy", "portLevelSettings"):
                     if number(each, "port", "number") == port:
                         return each
@@ -341,9 +341,9 @@ def _answer(rule: Node, namespace: str) -> str:
 
 def _version(protocol: str) -> str:
     """The HTTP version that the gateway speaks to a port of this protocol."""
-    if protocol == names.UNDECLARED:
+    if protocol == istio.UNDECLARED:
         return "the client's HTTP version"
-    return "HTTP/2" if protocol in names.HTTP2 else "HTTP/1.1"
+    return "HTTP/2" if protocol in istio.HTTP2 else "HTTP/1.1"
 
 
 def _wrong_version(speaks: str, conditions: list[Node]) -> Iterator[str]:

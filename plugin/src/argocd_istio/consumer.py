@@ -1,0 +1,167 @@
+"""A consumer's folder: writing a new one, and what an existing one says of its gateway."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from argocd_istio import API_VERSION, __version__
+from argocd_istio.check import check
+from argocd_istio.emit import to_yaml
+from argocd_istio.explain.objects import text, texts
+from argocd_istio.exposure import BY_PATH, GENERATOR, KINDS, PASSTHROUGH, PLAIN
+from argocd_istio.files import FileError, printable, read
+from argocd_istio.findings import ERROR
+from argocd_istio.hosts import normal
+from argocd_istio.schema import modeline
+from argocd_istio.source import Node, SourceError, visible
+from argocd_istio.source import read as read_yaml
+
+LIBRARY = "https://github.com/argocd-istio/argocd-istio"
+REF = f"v{__version__}"
+EXPOSURE = "exposure.yaml"
+KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
+"""The names that kustomize looks for."""
+FUNCTION = "config.kubernetes.io/function"
+FLAGS = "--enable-alpha-plugins --enable-exec"
+
+_OPTIONS = {
+    "spec.mode": "--mode",
+    "spec.hosts": "--host",
+    "spec.gateway.selector": "--selector",
+    "spec.tls.secretName": "--secret-name",
+}
+_REF = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/+-]*")
+
+
+class ConsumerError(Exception):
+    """What was asked for makes no consumer; each line begins with the option."""
+
+
+class Consumer:
+    """A new consumer: the text of its two files, and what the user should know.
+
+    `labels` are the gateway's, as KEY=VALUE. Without `secret` and `labels` the defaults of the Exposure are written.
+    Raises ConsumerError.
+    """
+
+    def __init__(
+        self, mode: str, hosts: Sequence[str], secret: str | None, labels: Sequence[str], ref: str, checked: bool
+    ) -> None:
+        self.checked = checked
+        self.notices = [f"--host: {visible(host)} is written {normal(host)}" for host in hosts if host != normal(host)]
+        if not _REF.fullmatch(ref):
+            raise ConsumerError(f"--ref: found {visible(ref)!r}, expected a tag, branch or commit; write {REF}")
+        pairs = dict(map(_label, labels)) or BY_PATH["spec.gateway.selector"].default
+        spec: dict[str, object] = {"mode": mode, "hosts": list(map(normal, hosts)), "gateway": {"selector": pairs}}
+        if mode != PASSTHROUGH or secret is not None:
+            spec["tls"] = {"secretName": BY_PATH["spec.tls.secretName"].default if secret is None else secret}
+        self._check(spec)
+        metadata: dict[str, object] = {"name": "argocd"}
+        if checked:
+            metadata["annotations"] = {FUNCTION: "exec: {path: argocd-istio-generator}\n"}
+        else:
+            # kustomize alone would not compare it with the component.
+            del spec["mode"]
+        kind = GENERATOR if checked else PLAIN
+        exposure = {"apiVersion": API_VERSION, "kind": kind, "metadata": metadata, "spec": spec}
+        kustomization = {
+            "apiVersion": "kustomize.config.k8s.io/v1beta1",
+            "kind": "Kustomization",
+            "generators" if checked else "resources": [EXPOSURE],
+            "components": [f"{LIBRARY}//components/{mode}?ref={ref}"],
+        }
+        self.files = {
+            EXPOSURE: f"{modeline(ref)}\n{to_yaml(exposure)}",
+            KUSTOMIZATIONS[0]: to_yaml(kustomization),
+        }
+
+    @staticmethod
+    def _check(spec: dict[str, object]) -> None:
+        """The generator's own rules, said of the options."""
+        document = {"apiVersion": API_VERSION, "kind": GENERATOR, "metadata": {"name": "argocd"}, "spec": spec}
+        source = read_yaml(to_yaml(document).encode(), "")
+        lines = []
+        for finding in check(source, source.documents[0].root, lines=False)[1]:
+            option = next((name for path, name in _OPTIONS.items() if finding.path.startswith(path)), "--host")
+            lines.append(f"{option}: {finding.message}")
+            if finding.severity != ERROR:
+                lines.pop()
+        if lines:
+            raise ConsumerError("\n".join(lines))
+
+    def write(self, folder: str) -> None:
+        """Make the folder and both files in it, or nothing. Raises FileError."""
+        for name in (*self.files, *KUSTOMIZATIONS):
+            path = Path(folder, name)
+            if os.path.lexists(path):
+                raise FileError(path, "is there already; nothing was written, choose another folder or edit it", 2)
+        made: list[Path] = []
+        try:
+            for parent in [*reversed(Path(folder).parents), Path(folder)]:
+                if not parent.is_dir():
+                    parent.mkdir()
+                    made.append(parent)
+            for name, content in self.files.items():
+                path = Path(folder, name)
+                file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+                made.append(path)
+                _fill(file, content.encode())
+        except BaseException as error:
+            for path in reversed(made):
+                with suppress(OSError):
+                    path.rmdir() if path.is_dir() else path.unlink()
+            if isinstance(error, OSError):
+                raise FileError(error.filename or folder, f"{error.strerror}; nothing was written") from error
+            raise
+
+    def next_steps(self, folder: str) -> list[str]:
+        """The two commands to run then."""
+        name = shlex.quote(f"./{folder}" if folder.startswith("-") else folder)
+        explain, build = ("--enable-exec ", f"{FLAGS} ") if self.checked else ("", "")
+        return [
+            f"argocd-istio explain {explain}{name}",
+            f"kustomize build {build}{name} | kubectl apply -f -",
+        ]
+
+
+def _label(typed: str) -> tuple[str, str]:
+    key, sign, value = typed.partition("=")
+    if not sign:
+        raise ConsumerError(f"--selector: found {visible(typed)!r}, expected KEY=VALUE; write istio=ingressgateway")
+    return key, value
+
+
+def _fill(file: int, content: bytes) -> None:
+    """Write a new file and close it."""
+    try:
+        rest = memoryview(content)
+        while rest:
+            rest = rest[os.write(file, rest) :]
+        os.fsync(file)
+    finally:
+        os.close(file)
+
+
+def gateway_namespace(folder: str) -> str:
+    """Where the gateway's pods are: what the folder's own Exposure says, else the default."""
+    default: str = BY_PATH["spec.gateway.namespace"].default
+    for name in KUSTOMIZATIONS:
+        for top in _documents(Path(folder, name)):
+            for entry in texts(top, "generators") + texts(top, "resources"):
+                for found in _documents(Path(folder, entry)):
+                    if text(found, "kind") in KINDS and text(found, "apiVersion") == API_VERSION:
+                        return text(found, "spec", "gateway", "namespace") or default
+    return default
+
+
+def _documents(path: Path) -> list[Node]:
+    """The documents of a file; none where it cannot be read, which kustomize has said then."""
+    try:
+        return [document.root for document in read_yaml(read(path), str(path)).documents if document.root]
+    except (FileError, SourceError, ValueError):
+        return []
