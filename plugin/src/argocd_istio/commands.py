@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, context_settings={"max_content_width": 80})
 set_app = typer.Typer(rich_markup_mode=None)
-app.add_typer(set_app, name="set", help="Change one value in your own file; every other byte stays.")
+app.add_typer(set_app, name="set", help="Change one value in your own file.")
 
 
 def _version(wanted: bool) -> None:
@@ -70,7 +70,9 @@ def init(
     ref: Annotated[str, typer.Option(metavar="REF", help="The library's tag, branch or commit.")] = consumer.REF,
     checked: Annotated[bool, typer.Option("--checked", help="Let the build run the generator, which checks.")] = False,
 ) -> int:
-    """Write a new consumer: a folder that builds at once. Nothing is ever overwritten.
+    """Write a new consumer, a folder that builds.
+
+    Nothing is ever overwritten.
 
     \b
     argocd-istio init cd --mode grpc-routing --host cd.acme.io
@@ -84,9 +86,9 @@ def init(
 
 
 _FILE = "The file with the Exposure or ExposureGenerator"
-File = Annotated[str, typer.Argument(metavar="[FILE]", help=f"{_FILE}; else exposure.yaml.", show_default=False)]
+File = Annotated[str, typer.Argument(metavar="FILE", help=f"{_FILE}; else exposure.yaml.", show_default=False)]
 Readable = Annotated[
-    str, typer.Argument(metavar="[FILE]", help=f"{_FILE}; - is stdin. Else exposure.yaml.", show_default=False)
+    str, typer.Argument(metavar="FILE", help=f"{_FILE}; - is stdin. Else exposure.yaml.", show_default=False)
 ]
 Name = Annotated[str | None, typer.Option(metavar="NAME", help="Its metadata.name, where the file has several.")]
 Host = Annotated[str | None, typer.Option(metavar="HOST", help="For this host only: its entry in tls.secretNames.")]
@@ -165,7 +167,9 @@ def set_url(
     file: File = consumer.EXPOSURE,
     name: Name = None,
 ) -> int:
-    """Set the public address, where it is not https:// and the first host. For an ExposureGenerator.
+    """Set the public address.
+
+    Where it is not https:// and the first host. Only an ExposureGenerator has it.
 
     \b
     argocd-istio set url https://cd2.acme.io
@@ -188,7 +192,9 @@ def unset(
     host: Host = None,
     name: Name = None,
 ) -> int:
-    """Take one value out of your own file, so that its default counts again.
+    """Take one value out of your own file.
+
+    Its default counts again then.
 
     \b
     argocd-istio unset url
@@ -238,10 +244,12 @@ def _exposures(source: Source) -> list[Document]:
 @app.command("check")
 def check_files(
     files: Annotated[
-        list[str] | None, typer.Argument(metavar="[FILE]...", help=f"{_FILE}; - is stdin. Else exposure.yaml.")
+        list[str] | None, typer.Argument(metavar="FILE", help=f"{_FILE}; - is stdin. Else exposure.yaml.")
     ] = None,
 ) -> int:
-    """Say what is wrong, one line each on stderr; silent where nothing is.
+    """Say what is wrong in a file.
+
+    One line each on stderr; silent where nothing is wrong.
 
     \b
     argocd-istio check exposure.yaml
@@ -265,7 +273,9 @@ def check_files(
 
 @app.command()
 def generate(file: Readable = consumer.EXPOSURE) -> int:
-    """Print the Exposure that the generator makes of a file, to commit where a build can run no function.
+    """Print what the generator makes of a file.
+
+    To commit where a build can run no function.
 
     \b
     argocd-istio generate exposure-generator.yaml > exposure.yaml
@@ -291,7 +301,7 @@ def generate(file: Readable = consumer.EXPOSURE) -> int:
 def explain(
     path: Annotated[
         str,
-        typer.Argument(metavar="[DIR|FILE|-]", help="A folder to build, a file that was built, or - for stdin."),
+        typer.Argument(metavar="DIR|FILE|-", help="A folder to build, a file that was built, or - for stdin."),
     ] = ".",
     form: Annotated[
         str,
@@ -311,9 +321,9 @@ def explain(
     ] = False,
     ascii_only: Annotated[bool, typer.Option("--ascii", help="Draw the text with ASCII characters only.")] = False,
 ) -> int:
-    """Draw the way of a request: host, gateway port, route, Service port, pod port.
+    """Draw the way of a request to Argo CD.
 
-    It shows what travels as clear text and who holds which certificate. What is broken on the way is marked;
+    From the host over gateway port, route and Service port to the pod: what travels as clear text and who holds which certificate. What is broken on the way is marked;
     the exit code is 1 then.
 
     \b
@@ -356,7 +366,7 @@ def _waiting(text: str) -> None:
 
 @app.command("schema")
 def print_schema() -> int:
-    """Print the JSON Schema of Exposure and ExposureGenerator, for editors.
+    """Print the JSON Schema for editors.
 
     \b
     argocd-istio schema > exposure.schema.json
