@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -80,7 +81,7 @@ def init(
     made = consumer.Consumer(mode, host, secret_name, selector or [], ref, checked)
     made.write(folder)
     say("".join(f"{notice}\n" for notice in made.notices))
-    names = " and ".join(visible(str(consumer.Path(folder, name))) for name in made.files)
+    names = " and ".join(visible(str(Path(folder, name))) for name in made.files)
     print("\n  ".join([f"Wrote {names}. Next:", *made.next_steps(folder)]))
     return 0
 
@@ -179,7 +180,7 @@ def set_url(
     return _edit(file, lambda data: edit.set_url(data, url, file=file, name=name))
 
 
-_OPTIONAL: "tuple[Field, ...]" = ("secret-name", "selector", "url")
+_OPTIONAL: tuple[Field, ...] = ("secret-name", "selector", "url")
 
 
 @app.command()
@@ -201,10 +202,10 @@ def unset(
     """
     from argocd_istio import edit
 
-    for known in _OPTIONAL:
-        if known == field:
-            return _edit(file, lambda data: edit.unset(data, known, host=host, file=file, name=name))
-    raise typer.BadParameter(f"{field!r} is not one of {', '.join(_OPTIONAL)}", param_hint="FIELD")
+    known = next((known for known in _OPTIONAL if known == field), None)
+    if known is None:
+        raise typer.BadParameter(f"{field!r} is not one of {', '.join(_OPTIONAL)}", param_hint="FIELD")
+    return _edit(file, lambda data: edit.unset(data, known, host=host, file=file, name=name))
 
 
 def _content(file: str) -> bytes:
@@ -215,7 +216,7 @@ def _content(file: str) -> bytes:
         return read(file)
     if os.isatty(0):
         raise typer.BadParameter("stdin is a terminal; name a file, or pipe something in", param_hint=STDIN)
-    with open(0, "rb", closefd=False) as stdin:  # noqa: PTH123
+    with open(0, "rb", closefd=False) as stdin:
         # One byte more than is accepted, so that more is refused without reading all of it.
         return stdin.read(MAX_BYTES + 1)
 
@@ -305,9 +306,7 @@ def explain(
     ] = ".",
     form: Annotated[
         str,
-        typer.Option(
-            "--format", metavar="FORMAT", help=f"{', '.join(FORMATS)}.", autocompletion=lambda: list(FORMATS)
-        ),
+        typer.Option("--format", metavar="FORMAT", help=f"{', '.join(FORMATS)}.", autocompletion=lambda: list(FORMATS)),
     ] = FORMATS[0],
     gateway_namespace: Annotated[
         str | None,
@@ -323,8 +322,8 @@ def explain(
 ) -> int:
     """Draw the way of a request to Argo CD.
 
-    From the host over gateway port, route and Service port to the pod: what travels as clear text and who holds which certificate. What is broken on the way is marked;
-    the exit code is 1 then.
+    From the host over gateway port, route and Service port to the pod: what travels as clear text, and who holds
+    which certificate. What is broken on the way is marked; the exit code is 1 then.
 
     \b
     argocd-istio explain cd
@@ -344,10 +343,7 @@ def explain(
     if form not in FORMATS:
         raise typer.BadParameter(f"{form!r} is not one of {', '.join(FORMATS)}", param_hint="--format")
     folder = path if os.path.isdir(path) else ""  # noqa: PTH112
-    if folder:
-        source = read(render(folder, enable_exec=enable_exec, waiting=_waiting), folder)
-    else:
-        source = _source(path)
+    source = read(render(folder, enable_exec=enable_exec, waiting=_waiting), folder) if folder else _source(path)
     objects = Objects(source)
     if not objects.of(ISTIO, "Gateway"):
         hint = "name a folder, or what kustomize builds of one"

@@ -14,7 +14,7 @@ from argocd_istio.check import check
 from argocd_istio.emit import to_yaml
 from argocd_istio.explain.objects import text, texts
 from argocd_istio.exposure import BY_PATH, GENERATOR, KINDS, PASSTHROUGH, PLAIN
-from argocd_istio.files import FileError, printable, read
+from argocd_istio.files import FileError, read
 from argocd_istio.findings import ERROR
 from argocd_istio.hosts import normal
 from argocd_istio.schema import modeline
@@ -29,6 +29,13 @@ KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 FUNCTION = "config.kubernetes.io/function"
 FLAGS = "--enable-alpha-plugins --enable-exec"
 
+_KUSTOMIZATION = f"""apiVersion: kustomize.config.k8s.io/v1beta1
+kind: Kustomization
+{{list}}:
+- {EXPOSURE}
+components:
+- {{component}}
+"""
 _OPTIONS = {
     "spec.mode": "--mode",
     "spec.hosts": "--host",
@@ -69,15 +76,11 @@ class Consumer:
             del spec["mode"]
         kind = GENERATOR if checked else PLAIN
         exposure = {"apiVersion": API_VERSION, "kind": kind, "metadata": metadata, "spec": spec}
-        kustomization = {
-            "apiVersion": "kustomize.config.k8s.io/v1beta1",
-            "kind": "Kustomization",
-            "generators" if checked else "resources": [EXPOSURE],
-            "components": [f"{LIBRARY}//components/{mode}?ref={ref}"],
-        }
         self.files = {
             EXPOSURE: f"{modeline(ref)}\n{to_yaml(exposure)}",
-            KUSTOMIZATIONS[0]: to_yaml(kustomization),
+            KUSTOMIZATIONS[0]: _KUSTOMIZATION.format(
+                list="generators" if checked else "resources", component=f"{LIBRARY}//components/{mode}?ref={ref}"
+            ),
         }
 
     @staticmethod

@@ -1,4 +1,7 @@
-"""Draws the way as a Mermaid flowchart, which forges show inside Markdown. Thick arrows are TLS, dotted ones clear text."""
+"""Draws the way as a Mermaid flowchart, which forges show inside Markdown.
+
+Thick arrows are TLS, dotted ones clear text.
+"""
 
 from __future__ import annotations
 

@@ -66,7 +66,10 @@ class Route:
 
 @dataclass(frozen=True)
 class Listener:
-    """A server of a Gateway, on the pods with the labels of `selector`. `tls` is its mode, empty where it takes clear text; `redirect` is a 301 to https."""
+    """A server of a Gateway, on the pods with the labels of `selector`.
+
+    `tls` is its mode, empty where it takes clear text; `redirect` is a 301 to https.
+    """
 
     gateway: str
     selector: tuple[str, ...]

@@ -133,7 +133,7 @@ class _Reader:
             servers = [one for one in self.servers if one.gateway.title in _gateways(virtual_service)]
             for host in texts(virtual_service.spec, "hosts"):
                 if servers and not any(one.meets(host) for one in servers):
-                    yield f"VirtualService {virtual_service.title} names the host {host}, which its Gateway does not take"
+                    yield f"VirtualService {virtual_service.title} names {host}, which its Gateway does not take"
 
     def listener(self, one: _Server, host: str) -> Listener:
         problems = []
@@ -191,7 +191,7 @@ class _Reader:
             if istio.common([host], texts(item.spec, "hosts")) and one.confined(host)
         ]
         if foreign:
-            yield f"VirtualService {foreign[0].title} may not take this host: the Gateway allows another namespace; {end}"
+            yield f"VirtualService {foreign[0].title} may not take this host, by the Gateway's namespace/host: {end}"
         else:
             yield f"no VirtualService routes this host: {end}"
 
@@ -209,7 +209,9 @@ class _Reader:
                 conditions = items(rule, "match")
                 usable = [each for each in conditions if match.names(each, one.gateway.title, one.port, item.namespace)]
                 if one.rules == "tls":
-                    usable = [each for each in usable if any(istio.covers(sni, host) for sni in texts(each, "sniHosts"))]
+                    usable = [
+                        each for each in usable if any(istio.covers(sni, host) for sni in texts(each, "sniHosts"))
+                    ]
                 if usable or (one.rules == "tcp" and not conditions):
                     words = ("SNI is the host",) if one.rules == "tls" else ()
                     yield self.route(one, item, rule, words, [])

@@ -72,7 +72,6 @@ _STYLE = """
 """
 
 
-
 _Line = tuple[str, str]
 """A text and its class."""
 
@@ -128,7 +127,9 @@ def draw(explanation: Explanation) -> str:
     for way in explanation.ways:
         box = _way(way, problems)
         bottom = box.place(y + _GAP) + _GAP
-        parts.append(f'<rect class="lane" x="{_MARGIN}" y="{y}" width="{_WIDTH - 2 * _MARGIN}" height="{bottom - y}" rx="8"/>')
+        parts.append(
+            f'<rect class="lane" x="{_MARGIN}" y="{y}" width="{_WIDTH - 2 * _MARGIN}" height="{bottom - y}" rx="8"/>'
+        )
         parts += _drawn(box)
         y = bottom + 12
     problems.number(explanation.problems)

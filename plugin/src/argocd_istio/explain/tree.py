@@ -91,9 +91,7 @@ def _pods(pods: Pods) -> _Node:
     return node
 
 
-def _lines(
-    node: _Node, first: str, rest: str, lines: list[str], width: int, charset: Charset, colour: bool
-) -> None:
+def _lines(node: _Node, first: str, rest: str, lines: list[str], width: int, charset: Charset, colour: bool) -> None:
     """Append the lines of a node; `first` and `rest` stand before its first line and all others."""
     below = rest + (charset.trunk if node.children else charset.gap)
     for index, line in enumerate(_broken(node.parts, width - len(first), charset, colour)):
@@ -121,7 +119,8 @@ def _broken(parts: list[tuple[str, str]], width: int, charset: Charset, colour: 
         if used and used + 1 + len(text) <= width:
             pieces, joined = [text], True
         else:
-            pieces = textwrap.wrap(text, room if used or len(text) > width else width, break_long_words=False, break_on_hyphens=False) or [""]
+            most = room if used or len(text) > width else width
+            pieces = textwrap.wrap(text, most, break_long_words=False, break_on_hyphens=False) or [""]
             joined = not used
         code = _COLOURS[kind] if colour else ""
         for piece in pieces:
