@@ -100,9 +100,8 @@ class Explanation:
 
     def all_problems(self) -> list[str]:
         """Every problem, in the order in which they are drawn."""
-        found = list(self.problems)
+        found: list[str] = []
         for way in self.ways:
-            found += way.problems
             for listener in way.listeners:
                 found += listener.problems
                 for route in listener.routes:
@@ -111,4 +110,5 @@ class Explanation:
                         found += destination.problems
                         for pods in destination.pods:
                             found += pods.problems
-        return found
+            found += way.problems
+        return [*found, *self.problems]

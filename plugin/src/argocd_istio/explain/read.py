@@ -354,5 +354,7 @@ def _wrong_version(speaks: str, conditions: list[Node]) -> Iterator[str]:
         if any(map(match.wants_grpc, conditions)):
             yield "native gRPC fails: to the gateway this port is HTTP/1.1; it needs appProtocol: kubernetes.io/h2c"
     elif not conditions or not all(map(match.only_grpc, conditions)):
-        need = "send the rest to a port that is HTTP/1.1 (named http)"
-        yield f"browsers and gRPC-Web fail: argocd-server takes HTTP/2 only for content-type {match.GRPC}; {need}"
+        yield (
+            f"to the gateway this port is {speaks}: argocd-server takes HTTP/2 only with content-type {match.GRPC}; "
+            "match exactly that, and send all else to a port named http"
+        )
