@@ -1,4 +1,4 @@
-"""Write what docs/plugin.md and the package say of the code: the table of fields, the JSON Schema.
+"""Write what docs and package say of the code: the fields, the commands, a picture of `explain`, the JSON Schema.
 
 python -m tools.reference update|verify
 """
@@ -6,15 +6,27 @@ python -m tools.reference update|verify
 from __future__ import annotations
 
 import re
+import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+
+import typer
 
 from argocd_istio import schema
-from argocd_istio.exposure import FIELDS, Field
-from tools.build import HERE, ToolError, say
+from argocd_istio.commands import app
+from argocd_istio.explain import draw
+from argocd_istio.explain.objects import Objects
+from argocd_istio.explain.read import explain
+from argocd_istio.explain.terminal import Terminal
+from argocd_istio.exposure import BY_PATH, FIELDS, Field
+from argocd_istio.source import read
+from tools.build import HERE, ToolError, program, say
 
 ROOT = HERE.parent
 PAGE = Path("docs/plugin.md")
+PICTURE = Path("docs/explain-grpc-routing.svg")
 SCHEMA = Path("plugin/src/argocd_istio") / schema.FILE
 
 
@@ -35,7 +47,48 @@ def _default(field: Field) -> str:
     return f"`{field.default}`" if field.default else "nothing"
 
 
-SECTIONS = {"fields": fields}
+def commands() -> str:
+    """Every command with its example, arguments and options, as Markdown."""
+    return "\n\n".join(_command(name, command) for name, command in every_command())
+
+
+def every_command() -> Iterator[tuple[str, Any]]:
+    """Each command and its name, those of a group after the group's."""
+
+    def below(path: str, command: Any) -> Iterator[tuple[str, Any]]:
+        members = getattr(command, "commands", None)
+        if members is None:
+            yield path, command
+        for name, member in (members or {}).items():
+            yield from below(f"{path} {name}", member)
+
+    return below("argocd-istio", typer.main.get_command(app))
+
+
+def _command(name: str, command: Any) -> str:
+    about, _, example = command.help.partition("\b\n")
+    lines = [f"### `{name}`", "", " ".join(about.split()), "", "```sh", example.strip(), "```"]
+    if command.params:
+        lines += ["", "| Argument or option | Meaning |", "|---|---|"]
+    for param in command.params:
+        typed = param.metavar or ""
+        if param.param_type_name == "option":
+            typed = f"{param.opts[0]} {typed}".strip()
+        typed = typed.replace("|", "\\|")
+        lines.append(f"| `{typed}` | {param.help}{' Required.' if param.required else ''} |")
+    return "\n".join(lines)
+
+
+def picture() -> str:
+    """`argocd-istio explain examples/local --format svg`."""
+    built = subprocess.run(
+        [str(program("kustomize")), "build", str(ROOT / "examples/local")], capture_output=True, check=True
+    ).stdout
+    namespace = BY_PATH["spec.gateway.namespace"].default
+    return draw(explain(Objects(read(built, "examples/local")), namespace), "svg", Terminal())
+
+
+SECTIONS = {"fields": fields, "commands": commands}
 """What stands in docs/plugin.md between `<!-- NAME -->` and `<!-- /NAME -->`."""
 
 
@@ -51,7 +104,7 @@ def page(text: str) -> str:
 
 def files(root: Path = ROOT) -> dict[Path, str]:
     """The text of every file that is written, by its path from the root."""
-    return {PAGE: page((root / PAGE).read_text()), SCHEMA: schema.text()}
+    return {PAGE: page((root / PAGE).read_text()), SCHEMA: schema.text(), PICTURE: picture()}
 
 
 def update() -> None:

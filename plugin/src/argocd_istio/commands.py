@@ -59,16 +59,23 @@ def init(
         typer.Option(metavar="MODE", help=f"Where TLS ends: {', '.join(MODES)}.", autocompletion=lambda: list(MODES)),
     ],
     host: Annotated[
-        list[str], typer.Option(metavar="HOST", help="A host name; again for more. The first is the public address.")
+        list[str], typer.Option(metavar="HOST", help="A host name, again for more; the first is the public address.")
     ],
     secret_name: Annotated[
         str | None, typer.Option(metavar="NAME", help="The Secret of the certificate; else argocd-certificate.")
     ] = None,
     selector: Annotated[
         list[str] | None,
-        typer.Option(metavar="KEY=VALUE", help="A label of the gateway's pods; else istio=ingressgateway."),
+        typer.Option(
+            metavar="KEY=VALUE", help="A label of the gateway's pods, again for more; else istio=ingressgateway."
+        ),
     ] = None,
-    ref: Annotated[str, typer.Option(metavar="REF", help="The library's tag, branch or commit.")] = consumer.REF,
+    ref: Annotated[
+        str,
+        typer.Option(
+            metavar="REF", help=f"The library's tag, branch or commit; else {consumer.REF}.", show_default=False
+        ),
+    ] = consumer.REF,
     checked: Annotated[bool, typer.Option("--checked", help="Let the build run the generator, which checks.")] = False,
 ) -> int:
     """Write a new consumer, a folder that builds.
@@ -170,7 +177,7 @@ def set_url(
 ) -> int:
     """Set the public address.
 
-    Where it is not https:// and the first host. Only an ExposureGenerator has it.
+    It is needed where it is not https:// and the first host, and only an ExposureGenerator has it.
 
     \b
     argocd-istio set url https://cd2.acme.io
@@ -187,7 +194,7 @@ _OPTIONAL: tuple[Field, ...] = ("secret-name", "selector", "url")
 def unset(
     field: Annotated[
         str,
-        typer.Argument(metavar="FIELD", help=f"{', '.join(_OPTIONAL)}.", autocompletion=lambda: list(_OPTIONAL)),
+        typer.Argument(metavar="FIELD", help=f"One of {', '.join(_OPTIONAL)}.", autocompletion=lambda: list(_OPTIONAL)),
     ],
     file: File = consumer.EXPOSURE,
     host: Host = None,
@@ -195,7 +202,7 @@ def unset(
 ) -> int:
     """Take one value out of your own file.
 
-    Its default counts again then.
+    Then its default counts.
 
     \b
     argocd-istio unset url
@@ -245,12 +252,12 @@ def _exposures(source: Source) -> list[Document]:
 @app.command("check")
 def check_files(
     files: Annotated[
-        list[str] | None, typer.Argument(metavar="FILE", help=f"{_FILE}; - is stdin. Else exposure.yaml.")
+        list[str] | None, typer.Argument(metavar="FILE", help="The files to check; - is stdin. Else exposure.yaml.")
     ] = None,
 ) -> int:
-    """Say what is wrong in a file.
+    """Say what is wrong in files.
 
-    One line each on stderr; silent where nothing is wrong.
+    There is one line for each finding, on stderr; where nothing is wrong it is silent.
 
     \b
     argocd-istio check exposure.yaml
@@ -276,7 +283,7 @@ def check_files(
 def generate(file: Readable = consumer.EXPOSURE) -> int:
     """Print what the generator makes of a file.
 
-    To commit where a build can run no function.
+    It is to be committed where a build can run no function.
 
     \b
     argocd-istio generate exposure-generator.yaml > exposure.yaml
@@ -302,11 +309,21 @@ def generate(file: Readable = consumer.EXPOSURE) -> int:
 def explain(
     path: Annotated[
         str,
-        typer.Argument(metavar="DIR|FILE|-", help="A folder to build, a file that was built, or - for stdin."),
+        typer.Argument(
+            metavar="DIR|FILE|-",
+            help="A folder to build, a file that was built, or - for stdin; else this folder.",
+            show_default=False,
+        ),
     ] = ".",
     form: Annotated[
         str,
-        typer.Option("--format", metavar="FORMAT", help=f"{', '.join(FORMATS)}.", autocompletion=lambda: list(FORMATS)),
+        typer.Option(
+            "--format",
+            metavar="FORMAT",
+            help=f"One of {', '.join(FORMATS)}; else text.",
+            show_default=False,
+            autocompletion=lambda: list(FORMATS),
+        ),
     ] = FORMATS[0],
     gateway_namespace: Annotated[
         str | None,
