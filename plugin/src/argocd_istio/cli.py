@@ -32,14 +32,15 @@ def main() -> int:
             os.open(os.devnull, os.O_RDONLY)
     try:
         signal.signal(signal.SIGTERM, _terminate)
-        return _run(sys.argv[1:])
+        return run(sys.argv[1:])
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 0
 
 
-def _run(arguments: list[str]) -> int:
+def run(arguments: list[str]) -> int:
+    """Run one command; the exit code."""
     import contextlib
     import io
 
@@ -57,6 +58,8 @@ def _run(arguments: list[str]) -> int:
         # All of stdout at once, at the end, in one place: nothing half, and no encoding of the terminal's.
         with contextlib.redirect_stdout(output):
             code = command.main(arguments, prog_name="argocd-istio", standalone_mode=False)
+    except SystemExit as end:  # completion ends so
+        code = end.code
     except (SourceError, ConsumerError, RenderError) as error:
         say(f"{error}\n")
         return 2

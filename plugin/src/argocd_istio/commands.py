@@ -14,7 +14,7 @@ import typer
 
 from argocd_istio import __version__, consumer
 from argocd_istio.explain import FORMATS
-from argocd_istio.exposure import KINDS, MODES
+from argocd_istio.exposure import KINDS, MODES, nearest
 from argocd_istio.source import Document, Source, SourceError, visible
 from argocd_istio.streams import say
 
@@ -235,17 +235,16 @@ def _source(file: str) -> Source:
 
 
 def _exposures(source: Source) -> list[Document]:
-    """The documents that are an Exposure or ExposureGenerator; where there is one document only, that one."""
-    if len(source.documents) == 1:
-        return source.documents
-    found = []
-    for document in source.documents:
-        kind = document.root.find("kind") if document.root else None
-        if kind and getattr(kind.target, "value", "") in KINDS:
-            found.append(document)
+    """The documents that are an Exposure or ExposureGenerator; a SourceError where there is none."""
+    from argocd_istio.explain.objects import text
+
+    kinds = [text(document.root, "kind") for document in source.documents]
+    found = [document for document, kind in zip(source.documents, kinds, strict=True) if kind in KINDS]
     if not found:
-        there = f"{len(source.documents)} documents, none of them with such a kind" if source.documents else "nothing"
-        raise SourceError(source.file, 0, 0, there, f"an {' or '.join(KINDS)}", "name the file that has it")
+        there = f"kind {kinds[0]}" if len(kinds) == 1 and kinds[0] else "none"
+        hint = nearest(kinds[0], KINDS) if len(kinds) == 1 else ""
+        expected = f"a document of kind {' or '.join(KINDS)}"
+        raise SourceError(source.file, 0, 0, there, expected, hint or "name the file that has it")
     return found
 
 

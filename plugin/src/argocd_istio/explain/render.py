@@ -37,6 +37,7 @@ def render(folder: str, *, enable_exec: bool, waiting: Callable[[str], None]) ->
                 out, err = process.communicate()
         except BaseException:
             process.kill()
+            process.wait()
             raise
     if process.returncode == 0:
         return out

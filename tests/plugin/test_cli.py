@@ -1,0 +1,372 @@
+"""The command line as a program: exit codes, streams, signals, and one line for whatever is wrong."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from argocd_istio import __version__, cli
+from argocd_istio.exposure import MODES
+from tests.plugin.cases import BOMB, exposure
+from tools.reference import every_command
+
+COMMAND = [sys.executable, "-m", "argocd_istio.cli"]
+GOOD = exposure("mode: grpc-routing\nhosts: [cd.acme.io]\nurl: https://cd.acme.io\n").encode()
+
+Result = subprocess.CompletedProcess[bytes]
+
+
+def run(*arguments: str | bytes, input: bytes = b"", env: dict[str, str] | None = None, **more: Any) -> Result:
+    """Run a command as a process; `env` adds to the environment."""
+    return subprocess.run(
+        [*COMMAND, *arguments],
+        input=input,
+        capture_output=True,
+        check=False,
+        timeout=60,
+        env=os.environ | (env or {}),
+        **more,
+    )
+
+
+# Every command that reads a file, with what stands before the file.
+READERS = {
+    "check": ["check"],
+    "generate": ["generate"],
+    "explain": ["explain"],
+    "set host": ["set", "host", "cd2.acme.io"],
+    "set secret-name": ["set", "secret-name", "other"],
+    "set selector": ["set", "selector", "istio=ingress"],
+    "set url": ["set", "url", "https://cd.acme.io"],
+    "unset": ["unset", "url"],
+}
+
+
+def written(data: bytes) -> Callable[[Path], Any]:
+    return lambda path: path.write_bytes(data)
+
+
+def sparse(path: Path) -> None:
+    with path.open("wb") as file:
+        file.truncate((64 << 20) + 1)
+
+
+# How the file is made, the exit code, and what the line says.
+BAD: dict[str, tuple[Callable[[Path], Any], int, str]] = {
+    "no file": (lambda path: None, 3, "No such file or directory"),
+    "a folder": (lambda path: path.mkdir(), 2, "is a folder|unable to find one of 'kustomization.yaml'"),
+    "a pipe": (lambda path: os.mkfifo(path), 2, "is a pipe"),
+    "a device": (lambda path: path.symlink_to("/dev/zero"), 2, "is a device|outside"),
+    "a link to itself": (lambda path: path.symlink_to(path.name), 3, "Too many levels of symbolic links"),
+    "more than 64 MiB": (sparse, 2, "67108864"),
+    "empty": (written(b""), 2, ""),
+    "only comments": (written(b"# nothing\n\n"), 2, ""),
+    "a text": (written(b"just text\n"), 2, ""),
+    "a list": (written(b"- a\n- b\n"), 2, ""),
+    "another kind": (written(b"apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a}\n"), 2, ""),
+    "several, none of the kind": (written(b"kind: A\n---\nkind: B\n"), 2, ""),
+    "binary": (written(bytes(range(256))), 2, "control character|not UTF-8"),
+    "not UTF-8": (written(b"kind: \xff\n"), 2, "not UTF-8 at byte 6"),
+    "UTF-16": (written(GOOD.decode().encode("utf-16")), 2, "UTF-16"),
+    "an alias bomb": (written(BOMB.encode()), 2, "alias"),
+    "deep nesting": (written(b"[" * 2000), 2, "nesting > 100"),
+    "a tab": (written(b"spec:\n\tmode: x\n"), 2, "tabs"),
+    "a key twice": (written(GOOD + b"kind: Exposure\n"), 2, "'kind' a second time; it is on line 2 too"),
+    "a template": (written(b"{{- if .Values.on }}\nkind: Exposure\n{{- end }}\n"), 2, "render it first"),
+    "an open quote": (written(b'spec: "\n'), 2, "not plain YAML"),
+}
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder that is the current one."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+Called = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def call(capfd: pytest.CaptureFixture[str]) -> Called:
+    """Runs a command in this process; exit code, stdout and stderr."""
+
+    def called(*arguments: str) -> tuple[int, str, str]:
+        capfd.readouterr()
+        code = cli.run(list(arguments))
+        return code, *capfd.readouterr()
+
+    return called
+
+
+@pytest.mark.parametrize("case", BAD)
+@pytest.mark.parametrize("reader", READERS)
+def test_a_file_that_cannot_be_used_is_one_line(reader: str, case: str, here: Path, call: Called) -> None:
+    make, expected, words = BAD[case]
+    make(here / "exposure.yaml")
+    code, out, error = call(*READERS[reader], "exposure.yaml")
+    assert (code, out) == (expected, ""), error
+    assert re.search(words, error) and error.splitlines()[-1].startswith("exposure.yaml"), error
+    assert error.count("\n") == (2 if (reader, case) == ("explain", "a folder") else 1), error
+
+
+WRONG = exposure("mode: grpc-routing\nhosts: [cd.acme.io]\nsecretName: a\n")
+
+
+def test_findings_are_lines_on_stderr_and_exit_code_1(here: Path, call: Called) -> None:
+    (here / "exposure.yaml").write_text(WRONG)
+    for command in ("check", "generate"):
+        code, out, error = call(command)
+        assert (code, out) == (1, "")
+        assert re.fullmatch(r"exposure\.yaml:7: spec\.secretName: found the unknown field .*\n", error), error
+    before = (here / "exposure.yaml").read_bytes()
+    (here / "exposure.yaml").write_bytes(GOOD)
+    assert call("check") == (0, "", "")
+    (here / "wrong.yaml").write_bytes(before)
+    code, out, error = call("check", "exposure.yaml", "wrong.yaml", "none.yaml", "wrong.yaml")
+    assert code == 3 and [line.split(":")[0] for line in error.splitlines()] == [
+        "wrong.yaml",
+        "none.yaml",
+        "wrong.yaml",
+    ]
+
+
+def test_only_the_documents_of_the_kind_are_checked_and_generate_wants_one(here: Path, call: Called) -> None:
+    (here / "exposure.yaml").write_bytes(b"kind: ConfigMap\ndata: {a: 1}\n---\n" + GOOD)
+    assert call("check") == (0, "", "")
+    assert call("generate")[0] == 0
+    (here / "exposure.yaml").write_bytes(GOOD + b"---\n" + WRONG.encode())
+    assert call("check")[0] == 1
+    code, out, error = call("generate")
+    assert (code, out) == (2, "") and "found 2 documents of kind" in error
+
+
+def test_a_kind_that_is_almost_right_is_named(here: Path, call: Called) -> None:
+    (here / "exposure.yaml").write_bytes(GOOD.replace(b"ExposureGenerator", b"ExposureGenerater"))
+    assert call("check") == (
+        2,
+        "",
+        "exposure.yaml: found kind ExposureGenerater, expected a document of kind Exposure or ExposureGenerator; "
+        "did you mean ExposureGenerator?\n",
+    )
+
+
+def test_generate_prints_what_check_accepts_and_kustomize_takes(here: Path, call: Called) -> None:
+    (here / "generator.yaml").write_bytes(
+        GOOD.replace(b"url", b"hosts: [a.x.io, b.x.io]\n  url")
+        .replace(b"hosts: [cd.acme.io]\n  ", b"")
+        .replace(b"cd.acme.io", b"b.x.io")
+    )
+    code, out, error = call("generate", "generator.yaml")
+    assert (code, error) == (0, "")
+    (here / "exposure.yaml").write_text(out)
+    assert call("check") == (0, "", "")
+
+
+def test_a_dash_is_stdin(here: Path) -> None:
+    result = run("check", "-", input=WRONG.encode())
+    assert result.returncode == 1 and result.stderr.startswith(b"stdin:7: spec.secretName: ")
+    assert run("generate", "-", input=GOOD).stdout.startswith(b"apiVersion: argocd-istio.github.io/v1alpha1\n")
+    nothing = run("explain", "-", input=b"kind: ConfigMap\n")
+    assert (nothing.returncode, nothing.stdout) == (2, b"") and b"stdin: found no Gateway" in nothing.stderr
+    assert run("check", "-", input=b"a" * ((64 << 20) + 1)).returncode == 2
+
+
+@pytest.mark.parametrize("command", ["check", "generate", "explain"])
+def test_a_terminal_as_stdin_ends_at_once(command: str) -> None:
+    terminal, other = pty.openpty()
+    try:
+        result = subprocess.run([*COMMAND, command, "-"], stdin=other, capture_output=True, timeout=30, check=False)
+    finally:
+        os.close(terminal)
+        os.close(other)
+    assert (result.returncode, result.stdout) == (2, b"") and b"stdin is a terminal" in result.stderr
+
+
+# ---- usage --------------------------------------------------------------------------------------------------------
+
+USAGE = [
+    (["none"], "argocd-istio: No such command 'none'; see argocd-istio --help"),
+    (["--none"], "argocd-istio: No such option: --none; see argocd-istio --help"),
+    (["check", "--nme", "a"], "argocd-istio check: No such option: --nme"),
+    (["init"], "argocd-istio init: Missing argument 'DIR'; see argocd-istio init --help"),
+    (["init", "cd"], "argocd-istio init: Missing option '--mode'; see argocd-istio init --help"),
+    (["set", "host"], "argocd-istio set host: Missing argument 'HOST[,HOST...]'; see argocd-istio set host --help"),
+    (["set", "none"], "argocd-istio set: No such command 'none'"),
+    (["unset", "host"], "argocd-istio unset: Invalid value for FIELD: 'host' is not one of secret-name, selector, url"),
+    (["explain", "--format", "png"], "argocd-istio explain: Invalid value for --format: 'png' is not one of text"),
+    (["explain", "a", "b"], "argocd-istio explain: Got unexpected extra argument"),
+    (["\x1b[31m\n::error::"], "argocd-istio: No such command '\\x1b[31m\\n::error::'"),
+]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"), USAGE, ids=lambda value: " ".join(value) if isinstance(value, list) else ""
+)
+def test_wrong_usage_is_one_line_and_exit_code_2(arguments: list[str], line: str, call: Called) -> None:
+    code, out, error = call(*arguments)
+    assert (code, out) == (2, "") and error.startswith(line) and error.endswith("--help\n"), error
+    assert error.count("\n") == 1
+
+
+def test_without_a_command_the_commands_are_listed(call: Called) -> None:
+    code, out, error = call()
+    assert (code, error) == (2, "")
+    assert {name.split()[1] for name, _ in every_command()} | {"set"} == set(re.findall(r"^  ([a-z]+)  ", out, re.M))
+    assert call("--version") == (0, f"argocd-istio {__version__}\n", "")
+
+
+@pytest.mark.parametrize("name", dict(every_command()))
+def test_help_fits_80_columns_and_has_an_example_that_is_right(
+    name: str, call: Called, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    path = name.split()[1:]
+    code, out, error = call(*path, "--help")
+    assert (code, error) == (0, "") and max(map(len, out.splitlines())) <= 80
+    command = dict(every_command())[name]
+    examples = [shlex.split(line.split(">")[0].split("|")[-1]) for line in command.help.split("\b\n")[1].splitlines()]
+    for example in examples:
+        assert example[: len(path) + 1] == ["argocd-istio", *path]
+        assert " ".join(example) in out
+        command.make_context(name, example[len(path) + 1 :])  # raises where it is wrong
+
+
+def test_completion_offers_commands_and_values() -> None:
+    def completed(words: str) -> set[str]:
+        env = {"_ARGOCD_ISTIO_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+        return set(run(env=env).stdout.decode().split())
+
+    assert completed("argocd-istio ex") == {"explain"}
+    assert completed("argocd-istio init cd --mode ") == set(MODES)
+    assert completed("argocd-istio explain --format s") == {"svg"}
+
+
+# ---- streams and signals ------------------------------------------------------------------------------------------
+
+
+def test_output_that_nobody_reads_ends_quietly_with_141() -> None:
+    for arguments in (["schema"], ["--help"], ["check", "--help"]):
+        read_end, write_end = os.pipe()
+        os.close(read_end)
+        try:
+            result = subprocess.run([*COMMAND, *arguments], stdout=write_end, stderr=subprocess.PIPE, check=False)
+        finally:
+            os.close(write_end)
+        assert (result.returncode, result.stderr) == (141, b"")
+
+
+def test_output_that_cannot_be_written_is_exit_code_3() -> None:
+    for arguments in (["schema"], ["--help"], ["--version"]):
+        with Path("/dev/full").open("wb") as full:
+            result = subprocess.run([*COMMAND, *arguments], stdout=full, stderr=subprocess.PIPE, check=False)
+        assert result.returncode == 3
+        assert (
+            result.stderr
+            == b"stdout: cannot be written (No space left on device); make room or write to another place\n"
+        )
+
+
+def test_closed_streams_change_no_exit_code_and_reach_no_file(here: Path) -> None:
+    (here / "exposure.yaml").write_text(WRONG)
+
+    def shell(line: str) -> int:
+        words = " ".join(map(shlex.quote, COMMAND))
+        return subprocess.run(["sh", "-c", f"{words} {line}"], capture_output=True, check=False).returncode
+
+    assert shell("schema >&-") == 3
+    assert shell("schema 2>&-") == 0
+    assert shell("check 2>&-") == 1
+    assert shell("check - <&-") == 2
+    assert shell("check <&- >&- 2>&-") == 1
+    assert shell("set url http://cd.acme.io <&- >&- 2>&-") == 2
+    assert (here / "exposure.yaml").read_text() == WRONG
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_without_a_traceback_and_takes_kustomize_along(number: int, code: int, here: Path) -> None:
+    script = here / "kustomize"
+    script.write_text("#!/bin/sh\necho $$ > pid\nexec sleep 60\n")
+    script.chmod(0o755)
+    environment = os.environ | {"KUSTOMIZE": str(script)}
+    with subprocess.Popen([*COMMAND, "explain", "."], env=environment, stderr=subprocess.PIPE) as process:
+        while not (here / "pid").exists() or not (here / "pid").read_text():
+            time.sleep(0.01)
+        process.send_signal(number)
+        assert process.wait(20) == code
+        assert process.stderr and process.stderr.read() == b""
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((here / "pid").read_text()), 0)
+
+
+@pytest.mark.parametrize(
+    "environment", [{"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "C"}, {"PYTHONUTF8": "0", "LC_ALL": "C"}]
+)
+def test_the_environment_does_not_change_the_bytes_of_what_is_written(environment: dict[str, str], here: Path) -> None:
+    path = "größe\udcff\x1b.yaml"
+    (here / path).write_text(WRONG)
+    result = run("check", path, env=environment)
+    assert result.returncode == 1
+    assert re.match(rb"gr.*\\udc.*\\x1b\.yaml:7: spec\.secretName: ", result.stderr), result.stderr
+    (here / path).write_bytes(GOOD)
+    assert run("generate", path, env=environment).stdout == run("generate", path).stdout
+    assert run("set", "url", "https://cd.acme.io:8443", path, env=environment).returncode == 0
+    assert b"8443" in (here / path).read_bytes()
+
+
+def test_the_command_line_starts_without_rich() -> None:
+    code = "import argocd_istio.commands, sys; print([name for name in sys.modules if name.split('.')[0] == 'rich'])"
+    assert subprocess.check_output([sys.executable, "-c", code]) == b"[]\n"
+
+
+# ---- set ----------------------------------------------------------------------------------------------------------
+
+
+def test_set_changes_the_file_and_back_gives_its_bytes(here: Path, call: Called) -> None:
+    file = here / "exposure.yaml"
+    own = exposure(
+        'hosts: ["cd.acme.io"]  # public\ngateway: {selector: {istio: edge}}\ntls: {secretName: a}\n'
+    ).encode()
+    changes = [
+        (["set", "host", "cd2.acme.io"], ["set", "host", "cd.acme.io"], b'["cd2.acme.io"]  # public'),
+        (["set", "secret-name", "b"], ["set", "secret-name", "a"], b"{secretName: b}"),
+        (["set", "selector", "istio=x"], ["set", "selector", "istio=edge"], b"{istio: x}"),
+        (["set", "url", "https://cd.acme.io:8443"], ["unset", "url"], b"https://cd.acme.io:8443"),
+    ]
+    for change, back, text in changes:
+        for arguments in ([], ["exposure.yaml"], ["exposure.yaml", "--name", "argocd"]):
+            file.write_bytes(own)
+            assert call(*change, *arguments) == (0, "", "")
+            assert text in file.read_bytes()
+            assert call(*back, *arguments) == (0, "", "")
+            assert file.read_bytes() == own
+
+
+def test_set_takes_several_hosts_and_a_certificate_for_one(here: Path, call: Called) -> None:
+    file = here / "exposure.yaml"
+    file.write_bytes(GOOD)
+    assert call("set", "host", "cd.acme.io, CD2.acme.io")[0] == 0
+    assert call("set", "secret-name", "two", "--host", "cd2.acme.io") == (0, "", "")
+    code, out, _ = call("generate")
+    assert code == 0 and "credentialName: two" in out and "- ./cd2.acme.io" in out
+    assert call("unset", "secret-name", "--host", "cd2.acme.io") == (0, "", "")
+    assert "two" not in call("generate")[1]
+
+
+def test_a_wrong_value_is_refused_and_nothing_is_written(here: Path, call: Called) -> None:
+    (here / "exposure.yaml").write_bytes(GOOD)
+    for arguments in (["host", "https://a.x.io"], ["secret-name", "A_B"], ["selector", "istio"], ["url", "http://x"]):
+        code, out, error = call("set", *arguments)
+        assert (code, out) == (2, "") and error.count("\n") == 1 and "expected" in error
+    assert (here / "exposure.yaml").read_bytes() == GOOD
