@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pty
 import re
 import shlex
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from argocd_istio import __version__, cli
+from argocd_istio.explain import FORMATS
 from argocd_istio.exposure import MODES
 from tests.plugin.cases import BOMB, exposure
+from tests.render.render import build_text
 from tools.reference import every_command
 
 COMMAND = [sys.executable, "-m", "argocd_istio.cli"]
@@ -323,6 +329,59 @@ def test_the_environment_does_not_change_the_bytes_of_what_is_written(environmen
     assert run("generate", path, env=environment).stdout == run("generate", path).stdout
     assert run("set", "url", "https://cd.acme.io:8443", path, env=environment).returncode == 0
     assert b"8443" in (here / path).read_bytes()
+
+
+def on_terminal(*arguments: str, env: dict[str, str]) -> str:
+    """What a command writes to a terminal of 70 columns."""
+    terminal, other = pty.openpty()
+    fcntl.ioctl(other, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 70, 0, 0))
+    environment = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "NO_COLOR")} | env
+    with subprocess.Popen([*COMMAND, *arguments], stdin=other, stdout=other, stderr=other, env=environment):
+        os.close(other)
+        written = b""
+        with suppress(OSError):  # how Linux tells that the other end is closed
+            while piece := os.read(terminal, 65536):
+                written += piece
+    os.close(terminal)
+    return written.decode().replace("\r\n", "\n")
+
+
+@pytest.fixture
+def slow(here: Path) -> dict[str, str]:
+    """A kustomize that takes more than a second."""
+    (here / "render.yaml").write_text(build_text("overlays/termination/without-crds"))
+    (here / "kustomize").write_text("#!/bin/sh\nsleep 1.2\ncat render.yaml\n")
+    (here / "kustomize").chmod(0o755)
+    return {"KUSTOMIZE": str(here / "kustomize"), "TERM": "xterm"}
+
+
+def test_what_takes_more_than_a_second_says_so_on_a_terminal_only(slow: dict[str, str]) -> None:
+    assert on_terminal("explain", ".", env=slow).startswith("building . with kustomize\n\x1b[1margocd.example.com")
+    result = run("explain", ".", env=slow)
+    assert (result.returncode, result.stderr) == (0, b"")
+
+
+def test_colours_and_width_are_the_terminals(slow: dict[str, str]) -> None:
+    plain = run("explain", "render.yaml").stdout.decode()
+    assert plain.startswith("argocd.example.com\n├─ port 80, HTTP (Gateway") and "\x1b" not in plain
+    coloured = on_terminal("explain", "render.yaml", env=slow)
+    assert "\x1b[33mHTTP/1.1 in clear text\x1b[0m" in coloured
+    narrow = re.sub(r"\x1b\[[0-9;]*m", "", coloured)
+    assert max(map(len, narrow.splitlines())) <= 70 < max(map(len, plain.splitlines()))
+    for env in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
+        assert on_terminal("explain", "render.yaml", env=slow | env) == narrow
+    for env in ({"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "C"}):
+        assert run("explain", "render.yaml", env=env).stdout.isascii()
+    assert run("explain", "--ascii", "render.yaml").stdout.startswith(b"argocd.example.com\n|- port 80")
+
+
+def test_explain_ends_with_1_where_it_marks_something(slow: dict[str, str], call: Called) -> None:
+    assert call("explain", "render.yaml")[0] == 0
+    text = Path("render.yaml").read_text()
+    Path("render.yaml").write_text(text.replace("httpsRedirect: true", "httpsRedirect: false"))
+    for form in FORMATS:
+        code, out, error = call("explain", "render.yaml", "--format", form)
+        assert (code, error) == (1, "") and "no httpsRedirect" in out
 
 
 def test_the_command_line_starts_without_rich() -> None:

@@ -69,7 +69,7 @@ def library(request: pytest.FixtureRequest, repositories: Path) -> Iterator[tupl
             yield f"{address}/argocd-istio.git", requests
 
 
-def _git_finds(address: str) -> dict[str, str]:
+def git_finds(address: str) -> dict[str, str]:
     """The environment in which git takes the library's public address from `address` instead."""
     config = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": f"url.{address}.insteadOf", "GIT_CONFIG_VALUE_0": ADDRESS}
     return os.environ | config | {"GIT_TERMINAL_PROMPT": "0"}
@@ -127,7 +127,7 @@ def test_a_remote_example_builds_as_written(example: Path, library: tuple[str, l
     for builder in _builders():
         requests.clear()
         result = subprocess.run(
-            builder(ROOT / example), capture_output=True, text=True, check=False, env=_git_finds(address)
+            builder(ROOT / example), capture_output=True, text=True, check=False, env=git_finds(address)
         )
         assert result.returncode == 0, result.stderr
         assert load(result.stdout) == local

@@ -63,7 +63,7 @@ class Consumer:
         self.notices = [f"--host: {visible(host)} is written {normal(host)}" for host in hosts if host != normal(host)]
         if not _REF.fullmatch(ref):
             raise ConsumerError(f"--ref: found {visible(ref)!r}, expected a tag, branch or commit; write {REF}")
-        pairs = dict(map(_label, labels)) or BY_PATH["spec.gateway.selector"].default
+        pairs = _selector(labels) or BY_PATH["spec.gateway.selector"].default
         spec: dict[str, object] = {"mode": mode, "hosts": list(map(normal, hosts)), "gateway": {"selector": pairs}}
         if mode != PASSTHROUGH or secret is not None:
             spec["tls"] = {"secretName": BY_PATH["spec.tls.secretName"].default if secret is None else secret}
@@ -132,11 +132,18 @@ class Consumer:
         ]
 
 
-def _label(typed: str) -> tuple[str, str]:
-    key, sign, value = typed.partition("=")
-    if not sign:
-        raise ConsumerError(f"--selector: found {visible(typed)!r}, expected KEY=VALUE; write istio=ingressgateway")
-    return key, value
+def _selector(labels: Sequence[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for label in labels:
+        key, sign, value = label.partition("=")
+        if not sign:
+            raise ConsumerError(f"--selector: found {visible(label)!r}, expected KEY=VALUE; write istio=ingressgateway")
+        if key in found:
+            raise ConsumerError(
+                f"--selector: found {visible(key)!r} a second time, expected each label once; remove one"
+            )
+        found[key] = value
+    return found
 
 
 def _fill(file: int, content: bytes) -> None:

@@ -1,0 +1,269 @@
+"""`init` writes a consumer that builds at once, or nothing; `explain` knows a consumer's gateway."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from argocd_istio import cli, consumer
+from argocd_istio.exposure import MODES
+from argocd_istio.schema import modeline
+from tests.plugin.cases import exposure
+from tests.render.consumer import write
+from tests.render.render import ROOT, load
+from tests.render.test_examples import TAG, git_finds, repositories  # noqa: F401 - a fixture
+from tools.build import program
+
+KUSTOMIZE = [str(program("kustomize")), "build"]
+HOSTS = ["--host", "cd.marker.test", "--host", "cd2.marker.test"]
+
+Called = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def call(capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Called:
+    """Runs a command in this process and an empty folder; exit code, stdout and stderr."""
+    monkeypatch.chdir(tmp_path)
+
+    def called(*arguments: str) -> tuple[int, str, str]:
+        capfd.readouterr()
+        code = cli.run(list(arguments))
+        return code, *capfd.readouterr()
+
+    return called
+
+
+def files(folder: Path) -> dict[str, str]:
+    return {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_the_files_are_the_readmes_with_a_line_for_editors(call: Called, tmp_path: Path) -> None:
+    code, out, error = call("init", "cd", "--mode", "grpc-routing", "--host", "cd.acme.io")
+    assert (code, error) == (0, "")
+    expected = files(ROOT / "examples/remote")
+    expected["exposure.yaml"] = modeline(TAG) + "\n" + re.sub(r"^#.*\n", "", expected["exposure.yaml"])
+    assert files(tmp_path / "cd") == expected
+    assert out.splitlines() == [
+        "Wrote cd/exposure.yaml and cd/kustomization.yaml. Next:",
+        "  argocd-istio explain cd",
+        "  kustomize build cd | kubectl apply -f -",
+    ]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_what_is_written_builds_at_once_and_the_checked_way_gives_the_same(
+    mode: str,
+    call: Called,
+    tmp_path: Path,
+    repositories: Path,  # noqa: F811
+    installed: Path,
+) -> None:
+    secret = [] if mode == "passthrough" else ["--secret-name", "marker-certificate"]
+    options = ["--mode", mode, "--host", "cd.marker.test", "--selector", "istio=marker-gateway", *secret]
+    env = git_finds(f"file://{repositories}/argocd-istio.git")
+    env["PATH"] = f"{installed}{os.pathsep}{env['PATH']}"
+    built = {}
+    for name, more in (("plain", []), ("checked", ["--checked"])):
+        assert call("init", name, *options, *more)[0] == 0
+        assert call("check", f"{name}/exposure.yaml")[0] == 0
+        flags = consumer.FLAGS.split() if more else []
+        built[name] = subprocess.run([*KUSTOMIZE, *flags, name], env=env, capture_output=True, check=True).stdout
+    assert built["plain"] == built["checked"]
+    text = built["plain"].decode()
+    assert "url: https://cd.marker.test" in text and "istio: marker-gateway" in text
+    assert not re.search(r"argocd\.example\.com|istio: ingressgateway|argocd-certificate", text)
+    assert len(load(text)) > 50
+
+
+def test_the_printed_commands_are_the_ones_that_work(
+    call: Called,
+    tmp_path: Path,
+    repositories: Path,  # noqa: F811
+    installed: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, value in git_finds(f"file://{repositories}/argocd-istio.git").items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("PATH", f"{installed}{os.pathsep}{Path(KUSTOMIZE[0]).parent}{os.pathsep}{os.environ['PATH']}")
+    for folder in ("cd", "-c d", "größe's"):
+        for checked in ([], ["--checked"]):
+            code, out, _ = call("init", *checked, "--mode", "termination", *HOSTS, "--", f"{folder}{len(checked)}")
+            explain, build = (line.strip() for line in out.splitlines()[1:])
+            assert code == 0 and explain.startswith("argocd-istio explain ")
+            result = subprocess.run(["sh", "-c", explain], capture_output=True, text=True, check=False)
+            assert (result.returncode, result.stderr) == (0, "")
+            assert result.stdout.splitlines()[0] == "cd.marker.test, cd2.marker.test"
+            before, apply = build.split(" | ")
+            assert apply == "kubectl apply -f -" and shlex.split(before)[:2] == ["kustomize", "build"]
+            assert b"kind: Gateway" in subprocess.run(["sh", "-c", before], capture_output=True, check=True).stdout
+
+
+@pytest.mark.parametrize("name", ["kustomization.yaml", "kustomization.yml", "Kustomization", "exposure.yaml"])
+@pytest.mark.parametrize("kind", ["file", "folder", "dangling link"])
+def test_nothing_is_overwritten_and_nothing_is_written_beside_it(
+    name: str, kind: str, call: Called, tmp_path: Path
+) -> None:
+    there = tmp_path / "cd" / name
+    there.parent.mkdir()
+    if kind == "file":
+        there.write_text("mine\n")
+    elif kind == "folder":
+        there.mkdir()
+    else:
+        there.symlink_to("nowhere")
+    code, out, error = call("init", "cd", "--mode", "termination", *HOSTS)
+    assert (code, out) == (2, "")
+    assert error == f"cd/{name}: is there already; nothing was written, choose another folder or edit it\n"
+    assert [path.name for path in (tmp_path / "cd").iterdir()] == [name]
+    assert kind != "file" or there.read_text() == "mine\n"
+
+
+FAULTS = ["mkdir", "open", "write", "fsync"]
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(28, "No space left on device"), KeyboardInterrupt(), SystemExit(143)], ids=repr
+)
+@pytest.mark.parametrize("function", FAULTS)
+def test_a_fault_at_any_step_leaves_nothing(
+    function: str, error: BaseException, call: Called, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The step fails at its first call, then at its second, until init gets through."""
+    real: Any = getattr(os, function)
+    for number in range(1, 10):
+        calls = 0
+
+        def failing(*arguments: Any, number: int = number, **more: Any) -> Any:
+            nonlocal calls
+            # Opening is also what reads modules; only what creates counts.
+            if function != "open" or arguments[1] & os.O_CREAT:
+                calls += 1
+                if calls == number:
+                    raise error
+            return real(*arguments, **more)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(os, function, failing)
+            made = consumer.Consumer("termination", ["cd.acme.io"], None, [], "main", False)
+            try:
+                made.write("a/b/cd")
+            except BaseException:
+                assert list(tmp_path.iterdir()) == []
+            else:
+                assert calls < number and number > 1
+                assert len(files(tmp_path / "a/b/cd")) == 2
+                return
+    raise AssertionError("init never got through")
+
+
+def test_a_place_that_cannot_be_written_is_exit_code_3(call: Called, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for folder, words in (("file/cd", "File exists"), ("x" * 300, "File name too long"), ("/proc/cd", "")):
+        code, out, error = call("init", folder, "--mode", "termination", *HOSTS)
+        assert (code, out) == (3, "") and words in error and error.endswith("; nothing was written\n"), error
+        assert error.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+WRONG = [
+    (["--mode", "edge", *HOSTS], '--mode: found "edge", expected one of passthrough, termination, grpc-routing'),
+    (["--mode", "grpc-ruting", *HOSTS], "did you mean grpc-routing?"),
+    (["--mode", "termination", "--host", "https://cd.acme.io/"], '--host: found "https://cd.acme.io/"'),
+    (["--mode", "termination", "--host", "*.acme.io"], '--host: found the wildcard "*.acme.io"'),
+    (["--mode", "termination", "--host", ""], "--host: found an empty text"),
+    (["--mode", "termination", "--host", "a.x.io", "--host", "A.x.io."], '--host: found "a.x.io" a second time'),
+    (["--mode", "termination", "--host", "\x1b[31m.x.io"], "--host: found"),
+    (["--mode", "termination", *HOSTS, "--secret-name", "ns/name"], '--secret-name: found "ns/name"'),
+    (["--mode", "passthrough", *HOSTS, "--secret-name", "a"], "--secret-name: found a Secret under passthrough"),
+    (["--mode", "termination", *HOSTS, "--selector", "istio"], "--selector: found 'istio', expected KEY=VALUE"),
+    (["--mode", "termination", *HOSTS, "--selector", "a b=c"], "--selector: found"),
+    (
+        ["--mode", "termination", *HOSTS, "--selector", "a=b", "--selector", "a=c"],
+        "--selector: found 'a' a second time",
+    ),
+    (["--mode", "termination", *HOSTS, "--ref", "a b&c"], "--ref: found 'a b&c', expected a tag, branch or commit"),
+]
+
+
+@pytest.mark.parametrize(("options", "words"), WRONG, ids=[row[1] for row in WRONG])
+def test_a_wrong_option_is_one_line_that_names_it_and_nothing_is_written(
+    options: list[str], words: str, call: Called, tmp_path: Path
+) -> None:
+    code, out, error = call("init", "cd", *options)
+    assert (code, out) == (2, "") and words in error and error.startswith("--"), error
+    assert error.isprintable() or error[:-1].isprintable()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_host_is_written_as_dns_has_it_with_a_notice(call: Called, tmp_path: Path) -> None:
+    code, _, error = call("init", "cd", "--mode", "termination", "--host", "CD.acme.io.")
+    assert (code, error) == (0, "--host: CD.acme.io. is written cd.acme.io\n")
+    assert "- cd.acme.io\n" in (tmp_path / "cd/exposure.yaml").read_text()
+
+
+def test_the_default_reference_is_the_release_that_the_readme_names() -> None:
+    assert consumer.REF == TAG and consumer.LIBRARY in (ROOT / "README.md").read_text()
+
+
+# ---- the gateway of a consumer ------------------------------------------------------------------------------------
+
+
+def test_explain_takes_the_gateways_namespace_from_the_consumer_unless_it_is_told(
+    call: Called, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KUSTOMIZE", KUSTOMIZE[0])
+    spec = "hosts: [a.x.io]\ngateway: {namespace: edge, selector: {istio: edge}}\ntls: {secretName: a}\n"
+    ours = {"resources": ["exposure.yaml"], "components": ["components/termination/without-crds"]}
+    write(tmp_path / "cd", ours, exposure=exposure(spec, "Exposure"))
+    assert "Secret edge/a\n" in call("explain", "cd")[1]
+    assert "Secret own/a\n" in call("explain", "cd", "--gateway-namespace", "own")[1]
+    (tmp_path / "cd/exposure.yaml").write_text(exposure(spec.replace("namespace: edge, ", ""), "Exposure"))
+    assert "Secret istio-system/a\n" in call("explain", "cd")[1]
+
+
+def test_a_folder_that_does_not_build_is_said_with_kustomizes_own_words(
+    call: Called, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "cd", {"components": ["components/termination/without-crds"]})
+    for variable, value, words in (
+        ("KUSTOMIZE", KUSTOMIZE[0], "nothing selected by Exposure"),
+        ("KUSTOMIZE", "/nowhere/kustomize", "KUSTOMIZE names /nowhere/kustomize, which is no program"),
+        ("PATH", "", "found neither kustomize nor kubectl"),
+    ):
+        with monkeypatch.context() as patch:
+            patch.delenv("KUSTOMIZE", raising=False)
+            patch.delenv("KUBECTL", raising=False)
+            patch.setenv(variable, value)
+            code, out, error = call("explain", "cd")
+        assert (code, out) == (2, "") and words in error and error.splitlines()[-1].startswith("cd: "), error
+
+
+def test_without_kustomize_kubectl_builds_and_cannot_run_functions(
+    call: Called, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.delenv("KUSTOMIZE", raising=False)
+    monkeypatch.setenv("KUBECTL", str(program("kubectl")))
+    assert call("explain", str(ROOT / "overlays/termination/without-crds"))[0] == 0
+    code, _, error = call("explain", "--enable-exec", str(ROOT / "overlays/termination/without-crds"))
+    assert code == 2 and error.endswith("found no kustomize, and kubectl cannot run functions; install kustomize\n")
+
+
+def test_a_function_is_run_only_when_told(call: Called, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KUSTOMIZE", KUSTOMIZE[0])
+    assert call("init", "cd", "--checked", "--mode", "termination", *HOSTS)[0] == 0
+    (tmp_path / "argocd-istio-generator").write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\nexit 1\n")
+    (tmp_path / "argocd-istio-generator").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    code, out, error = call("explain", "cd")
+    assert (code, out) == (2, "") and "run again with --enable-exec if you trust it" in error
+    assert not (tmp_path / "ran").exists()
+    assert call("explain", "--enable-exec", "cd")[0] == 2
+    assert (tmp_path / "ran").exists()
