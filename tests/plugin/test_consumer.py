@@ -228,6 +228,12 @@ def test_explain_takes_the_gateways_namespace_from_the_consumer_unless_it_is_tol
     assert "Secret istio-system/a\n" in call("explain", "cd")[1]
 
 
+def test_the_picture_in_the_docs_is_what_the_command_draws(call: Called, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KUSTOMIZE", KUSTOMIZE[0])
+    code, out, error = call("explain", str(ROOT / "examples/local"), "--format", "svg")
+    assert (code, error) == (0, "") and out == (ROOT / "docs/explain-grpc-routing.svg").read_text()
+
+
 def test_a_folder_that_does_not_build_is_said_with_kustomizes_own_words(
     call: Called, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -23,7 +23,7 @@ from argocd_istio.explain.terminal import Terminal
 from argocd_istio.exposure import complete
 from argocd_istio.source import read
 from tests.render.consumer import MODES, consumer, one
-from tests.render.render import ROOT, Object, build
+from tests.render.render import Object, build
 
 PICTURES = {
     "passthrough": """\
@@ -665,8 +665,3 @@ def test_svg_needs_nothing_from_elsewhere_and_no_box_covers_another(tmp_path: Pa
             for other in found[number + 1 :]:
                 apart = other[0] >= right or other[2] <= left or other[1] >= bottom or other[3] <= top
                 assert apart, f"{name}: {found[number]} {other}"
-
-
-def test_the_picture_in_the_docs_is_what_the_command_draws() -> None:
-    found = explained(build("examples/local"))
-    assert (ROOT / "docs/explain-grpc-routing.svg").read_text() == svg.draw(found)

@@ -48,7 +48,7 @@ def test_schema_and_tables_are_what_the_code_gives() -> None:
 
 
 def test_a_stale_file_is_named(tmp_path: Path) -> None:
-    for path in (reference.PAGE, reference.SCHEMA):
+    for path in reference.files():
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / path, tmp_path / path)
     reference.verify(tmp_path)

@@ -296,7 +296,7 @@ def generate(file: Readable = consumer.EXPOSURE) -> int:
     if len(documents) > 1:
         found = f"{len(documents)} documents of kind {' or '.join(KINDS)}"
         raise SourceError(source.file, 0, 0, found, "one", "put each into a file of its own")
-    exposure, findings = check(source, documents[0].root)
+    exposure, findings = check(source, documents[0].root, generate=True)
     say("".join(f"{finding}\n" for finding in findings))
     if exposure is None:
         return 1
