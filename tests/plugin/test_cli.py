@@ -24,7 +24,8 @@ from argocd_istio import __version__, cli
 from argocd_istio.explain import FORMATS
 from argocd_istio.exposure import MODES
 from tests.plugin.cases import BOMB, exposure
-from tests.render.render import build_text
+from tests.render.render import ROOT, build_text
+from tests.render.test_docs import code
 from tools.reference import every_command
 
 COMMAND = [sys.executable, "-m", "argocd_istio.cli"]
@@ -202,6 +203,7 @@ def test_a_terminal_as_stdin_ends_at_once(command: str) -> None:
 
 # ---- usage --------------------------------------------------------------------------------------------------------
 
+TOP_OPTIONS = {"--version", "--install-completion", "--show-completion", "--help"}
 USAGE = [
     (["none"], "argocd-istio: No such command 'none'; see argocd-istio --help"),
     (["--none"], "argocd-istio: No such option: --none; see argocd-istio --help"),
@@ -247,6 +249,20 @@ def test_help_fits_80_columns_and_has_an_example_that_is_right(
         assert example[: len(path) + 1] == ["argocd-istio", *path]
         assert " ".join(example) in out
         command.make_context(name, example[len(path) + 1 :])  # raises where it is wrong
+
+
+@pytest.mark.parametrize("page", sorted(ROOT.rglob("*.md")), ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_command_and_option_in_the_documents_exists(page: Path) -> None:
+    known = dict(every_command())
+    for line in "\n".join(code(page.read_text())).splitlines():
+        for words in re.findall(r"\bargocd-istio((?: [a-z][\w-]*| --?[a-z-]+)(?: [^\s|>;&]+)*)", line):
+            path = [f"argocd-istio {' '.join(words.split()[:count])}" for count in (1, 2)]
+            command = next((known[name] for name in path if name in known), None)
+            options = set(re.findall(r" (--[a-z-]+)", words))
+            if command is None:
+                assert path[0] in {name.rpartition(" ")[0] for name in known} or options <= TOP_OPTIONS, line
+            else:
+                assert options <= {name for param in command.params for name in param.opts}, line
 
 
 def test_completion_offers_commands_and_values() -> None:

@@ -212,6 +212,29 @@ def test_the_default_reference_is_the_release_that_the_readme_names() -> None:
     assert consumer.REF == TAG and consumer.LIBRARY in (ROOT / "README.md").read_text()
 
 
+def test_the_five_lines_of_the_readme_work(
+    tmp_path: Path,
+    repositories: Path,  # noqa: F811
+    installed: Path,
+) -> None:
+    text = (ROOT / "README.md").read_text()
+    [block] = [block for block in re.findall(r"^```sh\n(.*?)^```", text, re.M | re.S) if "pipx" in block]
+    install, *commands = block.splitlines()
+    address, folder = re.findall(r'"git\+(\S+)@\S+#subdirectory=(\S+)"', install)[0]
+    assert address == consumer.LIBRARY and (ROOT / folder / "pyproject.toml").exists() and f"@{TAG}#" in install
+    assert len(commands) == 4
+    env = git_finds(f"file://{repositories}/argocd-istio.git")
+    env["PATH"] = os.pathsep.join([str(installed), str(Path(KUSTOMIZE[0]).parent), env["PATH"]])
+    outputs = []
+    for command in commands:
+        line = command.removesuffix(" | kubectl apply -f -")
+        result = subprocess.run(["sh", "-c", line], cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
+        assert (result.returncode, result.stderr) == (0, ""), line
+        outputs.append(result.stdout)
+    assert commands[-1].endswith(" | kubectl apply -f -") and "kind: Gateway" in outputs[-1]
+    assert outputs[0].splitlines()[1:] == [f"  {command}" for command in commands[2:]]
+
+
 # ---- the gateway of a consumer ------------------------------------------------------------------------------------
 
 
@@ -232,6 +255,7 @@ def test_the_picture_in_the_docs_is_what_the_command_draws(call: Called, monkeyp
     monkeypatch.setenv("KUSTOMIZE", KUSTOMIZE[0])
     code, out, error = call("explain", str(ROOT / "examples/local"), "--format", "svg")
     assert (code, error) == (0, "") and out == (ROOT / "docs/explain-grpc-routing.svg").read_text()
+    assert f"```\n{call('explain', str(ROOT / 'examples/local'))[1]}```" in (ROOT / "docs/plugin.md").read_text()
 
 
 def test_a_folder_that_does_not_build_is_said_with_kustomizes_own_words(

@@ -14,7 +14,7 @@ from hatchling.builders.wheel import WheelBuilder
 from hatchling.metadata.core import ProjectMetadata
 from hatchling.plugin.manager import PluginManager
 
-from argocd_istio.consumer import EXPOSURE
+from argocd_istio.consumer import EXPOSURE, LIBRARY, REF
 from tests.render.render import ROOT
 from tools.reference import every_command
 
@@ -37,6 +37,12 @@ def test_the_files_are_those_that_init_writes_and_the_examples_have() -> None:
         re.search(HOOK["files"], name) for name in ("exposure.yaml.txt", "my-exposure.yaml", "exposure.json")
     )
     assert HOOK["types"] == ["yaml"]
+
+
+def test_the_documented_configuration_names_the_hook() -> None:
+    blocks = re.findall(r"^```yaml\n(.*?)^```", (ROOT / "docs/plugin.md").read_text(), re.M | re.S)
+    [repository] = [yaml.safe_load(block)["repos"][0] for block in blocks if block.startswith("repos:")]
+    assert repository == {"repo": LIBRARY, "rev": REF, "hooks": [{"id": HOOK["id"]}]}
 
 
 def test_installing_the_root_installs_the_package_and_no_file_of_its_own(tmp_path: Path) -> None:
