@@ -11,7 +11,7 @@ import signal
 import sys
 from types import FrameType
 
-from argocd_istio.streams import say, write
+from argocd_istio.streams import tell, write
 
 
 class _Terminated(SystemExit):
@@ -61,18 +61,18 @@ def run(arguments: list[str]) -> int:
     except SystemExit as end:  # completion ends so
         code = end.code
     except (SourceError, ConsumerError, RenderError) as error:
-        say(f"{error}\n")
+        tell(error)
         return 2
     except FileError as error:
-        say(f"{error}\n")
+        tell(error)
         return error.code
     except OSError as error:
-        say(f"{visible(str(error.filename or 'argocd-istio'))}: {error.strerror}\n")
+        tell(f"{visible(str(error.filename or 'argocd-istio'))}: {error.strerror}")
         return 3
     except typer.TyperException as error:
         context = getattr(error, "ctx", None)
         path = context.command_path if context else "argocd-istio"
-        say(f"{path}: {visible(error.format_message().rstrip('.'))}; see {path} --help\n")
+        tell(f"{path}: {visible(error.format_message().rstrip('.'))}; see {path} --help")
         return 2
     return write(output.getvalue()) or (code if isinstance(code, int) else 0)
 

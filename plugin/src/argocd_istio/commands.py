@@ -16,7 +16,7 @@ from argocd_istio import __version__, consumer
 from argocd_istio.explain import FORMATS
 from argocd_istio.exposure import KINDS, MODES, nearest
 from argocd_istio.source import Document, Source, SourceError, visible
-from argocd_istio.streams import say
+from argocd_istio.streams import tell
 
 STDIN = "-"
 
@@ -87,7 +87,7 @@ def init(
     """
     made = consumer.Consumer(mode, host, secret_name, selector or [], ref, checked)
     made.write(folder)
-    say("".join(f"{notice}\n" for notice in made.notices))
+    tell(*made.notices)
     names = " and ".join(visible(str(Path(folder, name))) for name in made.files)
     print("\n  ".join([f"Wrote {names}. Next:", *made.next_steps(folder)]))
     return 0
@@ -113,7 +113,7 @@ def _edit(file: str, change: Callable[[bytes], Edit]) -> int:
     old = files.read(file)
     edited = change(old)
     notices = [*edited.notices, *files.replace(file, old, edited.data)]
-    say("".join(f"{notice}\n" for notice in notices))
+    tell(*notices)
     return 0
 
 
@@ -270,10 +270,10 @@ def check_files(
             source = _source(file)
             for document in _exposures(source):
                 exposure, findings = check(source, document.root)
-                say("".join(f"{finding}\n" for finding in findings))
+                tell(*findings)
                 worst = max(worst, 0 if exposure else 1)
         except (SourceError, FileError) as error:
-            say(f"{error}\n")
+            tell(error)
             worst = max(worst, error.code if isinstance(error, FileError) else 2)
     return worst
 
@@ -297,7 +297,7 @@ def generate(file: Readable = consumer.EXPOSURE) -> int:
         found = f"{len(documents)} documents of kind {' or '.join(KINDS)}"
         raise SourceError(source.file, 0, 0, found, "one", "put each into a file of its own")
     exposure, findings = check(source, documents[0].root, generate=True)
-    say("".join(f"{finding}\n" for finding in findings))
+    tell(*findings)
     if exposure is None:
         return 1
     print(to_yaml(complete(exposure)), end="")
@@ -373,7 +373,7 @@ def explain(
 def _waiting(text: str) -> None:
     """Something takes more than a second."""
     if os.isatty(2):
-        say(f"{text}\n")
+        tell(text)
 
 
 @app.command("schema")

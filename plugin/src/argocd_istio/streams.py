@@ -13,6 +13,13 @@ def say(text: str) -> None:
         pass
 
 
+def tell(*messages: object) -> None:
+    """Write each message to stderr as lines of its own."""
+    lines = [line for message in messages for line in str(message).split("\n")]
+    # A line of a CI log that begins with :: is a command.
+    say("".join(("./" if line.startswith("::") else "") + line + "\n" for line in lines))
+
+
 def write(text: str) -> int:
     """Write to stdout; the exit code: 141 where nobody reads any more, 3 and a line where it cannot be written."""
     data = memoryview(text.encode())

@@ -16,7 +16,7 @@ _WIDTH = 1060
 _MARGIN, _TOP, _GAP, _PAD = 16, 44, 14, 10
 _LINE = {"head": 19, "": 19, "note": 16}
 # A character of the widest usual sans-serif fonts, in pixels; text is broken so that it fits in them.
-_CHAR = {"head": 8.2, "": 7.8, "note": 6.7}
+_CHAR = {"head": 9.2, "": 7.8, "note": 6.7}
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,8 @@ class _Column:
         return self.left + self.width
 
 
-_HOST = _Column("host", 32, 172)
-_GATEWAY = _Column("Istio gateway", 252, 200)
+_HOST = _Column("host", 32, 184)
+_GATEWAY = _Column("Istio gateway", 258, 196)
 _SERVICE = _Column("Service", 620, 190)
 _PODS = _Column("pods", 862, 166)
 

@@ -47,7 +47,8 @@ def draw(explanation: Explanation, *, width: int = 80, charset: Charset = UNICOD
         lines += [""] if lines else []
         for problem in _problems(explanation.problems):
             _lines(problem, "", "", lines, width, charset, colour)
-    return "".join(line.rstrip() + "\n" for line in lines)
+    # A line of a CI log that begins with :: is a command.
+    return "".join((" " if line.startswith("::") else "") + line.rstrip() + "\n" for line in lines)
 
 
 def _problems(problems: Iterable[str]) -> list[_Node]:
