@@ -284,6 +284,23 @@ BREAKS: list[tuple[str, str, Breaking, list[str]]] = [
         ["the selector app=other matches no pods here: the gateway answers 503"],
     ),
     (
+        "pods of another namespace",
+        "termination",
+        lambda objects: one(objects, "Deployment", "argocd-server")["metadata"].update(namespace="delivery"),
+        [
+            "the selector app.kubernetes.io/name=argocd-server matches no pods here: the gateway answers 503",
+        ],
+    ),
+    (
+        "TLS again, on another port only",
+        "termination",
+        plus(
+            rule(trafficPolicy={"portLevelSettings": [{"port": {"number": 443}, "tls": {"mode": "SIMPLE"}}]}),
+            lambda objects: parameters(objects).update({"server.insecure": "false"}),
+        ),
+        [TLS_WANTED],
+    ),
+    (
         "gRPC to the browser's port",
         "grpc-routing",
         lambda objects: service(objects, "argocd-server-grpc")["ports"][0].update(name="https", appProtocol="https"),
@@ -431,8 +448,11 @@ RIGHT: list[tuple[str, str, Breaking, str]] = [
     (
         "the only port of a Service need not be named",
         "grpc-routing",
-        lambda objects: routes(objects)["http"][0]["route"][0]["destination"].pop("port"),
-        "Service argocd/argocd-server-grpc, port 443",
+        lambda objects: (
+            routes(objects)["http"][0]["route"][0]["destination"].pop("port"),
+            service(objects, "argocd-server-grpc")["ports"][0].update(port=8443),
+        ),
+        "Service argocd/argocd-server-grpc, port 8443",
     ),
     (
         "appProtocol counts before the name",
