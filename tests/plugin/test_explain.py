@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from argocd_istio.check import check
 from argocd_istio.explain import FORMATS, draw, istio, svg, tree
@@ -554,6 +556,33 @@ def test_a_list_counts_as_its_members_and_shapes_that_are_not_expected_as_absent
                 place[key] = value
                 for form in FORMATS:
                     draw(explained(broken), form, Terminal())
+
+
+def _paths(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    keys = value if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()
+    return [path, *(below for key in keys for below in _paths(value[key], (*path, key)))]
+
+
+ODD: list[Any] = [None, True, -1, 10**40, "", "*", "./", "a/b/c", "\x00", "é", [], {}, [[]], {"a": {}}, [{"b": []}]]
+
+
+@given(st.data())
+@settings(max_examples=300)
+def test_any_value_in_any_place_is_drawn(data: st.DataObject) -> None:
+    objects = [item for item in overlay(data.draw(st.sampled_from(MODES))) if "spec" in item]
+    container(objects)["env"] = [one for one in container(objects)["env"] if one["name"] == "ARGOCD_SERVER_INSECURE"]
+    for _ in range(data.draw(st.integers(1, 4))):
+        *way, last = data.draw(st.sampled_from([path for path in _paths(objects) if path]))
+        place: Any = objects
+        for key in way:
+            place = place[key]
+        place[last] = data.draw(st.sampled_from(ODD))
+    found = explained(objects)
+    for form in FORMATS:
+        text = draw(found, form, Terminal())
+        assert "\x00" not in text
+        if form == "svg":
+            ElementTree.fromstring(text)
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,7 @@ def _flag(container: Node, name: str, bare: str) -> str:
     """The last value of a command line flag, `bare` where it stands without one; empty where it is not there."""
     value = ""
     words = _words(container)
-    for word, after in zip(words, [*words[1:], ""], strict=True):
+    for word, after in zip(words, [*words, ""][1:], strict=True):
         if word == f"--{name}":
             value = bare or after
         elif word.startswith(f"--{name}="):
