@@ -576,7 +576,7 @@ def test_any_value_in_any_place_is_drawn(data: st.DataObject) -> None:
         place: Any = objects
         for key in way:
             place = place[key]
-        place[last] = data.draw(st.sampled_from(ODD))
+        place[last] = copy.deepcopy(data.draw(st.sampled_from(ODD)))
     found = explained(objects)
     for form in FORMATS:
         text = draw(found, form, Terminal())
@@ -673,7 +673,9 @@ def test_names_from_the_render_cannot_break_the_picture(form: str) -> None:
     one(objects, "VirtualService")["spec"]["http"][0]["match"][0]["headers"]["content-type"]["exact"] = EVIL
     parameters(objects)["server.insecure"] = EVIL
     for server in gateway(objects)["servers"]:
-        server["hosts"] = [EVIL]
+        server["hosts"] = ["./" + EVIL]
+    routes(objects)["hosts"] = [EVIL]
+    assert explained(objects).ways[0].listeners[1].routes
     text = draw(explained(objects), form, Terminal())
     assert "\x1b" not in text and not re.search(r"^::error", text, re.M)
     if form == "svg":

@@ -69,7 +69,7 @@ class _Chart:
             self.arrow(gateway, service, tls, [*conditions, words.sent(destination)])
             for pods in destination.pods:
                 if pods not in seen:
-                    said = [words.pods(pods), words.listens(pods), visible(pods.because), words.held(pods)]
+                    said = [words.pods(pods), words.listens(pods), words.because(pods), words.held(pods)]
                     seen[pods] = self.node(said, pods.problems)
                 self.arrow(service, seen[pods], tls)
 

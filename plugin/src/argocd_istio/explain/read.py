@@ -49,8 +49,8 @@ class _Server:
 
     def _scoped(self, host: str) -> tuple[str, str]:
         """The namespace whose VirtualServices may take a host ("*": any), and the bare host."""
-        scope, slash, bare = host.rpartition("/")
-        return (self.gateway.namespace if scope == "." else scope) if slash else "*", bare
+        scope, slash, bare = host.partition("/")
+        return (self.gateway.namespace if scope == "." else scope, bare) if slash else ("*", host)
 
     @property
     def passes_through(self) -> bool:

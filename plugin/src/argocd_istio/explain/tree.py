@@ -85,7 +85,7 @@ def _pods(pods: Pods) -> _Node:
     node = _Node([(words.pods(pods), "")])
     if words.listens(pods):
         kind = "tls" if pods.tls else "clear"
-        node.parts = [(words.pods(pods) + ":", ""), (words.listens(pods), kind), (f"({pods.because})", "place")]
+        node.parts = [(words.pods(pods) + ":", ""), (words.listens(pods), kind), (f"({words.because(pods)})", "place")]
     if words.held(pods):
         node.children.append(_Node([(words.held(pods), "tls")]))
     node.children += _problems(pods.problems)

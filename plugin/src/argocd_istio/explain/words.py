@@ -78,6 +78,11 @@ def listens(found: Pods) -> str:
     return "" if found.tls is None else "TLS" if found.tls else "plain HTTP"
 
 
+def because(found: Pods) -> str:
+    """What says so."""
+    return visible(found.because)
+
+
 def held(found: Pods) -> str:
     """Which certificate argocd-server shows; empty where none."""
     return f"{_ends(found.certificate)}, else self-signed" if found.certificate else ""
