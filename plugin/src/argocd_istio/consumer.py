@@ -90,10 +90,9 @@ class Consumer:
         source = read_yaml(to_yaml(document).encode(), "")
         lines = []
         for finding in check(source, source.documents[0].root, lines=False)[1]:
-            option = next((name for path, name in _OPTIONS.items() if finding.path.startswith(path)), "--host")
-            lines.append(f"{option}: {finding.message}")
-            if finding.severity != ERROR:
-                lines.pop()
+            if finding.severity == ERROR:
+                option = next(name for path, name in _OPTIONS.items() if finding.path.startswith(path))
+                lines.append(f"{option}: {finding.message}")
         if lines:
             raise ConsumerError("\n".join(lines))
 
@@ -117,7 +116,10 @@ class Consumer:
         except BaseException as error:
             for path in reversed(made):
                 with suppress(OSError):
-                    path.rmdir() if path.is_dir() else path.unlink()
+                    if path.is_dir():
+                        path.rmdir()
+                    else:
+                        path.unlink()
             if isinstance(error, OSError):
                 raise FileError(error.filename or folder, f"{error.strerror}; nothing was written") from error
             raise
