@@ -3,6 +3,8 @@ MODE ?= grpc-routing
 OVERLAY ?=
 PORT ?=
 PY := tools/python
+# A file's tests share what they build.
+OFFLINE := -m pytest tests --ignore tests/live --numprocesses auto --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help up down status doctor test check lint verify-crds update-crds verify-reference update-reference bench
@@ -24,10 +26,11 @@ doctor: ## what this system lacks, with the line that installs it
 
 test: lint ## everything: make check, and every mode on the real programs
 	@$(PY) -m live doctor --install
-	@$(PY) -m pytest tests
+	@$(PY) $(OFFLINE)
+	@$(PY) -m pytest tests/live
 
 check: lint ## everything that needs no running cluster
-	@$(PY) -m pytest tests --ignore tests/live
+	@$(PY) $(OFFLINE)
 
 lint:
 	@$(PY) -m ruff check --quiet . && $(PY) -m ruff format --quiet --check . && $(PY) -m mypy

@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -50,6 +51,18 @@ def report(request: pytest.FixtureRequest, results_dir: Path) -> Callable[[str, 
         (results_dir / f"{name}.json").write_text(json.dumps(figures, indent=2) + "\n")
 
     return add
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """One of several processes hands its figures to the first (pytest-xdist)."""
+    if output := getattr(session.config, "workeroutput", None):
+        output["figures"] = session.config.stash.get(_FIGURES, {})
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    figures = getattr(node, "workeroutput", {}).get("figures", {})
+    node.config.stash.setdefault(_FIGURES, {}).update(figures)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
