@@ -335,7 +335,7 @@ def test_closed_streams_change_no_exit_code_and_reach_no_file(here: Path) -> Non
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_ends_without_a_traceback_and_takes_kustomize_along(number: int, code: int, here: Path) -> None:
     script = here / "kustomize"
-    script.write_text("#!/bin/sh\necho $$ > pid\nexec sleep 60\n")
+    script.write_text("#!/bin/sh\nsleep 1\necho $$ > pid\nexec sleep 60\n")
     script.chmod(0o755)
     environment = os.environ | {"KUSTOMIZE": str(script)}
     with subprocess.Popen([*COMMAND, "explain", "."], env=environment, stderr=subprocess.PIPE) as process:
