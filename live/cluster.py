@@ -212,12 +212,13 @@ class Cluster:
 
     def _enter(self, hosts: Path) -> list[str]:
         """The words that run a command as a client: in the client's network, with its hosts file."""
-        words = ["nsenter", f"--net=/proc/{self._pid}/root/run/netns/client"]
-        user = Path(f"/proc/{self._pid}/ns/user")
-        if not user.samefile("/proc/self/ns/user"):
-            words += [f"--user={user}", "--preserve-credentials"]
+        words = ["nsenter", f"--net=/proc/{self._pid}/root/run/netns/client", *self._enter_user()]
         script = 'mount --bind "$1" /etc/hosts && shift && exec "$@"'
         return [*words, "--", "unshare", "--mount", "sh", "-c", script, "sh", str(hosts)]
+
+    def _enter_user(self) -> list[str]:
+        user = Path(f"/proc/{self._pid}/ns/user")
+        return [] if user.samefile("/proc/self/ns/user") else [f"--user={user}", "--preserve-credentials"]
 
     def _environment(self, env: Mapping[str, str] | None) -> dict[str, str]:
         own = {key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")}
@@ -256,6 +257,23 @@ class Cluster:
             check=False,
         )
         if check and done.returncode != 0:
+            raise LiveError(_refusal(command, done))
+        return done
+
+    def node_exec(self, command: list[str], *, input: str | None = None, timeout: float = 60) -> Completed:
+        """Run a command as the node's root: in its network, among its processes. Raises LiveError where it fails."""
+        words = ["nsenter", f"--target={self._pid}", "--net", "--mount", "--pid", *self._enter_user(), "--"]
+        done = subprocess.run(
+            [*words, *command],
+            env=self._environment(None),
+            timeout=timeout,
+            input=input,
+            stdin=subprocess.DEVNULL if input is None else None,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode != 0:
             raise LiveError(_refusal(command, done))
         return done
 

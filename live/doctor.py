@@ -26,6 +26,7 @@ NEEDS = (
     Need("nft", "nftables"),
     Need("bwrap", "bubblewrap"),
     Need("redis-server", "redis-server"),
+    Need("busybox", "busybox"),
     Need("git", "git"),
     Need("gpg", "gpg"),
     Need("curl", "curl"),

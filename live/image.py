@@ -6,6 +6,7 @@ The rest of an image (the system's libraries and tools) is the machine's own /us
 from __future__ import annotations
 
 import shutil
+import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -82,7 +83,12 @@ class Images:
         dex = folder / "dex"
         dex.mkdir()
         _script(dex / "dex", NO_DEX)
-        redis = shutil.which("redis-server")
+        # Redis's image is Alpine Linux: its shell and tools are busybox.
+        redis, machine = folder / "redis", {name: _program(name) for name in ("redis-server", "redis-cli", "busybox")}
+        redis.mkdir()
+        applets = subprocess.run([machine["busybox"], "--list"], check=True, capture_output=True, text=True)
+        for name in applets.stdout.split():
+            (redis / name).symlink_to("busybox")
         self._argocd = module_version("argocd", "github.com/argoproj/argo-cd/v3")
         self._images = {
             "argocd": Image(
@@ -96,7 +102,14 @@ class Images:
                 shared={REPOSITORIES: repositories},
             ),
             "dex": Image(user=1001, account="dex", home="/home/dex", programs=dex),
-            "redis": Image(user=999, account="redis", home="/data", entrypoint=[redis or "redis-server"]),
+            "redis": Image(
+                user=999,
+                account="redis",
+                home="/data",
+                entrypoint=["redis-server"],
+                programs=redis,
+                binds={**machine, "redis-sentinel": machine["redis-server"]},
+            ),
             "envoy": Image(
                 user=101, account="envoy", home="/home/envoy", entrypoint=["envoy"], binds={"envoy": programs["envoy"]}
             ),
@@ -113,6 +126,11 @@ class Images:
     @property
     def known(self) -> str:
         return ", ".join(f"{name}:{self._argocd}" if name == "argocd" else name for name in self._images)
+
+
+def _program(name: str) -> Path:
+    """A program of the machine, where links end: Debian's redis-server is one to another name."""
+    return Path(shutil.which(name) or f"/usr/bin/{name}").resolve()
 
 
 def _script(path: Path, text: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import json
 import queue
 import shutil
 import signal
@@ -19,7 +20,7 @@ from live.image import Image, Images
 from live.mirror import Mirror
 from live.names import NODE_ADDRESS, NODE_NAME
 from live.network import Network, inside
-from live.podspec import File, Lookup, NotYet, command, environment, volume_files
+from live.podspec import File, Lookup, NotYet, command, environment, hosts_file, volume_files
 from live.probe import Prober
 from live.sandbox import Mount, Process, Wall, etc_files
 
@@ -42,32 +43,35 @@ class Hosts:
     def __init__(self, folder: Path, api: Api) -> None:
         self._folder = folder
         self._folder.mkdir()
-        self._services = Mirror(api, "/api/v1/services", self._rewrite)
+        self._lock = threading.Lock()
+        with self._lock:  # neither calls back before both are there
+            self._slices = Mirror(api, "/apis/discovery.k8s.io/v1/endpointslices", self._rewrite)
+            self._services = Mirror(api, "/api/v1/services", self._rewrite)
 
     def services(self) -> list[Object]:
         return self._services.all()
 
     def _rewrite(self) -> None:
-        for path in self._folder.iterdir():
-            self._write(path)
+        with self._lock:
+            for path in self._folder.iterdir():
+                self._write(path)
 
     def path(self, namespace: str) -> Path:
         """The file for the pods of a namespace: short names for its own Services, long ones for all."""
         path = self._folder / namespace
-        if not path.exists():
-            self._write(path)
+        with self._lock:
+            if not path.exists():
+                path.touch()
+                self._write(path)
         return path
 
     def _write(self, path: Path) -> None:
-        lines = ["127.0.0.1 localhost"]
-        for service in self.services():
-            meta, address = service["metadata"], service["spec"].get("clusterIP", "None")
-            if address != "None":
-                full = f"{meta['name']}.{meta['namespace']}"
-                short = [meta["name"]] if meta["namespace"] == path.name else []
-                lines.append(" ".join([address, *short, full, f"{full}.svc", f"{full}.svc.cluster.local"]))
-        with path.open("w") as out:
-            out.write("\n".join(lines) + "\n")
+        text = hosts_file(self.services(), self._slices.all(), path.name)
+        if text != path.read_text():
+            # Never empty in between: somebody may be reading.
+            with path.open("r+") as out:
+                out.write(text)
+                out.truncate()
 
 
 class Kubelet:
@@ -175,6 +179,11 @@ class Container:
     def log(self) -> Path:
         return self.pod.folder / f"{self.name}.log"
 
+    @property
+    def door(self) -> Path:
+        """A file that is there while the container runs: its pod's network, its first process, the words that enter."""
+        return self.pod.folder / f"{self.name}.json"
+
     def start(self) -> None:
         """Start if it is time to and if all it names exists; else the state says what it waits for."""
         if time.monotonic() < self._start_at:
@@ -191,11 +200,13 @@ class Container:
             self._wait("CreateContainerConfigError", str(missing), 0.2)
             return
         self.process = Process(wall, line, inside(self.pod.network), self.log)
+        self.door.touch(mode=0o600)
+        self.door.write_text(json.dumps([self.pod.network, self.process.init, self.process.enter]))
         self._began = now()
         self.state = {"running": {"startedAt": self._began}}
         probes = [self.spec.get(key) for key in ("startupProbe", "readinessProbe", "livenessProbe")]
         self._startup, self._readiness, self._liveness = (
-            Prober(probe, self.spec, self.pod.address) if probe else None for probe in probes
+            Prober(probe, self.spec, self.pod.address, self.process.run) if probe else None for probe in probes
         )
         self.started = self._startup is None
         self.ready = self.started and self._readiness is None
@@ -276,6 +287,7 @@ class Container:
         assert self.process
         code = self.process.exit_code() or 0
         self.process = None
+        self.door.unlink(missing_ok=True)
         self.ready = self.started = False
         reason = "Completed" if code == 0 else "Error"
         ended = {"exitCode": code, "reason": reason, "startedAt": self._began, "finishedAt": now()}
@@ -341,6 +353,7 @@ class PodRunner:
             for container in [*self._init, *self._containers]:
                 if container.process:
                     container.process.kill()
+                    container.door.unlink(missing_ok=True)
             self.kubelet.network.remove(self.network)
             shutil.rmtree(self.folder / self.pod["metadata"]["uid"], ignore_errors=True)
 

@@ -25,13 +25,17 @@ def inside(namespace: str) -> list[str]:
     return ["nsenter", f"--net={NAMESPACES / namespace}", "--"]
 
 
+def cable(namespace: str) -> str:
+    """The node's end of the cable of a network namespace, whose name's last 8 characters are its own alone."""
+    return f"cable-{namespace[-8:]}"
+
+
 class Network:
     """Gives out addresses and namespaces; every thread may use it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._next = ipaddress.ip_address(FIRST_POD_ADDRESS)
-        self._links = 0
 
     def start(self) -> None:
         """Set up the node's own namespace and the clients'."""
@@ -57,9 +61,8 @@ class Network:
         return address
 
     def _add(self, namespace: str, address: str) -> None:
+        link = cable(namespace)
         with self._lock:
-            self._links += 1
-            link = f"pod{self._links}"
             _ip(
                 [
                     f"netns add {namespace}",

@@ -131,6 +131,35 @@ def service_links(services: list[Object], namespace: str, *, links: bool) -> dic
     return env
 
 
+def hosts_file(services: list[Object], slices: list[Object], namespace: str) -> str:
+    """What cluster DNS would answer a pod of a namespace, as a hosts file.
+
+    A Service's name leads to its address, that of a headless one to its pods' that are ready (to all where it
+    publishes those that are not); each pod that a StatefulSet names has a name below its headless Service.
+    """
+    headless = {(one["metadata"]["namespace"], one["metadata"]["name"]): list[Object]() for one in services}
+    for part in slices:
+        meta = part["metadata"]
+        owner = (meta["namespace"], meta.get("labels", {}).get("kubernetes.io/service-name", ""))
+        headless.get(owner, []).extend(
+            one for one in part.get("endpoints") or [] if one.get("conditions", {}).get("ready")
+        )
+    lines = ["127.0.0.1 localhost"]
+    for service in services:
+        place, name = service["metadata"]["namespace"], service["metadata"]["name"]
+        address = service["spec"].get("clusterIP", "None")
+        found = [(name, address)]
+        if address == "None":
+            pods = headless[place, name]
+            found = [(name, one["addresses"][0]) for one in pods]
+            found += [(f"{one['hostname']}.{name}", one["addresses"][0]) for one in pods if "hostname" in one]
+        for short, where in found:
+            full = f"{short}.{place}"
+            own = [short] if place == namespace else []
+            lines.append(" ".join([where, *own, full, f"{full}.svc", f"{full}.svc.cluster.local"]))
+    return "\n".join(lines) + "\n"
+
+
 def command(container: Object, entrypoint: list[str], default_args: list[str], env: dict[str, str]) -> list[str]:
     """The command line: `command` replaces the image's entrypoint and drops its arguments; `args` replaces those."""
     if "command" in container:

@@ -6,15 +6,22 @@ import http.client
 import socket
 import ssl
 import time
+from collections.abc import Callable
 
 from live.api import Object
 from live.podspec import NotYet, port_number
 
+# (command, seconds) -> exit code and output of the command in the container. Raises OSError.
+Run = Callable[[list[str], float], tuple[int, str]]
 
-def ask(probe: Object, container: Object, address: str) -> str | None:
+
+def ask(probe: Object, container: Object, address: str, run: Run) -> str | None:
     """Run a probe once; None for success, else what was wrong."""
     timeout = float(probe.get("timeoutSeconds", 1))
     try:
+        if "exec" in probe:
+            code, output = run(probe["exec"]["command"], timeout)
+            return None if code == 0 else f"exit code {code}: {output.strip()}"
         if "httpGet" in probe:
             return _http(probe["httpGet"], container, address, timeout)
         if "tcpSocket" in probe:
@@ -22,7 +29,7 @@ def ask(probe: Object, container: Object, address: str) -> str | None:
                 return None
     except (OSError, http.client.HTTPException, NotYet) as error:
         return f"{type(error).__name__}: {error}"
-    return f"this node cannot run a probe of kind {', '.join({'exec', 'grpc'} & probe.keys())}"
+    return "this node cannot run a probe of kind grpc"
 
 
 def _http(get: Object, container: Object, address: str, timeout: float) -> str | None:
@@ -50,8 +57,8 @@ class Prober:
     `passed` is None until enough answers agree, as the thresholds say.
     """
 
-    def __init__(self, probe: Object, container: Object, address: str) -> None:
-        self._probe, self._container, self._address = probe, container, address
+    def __init__(self, probe: Object, container: Object, address: str, run: Run) -> None:
+        self._probe, self._container, self._address, self._run = probe, container, address, run
         self._due = time.monotonic() + probe.get("initialDelaySeconds", 0)
         self._good = self._bad = 0
         self.passed: bool | None = None
@@ -61,7 +68,7 @@ class Prober:
         """Ask if it is time to; with `hurry` (nothing has passed yet) again after a second, as a kubelet does."""
         if time.monotonic() < self._due:
             return
-        problem = ask(self._probe, self._container, self._address)
+        problem = ask(self._probe, self._container, self._address, self._run)
         period = float(self._probe.get("periodSeconds", 10))
         self._due = time.monotonic() + (min(period, 1.0) if hurry and problem else period)
         if problem is None:

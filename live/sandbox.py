@@ -6,9 +6,12 @@ place. Limits, seccomp profiles and network policies are not enforced.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
 import subprocess
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -128,7 +131,16 @@ class Process:
         with os.fdopen(read_end) as info:
             text = info.read()
         # Empty where bubblewrap itself failed; its message is in the log then.
-        self._init: int | None = json.loads(text)["child-pid"] if text else None
+        self.init: int | None = json.loads(text)["child-pid"] if text else None
+        """The container's first process, by its number on the node."""
+        # It may be entered and signalled from when its walls stand and its command has begun.
+        while self.init and self.exit_code() is None and not self._main():
+            time.sleep(0.002)
+        settings = [f"{key}={value}" for key, value in wall.env.items()]
+        # The user namespace is left for the end by nsenter; who enters it has no more rights than the container.
+        self.enter = ["nsenter", f"--target={self.init}", "--mount", "--uts", "--ipc", "--net", "--pid", "--user"]
+        self.enter += ["--preserve-credentials", "--", "/usr/bin/env", "-i", f"--chdir={wall.work_dir}", *settings]
+        """The words that make a command of the node run in the container."""
 
     def exit_code(self) -> int | None:
         """None while it runs."""
@@ -136,13 +148,44 @@ class Process:
 
     def signal(self, number: int) -> None:
         """Send a signal to the container's main process."""
-        try:
-            children = Path(f"/proc/{self._init}/task/{self._init}/children").read_text().split()
-            os.kill(int(children[0]), number)
-        except (OSError, IndexError, ValueError):
+        main = self._main()
+        if main is None:
             self._process.kill()
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(main, number)
+
+    def _main(self) -> int | None:
+        try:
+            children = Path(f"/proc/{self.init}/task/{self.init}/children").read_text().split()
+        except OSError:
+            return None
+        return int(children[0]) if children else None
 
     def kill(self) -> None:
         """End everything in the container at once."""
         self._process.kill()
         self._process.wait()
+
+    def run(self, command: list[str], timeout: float) -> tuple[int, str]:
+        """Run one more command in the container; its exit code and output.
+
+        Raises TimeoutError after `timeout` seconds.
+        """
+        process = subprocess.Popen(
+            [*self.enter, *command],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        )
+        try:
+            output, _ = process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired as error:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+            raise TimeoutError(f"no end after {timeout:g} s") from error
+        return process.returncode, output

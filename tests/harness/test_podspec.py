@@ -10,7 +10,7 @@ import pytest
 
 from live import volumes
 from live.cluster import Exposure, rolled_out
-from live.podspec import File, NotYet, command, environment, expand, service_links, volume_files
+from live.podspec import File, NotYet, command, environment, expand, hosts_file, service_links, volume_files
 
 OBJECTS: dict[tuple[str, str], dict[str, Any]] = {
     ("ConfigMap", "settings"): {"data": {"color": "blue", "size": "3"}},
@@ -186,3 +186,32 @@ def test_an_exposure_is_read_from_the_gateways_of_a_render() -> None:
 )
 def test_a_workload_is_rolled_out_when_only_new_and_ready_pods_are_left(status: dict[str, Any], expected: bool) -> None:
     assert rolled_out({"metadata": {"generation": 2}, "spec": {"replicas": 1}, "status": status}) is expected
+
+
+def service(name: str, address: str, namespace: str = "argocd") -> dict[str, Any]:
+    return {"metadata": {"name": name, "namespace": namespace}, "spec": {"clusterIP": address}}
+
+
+def endpoints(service: str, *found: dict[str, Any]) -> dict[str, Any]:
+    labels = {"kubernetes.io/service-name": service}
+    return {"metadata": {"name": f"{service}-x", "namespace": "argocd", "labels": labels}, "endpoints": list(found)}
+
+
+def test_a_hosts_file_has_short_names_for_the_own_namespace_only() -> None:
+    services = [service("one", "10.96.0.5"), service("two", "10.96.0.6", "other")]
+    assert hosts_file(services, [], "argocd").splitlines()[1:] == [
+        "10.96.0.5 one one.argocd one.argocd.svc one.argocd.svc.cluster.local",
+        "10.96.0.6 two.other two.other.svc two.other.svc.cluster.local",
+    ]
+
+
+def test_a_headless_service_leads_to_its_ready_pods_and_names_those_that_have_a_name() -> None:
+    ready = {"addresses": ["10.77.1.4"], "hostname": "redis-0", "conditions": {"ready": True}}
+    nameless = {"addresses": ["10.77.1.5"], "conditions": {"ready": True}}
+    unready = {"addresses": ["10.77.1.6"], "hostname": "redis-2", "conditions": {"ready": False}}
+    text = hosts_file([service("redis", "None")], [endpoints("redis", ready, nameless, unready)], "argocd")
+    assert [line.split()[:2] for line in text.splitlines()[1:]] == [
+        ["10.77.1.4", "redis"],
+        ["10.77.1.5", "redis"],
+        ["10.77.1.4", "redis-0.redis"],
+    ]

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
 
 from live.cluster import Cluster
+from live.faults import cut_off, frozen, kill, pod_exec
 
 NAMESPACE = "node-test"
 
@@ -115,6 +117,28 @@ def test_probes_decide_about_readiness_and_restarts(cluster: Cluster, namespace:
     assert status(cluster, "unready")["restartCount"] == 0
 
 
+def test_an_exec_probe_runs_in_the_container(cluster: Cluster, namespace: str) -> None:
+    env = [{"name": "FILE", "value": "/tmp/done"}]
+    asks = {"exec": {"command": ["sh", "-c", 'test -e "$FILE"']}, "periodSeconds": 1}
+    run(cluster, "asked", 'sleep 3; touch "$FILE"; sleep 600', env=env, readinessProbe=asks)
+    eventually(lambda: "running" in status(cluster, "asked")["state"])
+    assert not status(cluster, "asked")["ready"]
+    eventually(lambda: status(cluster, "asked")["ready"])
+
+
+@pytest.mark.parametrize(
+    ("name", "script", "why"),
+    [("fails", "echo ill; exit 3", "exit code 3: ill"), ("hangs", "sleep 60", "no end after 1")],
+)
+def test_an_exec_probe_that_fails_or_hangs_restarts(
+    cluster: Cluster, namespace: str, name: str, script: str, why: str
+) -> None:
+    probe = {"exec": {"command": ["sh", "-c", script]}, "periodSeconds": 1, "failureThreshold": 1}
+    run(cluster, name, "sleep 600", livenessProbe=probe)
+    eventually(lambda: status(cluster, name)["restartCount"] > 0)
+    assert f"liveness probe failed: {why}" in output(cluster, name).replace("TimeoutError: ", "")
+
+
 @pytest.mark.parametrize(
     ("name", "image"), [("stranger", "docker.io/library/nginx:1"), ("newer", "quay.io/argoproj/argocd:latest")]
 )
@@ -122,3 +146,85 @@ def test_an_image_that_the_node_has_not_is_named(cluster: Cluster, namespace: st
     run(cluster, name, "true", image=image)
     eventually(lambda: image in status(cluster, name)["state"].get("waiting", {}).get("message", ""))
     assert status(cluster, name)["state"]["waiting"]["reason"] == "ErrImagePull"
+
+
+def service(name: str, **more: Any) -> dict[str, Any]:
+    """A headless Service of the pods with label `app`."""
+    spec = {"clusterIP": "None", "selector": {"app": name}, "ports": [{"port": 6379}], **more}
+    return {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name, "namespace": NAMESPACE}, "spec": spec}
+
+
+REDIS = {"name": "redis", "image": "redis", "args": ["--save", "", "--protected-mode", "no"]}
+
+
+@pytest.fixture(scope="module")
+def stateful(cluster: Cluster, namespace: str) -> dict[str, str]:
+    """A StatefulSet of two pods that are never ready, behind two headless Services; the pods' addresses by name."""
+    probe = {"exec": {"command": ["false"]}, "periodSeconds": 1}
+    labels = {"app": "twins", "also": "hidden"}
+    workload = {
+        "apiVersion": "apps/v1",
+        "kind": "StatefulSet",
+        "metadata": {"name": "twins", "namespace": namespace},
+        "spec": {
+            "replicas": 2,
+            "serviceName": "twins",
+            "podManagementPolicy": "Parallel",
+            "selector": {"matchLabels": {"app": "twins"}},
+            "template": {
+                "metadata": {"labels": labels},
+                "spec": {
+                    "terminationGracePeriodSeconds": 1,
+                    "containers": [{**REDIS, "readinessProbe": probe}],
+                    # Not possible on one node, and not looked at here.
+                    "affinity": {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [
+                        {"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": labels}}
+                    ]}},
+                },
+            },
+        },
+    }  # fmt: skip
+    services = [service("twins", publishNotReadyAddresses=True), service("hidden", selector={"also": "hidden"})]
+    items = {"apiVersion": "v1", "kind": "List", "items": [*services, workload]}
+    cluster.kubectl("apply", "-f", "-", input=json.dumps(items))
+    names = ("twins-0", "twins-1")
+    eventually(lambda: all("running" in status(cluster, name)["state"] for name in names))
+    template = "go-template={{.status.podIP}}"
+    return {name: cluster.kubectl("get", "pod", name, "-n", namespace, "-o", template).stdout for name in names}
+
+
+def test_a_headless_service_names_its_pods(cluster: Cluster, stateful: dict[str, str]) -> None:
+    def ask(name: str) -> set[str]:
+        script = f"hostname; getent ahosts {name} || :"
+        done = pod_exec(cluster, "twins-0", "redis", ["sh", "-c", script], namespace=NAMESPACE)
+        first, *lines = done.stdout.splitlines()
+        assert first == "twins-0"
+        return {line.split()[0] for line in lines}
+
+    eventually(lambda: ask("twins") == set(stateful.values()))
+    assert ask(f"twins-1.twins.{NAMESPACE}.svc.cluster.local") == {stateful["twins-1"]}
+    assert ask("twins-1.twins") == {stateful["twins-1"]}
+    assert ask("hidden") == set(), "pods that are not ready have no address where the Service does not publish it"
+
+
+def ping(cluster: Cluster, address: str) -> str:
+    done = cluster.exec(["timeout", "1", "redis-cli", "-h", address, "ping"])
+    return (done.stdout + done.stderr).strip()
+
+
+def test_a_killed_pod_starts_again(cluster: Cluster, stateful: dict[str, str]) -> None:
+    kill(cluster, "twins-0", "twins-1", namespace=NAMESPACE)
+    eventually(lambda: [status(cluster, name)["restartCount"] for name in stateful] == [1, 1], seconds=5)
+    assert status(cluster, "twins-0")["lastState"]["terminated"]["exitCode"] == 137
+    eventually(lambda: [ping(cluster, address) for address in stateful.values()] == ["PONG", "PONG"])
+
+
+@pytest.mark.parametrize("fault", [frozen, cut_off])
+def test_a_pod_is_silent_until_the_fault_is_over(
+    cluster: Cluster, stateful: dict[str, str], fault: Callable[..., AbstractContextManager[None]]
+) -> None:
+    one, other = stateful.values()
+    eventually(lambda: ping(cluster, one) == "PONG")
+    with fault(cluster, "twins-0", namespace=NAMESPACE):
+        assert (ping(cluster, one), ping(cluster, other)) == ("", "PONG")
+    assert ping(cluster, one) == "PONG"

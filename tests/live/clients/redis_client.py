@@ -1,0 +1,126 @@
+"""Two clients of Redis that say with the time of day what became of each of their writes.
+
+    redis_client.py sample ADDRESS [SECONDS]     tries a write every SECONDS (0.02): what that Redis says to it
+    redis_client.py write MASTER SENTINEL...     writes all the time, where Sentinel says: each acknowledged key
+
+The password is in REDISCLI_AUTH.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import threading
+import time
+
+PASSWORD = os.environ.get("REDISCLI_AUTH", "")
+TIMEOUT = 0.3
+CONNECTIONS = 4
+lock = threading.Lock()
+
+
+def say(*words: object) -> None:
+    with lock:
+        print(f"{time.time():.3f}", *words, flush=True)
+
+
+class Redis:
+    """One connection. Raises OSError where nothing answers in time."""
+
+    def __init__(self, address: str, port: int) -> None:
+        self._socket = socket.create_connection((address, port), TIMEOUT)
+        self._file = self._socket.makefile("rb")
+        if PASSWORD:
+            self("AUTH", PASSWORD)
+
+    def __call__(self, *words: str) -> list[str]:
+        """Send a command; the answer's lines, an error's with its minus sign."""
+        parts = [word.encode() for word in words]
+        self._socket.sendall(
+            b"".join([b"*%d\r\n" % len(parts), *(b"$%d\r\n%s\r\n" % (len(one), one) for one in parts)])
+        )
+        return self._answer()
+
+    def _line(self) -> str:
+        line = self._file.readline()
+        if not line.endswith(b"\n"):
+            raise ConnectionError("closed")
+        return line.decode().rstrip()
+
+    def _answer(self) -> list[str]:
+        line = self._line()
+        if line[0] == "*":
+            return [word for _ in range(int(line[1:])) for word in self._answer()]
+        if line[0] == "$":
+            return [self._line()] if line != "$-1" else []
+        return [line]
+
+    def close(self) -> None:
+        self._file.close()
+        self._socket.close()
+
+
+def sample(address: str, period: float) -> None:
+    """Say OK, or the first word of the refusal, or `silent`."""
+    redis: Redis | None = None
+    while True:
+        began = time.time()
+        try:
+            redis = redis or Redis(address, 6379)
+            verdict = redis("SET", "sampled", f"{began}")[0]
+            say(verdict.lstrip("+-").split()[0])
+        except OSError:
+            if redis:
+                redis.close()
+            redis = None
+            say("silent")
+        time.sleep(max(0.0, began + period - time.time()))
+
+
+def master(name: str, sentinels: list[str]) -> Redis:
+    """The master that the first Sentinel to answer names. Raises OSError where none does."""
+    for address in sentinels:
+        try:
+            sentinel = Redis(address, 26379)
+            place = sentinel("SENTINEL", "get-master-addr-by-name", name)
+            sentinel.close()
+            if len(place) == 2:
+                return Redis(place[0], int(place[1]))
+        except OSError:
+            continue
+    raise ConnectionError("no Sentinel names a master that answers")
+
+
+def write(name: str, sentinels: list[str], which: int) -> None:
+    """Write written:<which>:<n> for n = 0, 1, 2, ...; say each key that was acknowledged."""
+    redis: Redis | None = None
+    number = 0
+    while True:
+        try:
+            redis = redis or master(name, sentinels)
+            key = f"written:{which}:{number}"
+            number += 1
+            if redis("SET", key, "")[0] == "+OK":
+                say(key)
+                continue
+        except OSError:
+            pass
+        if redis:
+            redis.close()
+        redis = None
+        sentinels = [*sentinels[1:], sentinels[0]]
+        time.sleep(0.02)
+
+
+def main(what: str, *arguments: str) -> None:
+    if what == "sample":
+        sample(arguments[0], float(arguments[1]) if arguments[1:] else 0.02)
+    name, *sentinels = arguments
+    threads = [threading.Thread(target=write, args=(name, sentinels, one)) for one in range(CONNECTIONS)]
+    for thread in threads:
+        thread.start()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
