@@ -51,6 +51,7 @@ def etc_files(folder: Path, image: Image, user: int, group: int, hosts: Path) ->
     (folder / "passwd").write_text("\n".join(people.values()) + "\n")
     (folder / "group").write_text(f"{image.account}:x:{group}:\nroot:x:0:\n")
     (folder / "nsswitch.conf").write_text("passwd: files\ngroup: files\nhosts: files\n")
+    (folder / "host.conf").write_text("multi on\n")  # a name may have several addresses
     # Names come from the hosts file; nothing answers here, at once.
     (folder / "resolv.conf").write_text("nameserver 127.0.0.1\noptions timeout:1 attempts:1\n")
     link = folder / "hosts"
