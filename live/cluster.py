@@ -210,11 +210,11 @@ class Cluster:
 
     # --- commands in the cluster's network
 
-    def _enter(self, hosts: Path) -> list[str]:
-        """The words that run a command as a client: in the client's network, with its hosts file."""
-        words = ["nsenter", f"--net=/proc/{self._pid}/root/run/netns/client", *self._enter_user()]
+    def _enter(self, network: str = "client") -> list[str]:
+        """The words that run a command as a client: in that network namespace, with the clients' hosts file."""
+        words = ["nsenter", f"--net=/proc/{self._pid}/root/run/netns/{network}", *self._enter_user()]
         script = 'mount --bind "$1" /etc/hosts && shift && exec "$@"'
-        return [*words, "--", "unshare", "--mount", "sh", "-c", script, "sh", str(hosts)]
+        return [*words, "--", "unshare", "--mount", "sh", "-c", script, "sh", str(self.state / "client-hosts")]
 
     def _enter_user(self) -> list[str]:
         user = Path(f"/proc/{self._pid}/ns/user")
@@ -226,10 +226,13 @@ class Cluster:
         return {**own, "HOME": str(self.state / "home"), "PATH": path, **(env or {})}
 
     def popen(
-        self, command: list[str], *, env: Mapping[str, str] | None = None, **options: Any
+        self, command: list[str], *, env: Mapping[str, str] | None = None, network: str = "client", **options: Any
     ) -> subprocess.Popen[Any]:
-        """Start a client; `options` are those of subprocess.Popen. A signal reaches the command itself."""
-        words = [*self._enter(self.state / "client-hosts"), *map(str, command)]
+        """Start a client; `options` are those of subprocess.Popen. A signal reaches the command itself.
+
+        `network` is the network namespace, the clients' own or that of a pod (live.faults.doors).
+        """
+        words = [*self._enter(network), *map(str, command)]
         return subprocess.Popen(words, env=self._environment(env), **options)
 
     def exec(
@@ -245,7 +248,7 @@ class Cluster:
 
         Names that `set_hosts` gave lead to the gateway; HOME is a writable folder of the cluster.
         """
-        words = [*self._enter(self.state / "client-hosts"), *map(str, command)]
+        words = [*self._enter(), *map(str, command)]
         done = subprocess.run(
             words,
             env=self._environment(env),

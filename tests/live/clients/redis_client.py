@@ -1,7 +1,8 @@
 """Two clients of Redis that say with the time of day what became of each of their writes.
 
-    redis_client.py sample ADDRESS [SECONDS]     tries a write every SECONDS (0.02): what that Redis says to it
-    redis_client.py write MASTER SENTINEL...     writes all the time, where Sentinel says: each acknowledged key
+    redis_client.py sample ADDRESS                     tries a write every 20 ms: what that Redis says to it
+    redis_client.py write PREFIX MASTER SENTINEL...    writes all the time, where Sentinel says: each acknowledged key
+    redis_client.py keys PREFIX MASTER SENTINEL...     the keys that the master has, without times
 
 The password is in REDISCLI_AUTH.
 """
@@ -16,7 +17,9 @@ import time
 
 PASSWORD = os.environ.get("REDISCLI_AUTH", "")
 TIMEOUT = 0.3
-CONNECTIONS = 4
+PERIOD = 0.02
+# Writers at the same time, and each one's pause between two writes: more may be on its way when a master dies.
+CONNECTIONS, PAUSE = 4, 0.002
 lock = threading.Lock()
 
 
@@ -61,7 +64,7 @@ class Redis:
         self._socket.close()
 
 
-def sample(address: str, period: float) -> None:
+def sample(address: str) -> None:
     """Say OK, or the first word of the refusal, or `silent`."""
     redis: Redis | None = None
     while True:
@@ -75,7 +78,7 @@ def sample(address: str, period: float) -> None:
                 redis.close()
             redis = None
             say("silent")
-        time.sleep(max(0.0, began + period - time.time()))
+        time.sleep(max(0.0, began + PERIOD - time.time()))
 
 
 def master(name: str, sentinels: list[str]) -> Redis:
@@ -92,17 +95,18 @@ def master(name: str, sentinels: list[str]) -> Redis:
     raise ConnectionError("no Sentinel names a master that answers")
 
 
-def write(name: str, sentinels: list[str], which: int) -> None:
-    """Write written:<which>:<n> for n = 0, 1, 2, ...; say each key that was acknowledged."""
+def write(prefix: str, name: str, sentinels: list[str]) -> None:
+    """Write PREFIX:0, PREFIX:1, ..., each once; say each key that was acknowledged."""
     redis: Redis | None = None
     number = 0
     while True:
         try:
             redis = redis or master(name, sentinels)
-            key = f"written:{which}:{number}"
+            key = f"{prefix}:{number}"
             number += 1
-            if redis("SET", key, "")[0] == "+OK":
+            if redis("SET", key, "", "EX", "600")[0] == "+OK":
                 say(key)
+                time.sleep(PAUSE)
                 continue
         except OSError:
             pass
@@ -110,16 +114,18 @@ def write(name: str, sentinels: list[str], which: int) -> None:
             redis.close()
         redis = None
         sentinels = [*sentinels[1:], sentinels[0]]
-        time.sleep(0.02)
+        time.sleep(PERIOD)
 
 
 def main(what: str, *arguments: str) -> None:
     if what == "sample":
-        sample(arguments[0], float(arguments[1]) if arguments[1:] else 0.02)
-    name, *sentinels = arguments
-    threads = [threading.Thread(target=write, args=(name, sentinels, one)) for one in range(CONNECTIONS)]
-    for thread in threads:
-        thread.start()
+        sample(arguments[0])
+    prefix, name, *sentinels = arguments
+    if what == "keys":
+        print("\n".join(master(name, sentinels)("KEYS", f"{prefix}:*")))
+        return
+    for one in range(CONNECTIONS):
+        threading.Thread(target=write, args=(f"{prefix}:{one}", name, sentinels)).start()
 
 
 if __name__ == "__main__":

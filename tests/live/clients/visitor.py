@@ -1,14 +1,14 @@
-"""A user who logs in and out again and again, and one who looks at an Application: when each attempt went well.
+"""Users of Argo CD behind the gateway who do the same again and again: when each attempt went well.
 
-    visitor.py HOST CA SERVER...      SERVER: the address of an argocd-server, which must learn of each logout
+    visitor.py HOST CA APPLICATION SERVER...
 
 One line an attempt: when it began and ended (seconds of the epoch), what it was, `ok` or what went wrong.
 
-- `login`: POST /api/v1/session through the gateway. Argo CD does not need Redis for it.
-- `logout`: GET /auth/logout through the gateway, good when every SERVER refuses the token within a second. That goes
-  through Redis: the one argocd-server that was asked writes the token there, the others hear of it from there.
-- `tree`: GET /api/v1/applications/probe/resource-tree, which argocd-server reads from Redis, where the controller
-  wrote it.
+- `login`: POST /api/v1/session. Argo CD does not need Redis for it, and takes half a second to a second on purpose.
+- `logout`: GET /auth/logout, good when every SERVER (the addresses of all argocd-server) refuses the token within a
+  second. That goes through Redis: the argocd-server that was asked writes the token there, the others hear of it there.
+- `tree`: GET the resource tree of APPLICATION, which argocd-server reads from Redis, where the controller wrote it.
+- `refresh`: GET APPLICATION with refresh=hard: the controller must compare it, with repo-server's help.
 
 The password of the account admin is in ARGOCD_PASSWORD.
 """
@@ -25,6 +25,7 @@ import time
 from collections.abc import Callable
 
 TIMEOUT = 2.0
+REFRESH_TIMEOUT = 6.0
 PERIOD = 0.2
 
 lock = threading.Lock()
@@ -60,13 +61,18 @@ def ask(
 class Visitor:
     """One user; each attempt raises Wrong where it goes wrong."""
 
-    def __init__(self, host: str, ca: str, servers: list[str]) -> None:
-        self._host, self._servers = host, servers
+    def __init__(self, host: str, ca: str, application: str, servers: list[str]) -> None:
+        self._host, self._application, self._servers = host, f"/api/v1/applications/{application}", servers
         self._tls = ssl.create_default_context(cafile=ca)
         self._token = ""
 
-    def _gateway(self) -> http.client.HTTPSConnection:
-        return http.client.HTTPSConnection(self._host, timeout=TIMEOUT, context=self._tls)
+    def _gateway(self, timeout: float = TIMEOUT) -> http.client.HTTPSConnection:
+        return http.client.HTTPSConnection(self._host, timeout=timeout, context=self._tls)
+
+    def _session(self) -> str:
+        if not self._token:
+            self.login()
+        return self._token
 
     def login(self) -> None:
         credentials = json.dumps({"username": "admin", "password": os.environ["ARGOCD_PASSWORD"]})
@@ -97,9 +103,10 @@ class Visitor:
                     time.sleep(0.05)
 
     def tree(self) -> None:
-        if not self._token:
-            self.login()
-        ask(self._gateway(), "GET", "/api/v1/applications/probe/resource-tree", 200, token=self._token)
+        ask(self._gateway(), "GET", f"{self._application}/resource-tree", 200, token=self._session())
+
+    def refresh(self) -> None:
+        ask(self._gateway(REFRESH_TIMEOUT), "GET", f"{self._application}?refresh=hard", 200, token=self._session())
 
 
 def attempt(name: str, action: Callable[[], None]) -> None:
@@ -121,9 +128,9 @@ def forever(visitor: Visitor, *names: str) -> None:
         time.sleep(max(0.0, began + PERIOD - time.monotonic()))
 
 
-def main(host: str, ca: str, *servers: str) -> None:
-    for names in (("login", "logout"), ("tree",)):
-        visitor = Visitor(host, ca, list(servers))
+def main(host: str, ca: str, application: str, *servers: str) -> None:
+    for names in (("login", "logout"), ("tree",), ("refresh",)):
+        visitor = Visitor(host, ca, application, list(servers))
         threading.Thread(target=forever, args=(visitor, *names)).start()
 
 
