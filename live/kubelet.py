@@ -275,9 +275,20 @@ class Container:
 
     def _restart(self, kind: str, prober: Prober) -> None:
         self.note(f"{kind} probe failed: {prober.message}; restarting")
+        self.stop(5)
+
+    def stop(self, grace: float) -> None:
+        """End politely: its hook, then a signal; by force when `grace` seconds are over."""
         assert self.process
+        deadline = time.monotonic() + grace
+        hook = self.spec.get("lifecycle", {}).get("preStop", {})
+        if "exec" in hook and grace:
+            try:
+                code, output = self.process.run(hook["exec"]["command"], grace)
+                self.note(f"preStop hook: exit code {code} {output.strip()}")
+            except OSError as error:
+                self.note(f"preStop hook: {error}")
         self.process.signal(signal.SIGTERM)
-        deadline = time.monotonic() + 5
         while self.process.exit_code() is None and time.monotonic() < deadline:
             time.sleep(TICK)
         self.process.kill()
@@ -447,15 +458,12 @@ class PodRunner:
     def _stop(self) -> None:
         """End the containers, politely where the pod's grace period allows, and let the API server forget the pod."""
         meta = self.pod["metadata"]
-        running = [c.process for c in self._containers if c.process]
-        if not self._gone:
-            for process in running:
-                process.signal(signal.SIGTERM)
-            deadline = time.monotonic() + meta.get("deletionGracePeriodSeconds", 30)
-            while time.monotonic() < deadline and any(process.exit_code() is None for process in running):
-                time.sleep(TICK)
-        for process in running:
-            process.kill()
+        grace = 0 if self._gone else meta.get("deletionGracePeriodSeconds", 30)
+        stopping = [threading.Thread(target=c.stop, args=(grace,)) for c in self._containers if c.process]
+        for thread in stopping:
+            thread.start()
+        for thread in stopping:
+            thread.join()
         if not self._gone:
             path = f"/api/v1/namespaces/{meta['namespace']}/pods/{meta['name']}"
             options = {"gracePeriodSeconds": 0, "preconditions": {"uid": meta["uid"]}}

@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from live.cluster import Cluster
 from live.errors import LiveError
 from live.faults import doors, pod_exec
-from tests.live.conftest import HOST
+from tests.live.conftest import HOST, ROOT
 from tests.live.lifecycle import get
-from tests.live.probes import CLIENTS
 
+PYTHON = [sys.executable, "-m"]
+REDIS_CLIENT = "tests.live.clients.redis_client"
 GROUP = "argocd-redis-sentinel"
 PODS = tuple(f"{GROUP}-{number}" for number in range(3))
 MASTER = "argocd"
@@ -49,10 +50,10 @@ class Lines:
     """A client below tests/live/clients, and the lines it prints."""
 
     def __init__(
-        self, cluster: Cluster, script: str, *arguments: str, env: dict[str, str], network: str = "client"
+        self, cluster: Cluster, module: str, *arguments: str, env: dict[str, str], network: str = "client"
     ) -> None:
-        command = [sys.executable, str(CLIENTS / script), *arguments]
-        self._process = cluster.popen(command, env=env, network=network, stdout=subprocess.PIPE, text=True)
+        command = [*PYTHON, module, *arguments]
+        self._process = cluster.popen(command, env=env, network=network, stdout=subprocess.PIPE, text=True, cwd=ROOT)
         self.lines: list[str] = []
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -112,18 +113,18 @@ class Group:
 
     def keys(self, prefix: str) -> set[str]:
         """Those of a writer's keys that the master has."""
-        command = [sys.executable, str(CLIENTS / "redis_client.py"), "keys", prefix, MASTER, *self.addresses.values()]
-        return set(self.cluster.exec(command, env=self.env, check=True).stdout.split())
+        command = [*PYTHON, REDIS_CLIENT, "keys", prefix, MASTER, *self.addresses.values()]
+        return set(self.cluster.exec(command, env={**self.env, "PYTHONPATH": str(ROOT)}, check=True).stdout.split())
 
     def sample(self, pod: str, *, outside: bool = False) -> Lines:
         """`<time> <answer>` to an attempt to write every 20 ms, in the pod's network or from `outside`."""
         network, address = (
             ("client", self.addresses[pod]) if outside else (doors(self.cluster, pod)[0].network, "127.0.0.1")
         )
-        return Lines(self.cluster, "redis_client.py", "sample", address, env=self.env, network=network)
+        return Lines(self.cluster, REDIS_CLIENT, "sample", address, env=self.env, network=network)
 
     def _client(self, *arguments: str) -> Lines:
-        return Lines(self.cluster, "redis_client.py", *arguments, env=self.env)
+        return Lines(self.cluster, REDIS_CLIENT, *arguments, env=self.env)
 
 
 def accepting(lines: Iterable[str]) -> list[tuple[float, float]]:
@@ -170,9 +171,10 @@ class Watch:
         """`application` is what the users look at. Where a pod will be `deleted`, Redis is looked at from outside."""
         self.group, self._cluster = group, group.cluster
         self._prefix = f"written:{time.time():.0f}"
-        servers = addresses(self._cluster, "argocd-server")
-        env = {"ARGOCD_PASSWORD": self._cluster.admin_password()}
-        self._users = Lines(self._cluster, "visitor.py", HOST, str(self._cluster.ca), application, *servers, env=env)
+        servers = ",".join(addresses(self._cluster, "argocd-server"))
+        about = (HOST, str(self._cluster.ca), application, servers, MASTER, *group.addresses.values())
+        env = {"ARGOCD_PASSWORD": self._cluster.admin_password(), **group.env}
+        self._users = Lines(self._cluster, "tests.live.clients.visitor", *about, env=env)
         self._writer = group.write(self._prefix)
         self._samples = {pod: group.sample(pod, outside=deleted) for pod in PODS}
         self._clients = [self._users, self._writer, *self._samples.values()]
@@ -219,5 +221,5 @@ class Watch:
 
     def lost(self) -> tuple[int, int]:
         """How many writes were acknowledged, and how many of these the master has no longer. Ends the writer."""
-        acknowledged = {line.split()[1] for line in self._writer.stop()}
+        acknowledged = {line.split()[1] for line in self._writer.stop()[:-1]}
         return len(acknowledged), len(acknowledged - self.group.keys(self._prefix))

@@ -139,6 +139,17 @@ def test_an_exec_probe_that_fails_or_hangs_restarts(
     assert f"liveness probe failed: {why}" in output(cluster, name).replace("TimeoutError: ", "")
 
 
+def test_a_hook_runs_before_the_end(cluster: Cluster, namespace: str) -> None:
+    script = "trap 'echo signal >>/proc/1/fd/1; exit' TERM; while :; do sleep 0.1; done"
+    hook = {"preStop": {"exec": {"command": ["sh", "-c", "sleep 1; echo hook"]}}}
+    run(cluster, "ends", script, lifecycle=hook, pod={"terminationGracePeriodSeconds": 5})
+    eventually(lambda: "running" in status(cluster, "ends")["state"])
+    began = time.monotonic()
+    cluster.kubectl("delete", "pod", "ends", "-n", namespace)
+    assert time.monotonic() - began < 5, "it heard the signal"
+    assert [line.split()[-1] for line in output(cluster, "ends").splitlines()] == ["hook", "signal"]
+
+
 @pytest.mark.parametrize(
     ("name", "image"), [("stranger", "docker.io/library/nginx:1"), ("newer", "quay.io/argoproj/argocd:latest")]
 )

@@ -1,8 +1,10 @@
 """Two clients of Redis that say with the time of day what became of each of their writes.
 
-    redis_client.py sample ADDRESS                     tries a write every 20 ms: what that Redis says to it
-    redis_client.py write PREFIX MASTER SENTINEL...    writes all the time, where Sentinel says: each acknowledged key
-    redis_client.py keys PREFIX MASTER SENTINEL...     the keys that the master has, without times
+    python -m tests.live.clients.redis_client ...
+
+    sample ADDRESS                     tries a write every 20 ms: what that Redis says to it
+    write PREFIX MASTER SENTINEL...    writes all the time, where Sentinel says: each acknowledged key
+    keys PREFIX MASTER SENTINEL...     the keys that the master has, without times
 
 The password is in REDISCLI_AUTH.
 """

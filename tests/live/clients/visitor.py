@@ -1,20 +1,22 @@
 """Users of Argo CD behind the gateway who do the same again and again: when each attempt went well.
 
-    visitor.py HOST CA APPLICATION SERVER...
+    python -m tests.live.clients.visitor HOST CA APPLICATION SERVERS MASTER SENTINEL...
 
 One line an attempt: when it began and ended (seconds of the epoch), what it was, `ok` or what went wrong.
 
 - `login`: POST /api/v1/session. Argo CD does not need Redis for it, and takes half a second to a second on purpose.
-- `logout`: GET /auth/logout, good when every SERVER (the addresses of all argocd-server) refuses the token within a
-  second. That goes through Redis: the argocd-server that was asked writes the token there, the others hear of it there.
+- `logout`: GET /auth/logout, good when the master has the revoked token: Argo CD answers that all is done where it
+  could not write it, too.
+- `everywhere`: how long after a good logout every argocd-server (SERVERS, addresses with commas) refuses the token.
 - `tree`: GET the resource tree of APPLICATION, which argocd-server reads from Redis, where the controller wrote it.
 - `refresh`: GET APPLICATION with refresh=hard: the controller must compare it, with repo-server's help.
 
-The password of the account admin is in ARGOCD_PASSWORD.
+Passwords: of the account admin in ARGOCD_PASSWORD, of Redis in REDISCLI_AUTH.
 """
 
 from __future__ import annotations
 
+import base64
 import http.client
 import json
 import os
@@ -24,9 +26,13 @@ import threading
 import time
 from collections.abc import Callable
 
+from tests.live.clients.redis_client import master
+
 TIMEOUT = 2.0
 REFRESH_TIMEOUT = 6.0
+EVERYWHERE = 40.0
 PERIOD = 0.2
+ACCOUNTS = "/api/v1/account"
 
 lock = threading.Lock()
 
@@ -61,8 +67,9 @@ def ask(
 class Visitor:
     """One user; each attempt raises Wrong where it goes wrong."""
 
-    def __init__(self, host: str, ca: str, application: str, servers: list[str]) -> None:
-        self._host, self._application, self._servers = host, f"/api/v1/applications/{application}", servers
+    def __init__(self, host: str, ca: str, application: str, servers: str, name: str, *sentinels: str) -> None:
+        self._host, self._application = host, f"/api/v1/applications/{application}"
+        self._servers, self._master = servers.split(","), (name, list(sentinels))
         self._tls = ssl.create_default_context(cafile=ca)
         self._token = ""
 
@@ -84,22 +91,28 @@ class Visitor:
         if not token:
             raise Wrong("not logged in")
         ask(self._gateway(), "GET", "/auth/logout", 303, token=token)
-        deadline = time.monotonic() + 1
+        claims = token.split(".")[1]
+        number = json.loads(base64.urlsafe_b64decode(claims + "=="))["jti"]
+        try:
+            redis = master(*self._master)
+            found = redis("EXISTS", f"revoked-token|{number}")
+            redis.close()
+        except OSError as error:
+            raise Wrong(f"answered, but no master: {error}") from error
+        if found != [":1"]:
+            raise Wrong(f"answered, but not written: {number}")
+        threading.Thread(target=attempt, args=("everywhere", lambda: self._everywhere(token))).start()
+
+    def _everywhere(self, token: str) -> None:
+        deadline = time.monotonic() + EVERYWHERE
         for server in self._servers:
             while True:
                 try:
-                    ask(
-                        http.client.HTTPConnection(server, 8080, timeout=TIMEOUT),
-                        "GET",
-                        "/api/v1/account",
-                        401,
-                        None,
-                        token,
-                    )
+                    ask(http.client.HTTPConnection(server, 8080, timeout=TIMEOUT), "GET", ACCOUNTS, 401, token=token)
                     break
-                except Wrong as wrong:
+                except Wrong:
                     if time.monotonic() > deadline:
-                        raise Wrong(f"still good at {server}: {wrong}") from wrong
+                        raise
                     time.sleep(0.05)
 
     def tree(self) -> None:
@@ -128,10 +141,9 @@ def forever(visitor: Visitor, *names: str) -> None:
         time.sleep(max(0.0, began + PERIOD - time.monotonic()))
 
 
-def main(host: str, ca: str, application: str, *servers: str) -> None:
+def main(*arguments: str) -> None:
     for names in (("login", "logout"), ("tree",), ("refresh",)):
-        visitor = Visitor(host, ca, application, list(servers))
-        threading.Thread(target=forever, args=(visitor, *names)).start()
+        threading.Thread(target=forever, args=(Visitor(*arguments), *names)).start()
 
 
 if __name__ == "__main__":
