@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import bisect
 import itertools
 import json
 import subprocess
@@ -10,7 +11,9 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
 
 from live.cluster import Cluster
 from live.errors import LiveError
@@ -36,14 +39,14 @@ def until(met: Callable[[], object], seconds: float, what: str) -> None:
         time.sleep(0.1)
 
 
-def addresses(cluster: Cluster, component: str) -> list[str]:
-    """The addresses of the running pods of a component of Argo CD."""
-    return [
-        pod["status"]["podIP"]
+def running(cluster: Cluster, component: str) -> dict[str, str]:
+    """The addresses of the pods of a component of Argo CD that are there to stay, by name."""
+    return {
+        pod["metadata"]["name"]: pod["status"]["podIP"]
         for pod in cluster.pods()
         if pod["metadata"].get("labels", {}).get("app.kubernetes.io/name") == component
         and "deletionTimestamp" not in pod["metadata"]
-    ]
+    }
 
 
 class Lines:
@@ -107,6 +110,31 @@ class Group:
     def wait_whole(self, seconds: float = 60) -> None:
         until(self.whole, seconds, "one master with two replicas, and three Sentinels that know it")
 
+    def make_master(self, pod: str) -> None:
+        """Have Sentinel make this one master, where it is not."""
+        if self.master() == pod:
+            return
+        self.ask(pod, "config", "set", "replica-priority", "1")
+
+        def known() -> bool:
+            [one] = [found for found in self._replicas(pod) if found["ip"] == self.addresses[pod]]
+            return one["slave-priority"] == "1"
+
+        until(known, 20, f"{pod} first in line")
+        self.ask(pod, "sentinel", "failover", MASTER, port=26379)
+        until(lambda: self.masters() == [pod], 20, f"{pod} as master")
+        self.ask(pod, "config", "set", "replica-priority", "100")
+        self.wait_whole()
+
+    def _replicas(self, pod: str) -> list[dict[str, str]]:
+        """What that pod's Sentinel knows of each replica."""
+        words = self.ask(pod, "sentinel", "replicas", MASTER, port=26379)
+        starts = [*(number for number, word in enumerate(words) if word == "name"), len(words)]
+        return [
+            dict(zip(words[one:two:2], words[one + 1 : two : 2], strict=True))
+            for one, two in itertools.pairwise(starts)
+        ]
+
     def write(self, prefix: str) -> Lines:
         """A writer that follows Sentinel: `<time> <key>` for each write that was acknowledged."""
         return self._client("write", prefix, MASTER, *self.addresses.values())
@@ -151,7 +179,10 @@ def together(spans: Sequence[list[tuple[float, float]]]) -> float:
     return max(found)
 
 
-KINDS = ("login", "logout", "tree", "refresh")
+LIMITED = ("request", "login", "logout", "tree")
+"""What users do; tests.live.clients.visitor says how."""
+
+KINDS = (*LIMITED, "refresh")
 
 
 @dataclass(frozen=True)
@@ -164,24 +195,50 @@ class Attempt:
     result: str
 
 
+@dataclass(frozen=True)
+class Outage:
+    """What a fault did. All times in seconds.
+
+    longest: by kind, the longest time from the fault on without a success. everywhere: the longest time after which
+    every argocd-server refused a token of a good logout. lone: how long a lost master went on to accept writes.
+    together: the longest time in which two accepted writes. lost: writes of those acknowledged that the master has
+    no longer. at_risk: most writes acknowledged in any time that the old master may accept them alone.
+    """
+
+    fault: str
+    longest: dict[str, float]
+    everywhere: float
+    lone: float | None
+    together: float
+    acknowledged: int
+    lost: int
+    at_risk: int
+
+
 class Watch:
     """Users, a writer and a look at each Redis, from before a fault until everything is well again."""
 
     def __init__(self, group: Group, application: str, *, deleted: bool = False) -> None:
         """`application` is what the users look at. Where a pod will be `deleted`, Redis is looked at from outside."""
-        self.group, self._cluster = group, group.cluster
+        self.group = group
+        cluster = group.cluster
         self._prefix = f"written:{time.time():.0f}"
-        servers = ",".join(addresses(self._cluster, "argocd-server"))
-        about = (HOST, str(self._cluster.ca), application, servers, MASTER, *group.addresses.values())
-        env = {"ARGOCD_PASSWORD": self._cluster.admin_password(), **group.env}
-        self._users = Lines(self._cluster, "tests.live.clients.visitor", *about, env=env)
+        servers = ",".join(running(cluster, "argocd-server").values())
+        about = (HOST, str(cluster.ca), application, servers, MASTER, *group.addresses.values())
+        env = {"ARGOCD_PASSWORD": cluster.admin_password(), **group.env}
+        self._users = Lines(cluster, "tests.live.clients.visitor", *about, env=env)
         self._writer = group.write(self._prefix)
         self._samples = {pod: group.sample(pod, outside=deleted) for pod in PODS}
         self._clients = [self._users, self._writer, *self._samples.values()]
         self.began = time.time()
+        """The moment of the fault, in seconds of the epoch."""
 
     def __enter__(self) -> Watch:
-        until(lambda: all(self._well(kind) for kind in KINDS), 30, "users before the fault")
+        try:
+            self._wait_users(self.began)
+        except BaseException:
+            self.__exit__()
+            raise
         self.began = time.time()
         return self
 
@@ -193,33 +250,95 @@ class Watch:
         """All attempts of that kind so far."""
         return [one for one in (Attempt(*json.loads(line)) for line in list(self._users.lines)) if one.kind == kind]
 
-    def _well(self, kind: str) -> bool:
-        last = self.attempts(kind)[-2:]
-        return len(last) == 2 and all(one.result == "ok" and one.began > self.began for one in last)
-
-    def wait_well(self, seconds: float = 90) -> None:
-        """Until three Redis are whole and everything works for the users."""
-        self.group.wait_whole(seconds)
-        self.began, fault = time.time(), self.began
-        try:
-            until(lambda: all(self._well(kind) for kind in KINDS), 60, "users after the fault")
-        finally:
-            self.began = fault
-
-    def longest(self, kind: str) -> float:
-        """The longest time without a success from the fault on, in seconds."""
-        good = [one.ended for one in self.attempts(kind) if one.result == "ok" and one.began >= self.began]
-        return max(after - before for before, after in itertools.pairwise([self.began, *good]))
+    def good(self, kind: str) -> list[Attempt]:
+        """The successes of that kind from the fault on."""
+        return [one for one in self.attempts(kind) if one.result == "ok" and one.began >= self.began]
 
     def wrong(self, kind: str) -> list[str]:
         """What went wrong, from the fault on."""
         return [one.result for one in self.attempts(kind) if one.result != "ok" and one.ended >= self.began]
 
-    def spans(self) -> dict[str, list[tuple[float, float]]]:
-        """When each pod's Redis accepted writes."""
-        return {pod: accepting(list(samples.lines)) for pod, samples in self._samples.items()}
+    def _wait_users(self, since: float) -> None:
+        def well(kind: str) -> bool:
+            last = self.attempts(kind)[-2:]
+            return len(last) == 2 and all(one.result == "ok" and one.began > since for one in last)
 
-    def lost(self) -> tuple[int, int]:
-        """How many writes were acknowledged, and how many of these the master has no longer. Ends the writer."""
-        acknowledged = {line.split()[1] for line in self._writer.stop()[:-1]}
-        return len(acknowledged), len(acknowledged - self.group.keys(self._prefix))
+        until(lambda: all(well(kind) for kind in KINDS), 90, "users whose every attempt goes well")
+
+    def wait_well(self) -> None:
+        """Until three Redis are whole and everything works for the users."""
+        self.group.wait_whole(90)
+        self._wait_users(time.time())
+
+    def longest(self, kind: str) -> float:
+        """The longest time without a success from the fault on."""
+        times = [self.began, *(one.ended for one in self.good(kind))]
+        return max(after - before for before, after in itertools.pairwise(times))
+
+    @cached_property
+    def writes(self) -> list[tuple[float, bool]]:
+        """The time of each write that was acknowledged, and whether the master has it still. Ends the writer."""
+        lines = [line.split() for line in self._writer.stop()]
+        kept = self.group.keys(self._prefix)
+        return sorted((float(words[0]), words[1] in kept) for words in lines if len(words) == 2)
+
+    def outage(self, fault: str, master: str, alone: float) -> Outage:
+        """What the fault did; `master` was it then, and may accept writes for `alone` seconds. Ends the writer."""
+        spans = {pod: accepting(list(samples.lines)) for pod, samples in self._samples.items()}
+        first = max((end for begin, end in spans[master] if begin < self.began), default=self.began)
+        lone = None if first > time.time() - 1 else round(max(0.0, first - self.began), 2)
+        return Outage(
+            fault,
+            {kind: round(self.longest(kind), 1) for kind in KINDS},
+            round(max((one.ended - one.began for one in self.attempts("everywhere")), default=0.0), 1),
+            lone,
+            round(together(list(spans.values())), 2),
+            len(self.writes),
+            sum(not kept for _, kept in self.writes),
+            most([moment for moment, _ in self.writes], alone),
+        )
+
+
+def most(times: Sequence[float], seconds: float) -> int:
+    """How many of the times, in order, are at most within `seconds`."""
+    return max((number - bisect.bisect_left(times, time - seconds) + 1 for number, time in enumerate(times)), default=0)
+
+
+HEADINGS = {
+    "request": "any request",
+    "login": "login",
+    "logout": "logout",
+    "tree": "resource tree",
+    "refresh": "refresh",
+    "everywhere": "logout known everywhere",
+    "lone": "old master accepts alone",
+    "together": "two masters accept",
+    "acknowledged": "writes",
+    "lost": "of these lost",
+}
+
+
+class Outages:
+    """The table of faults, for people and for programs."""
+
+    def __init__(self) -> None:
+        self._found: list[Outage] = []
+        self.rounds: list[dict[str, float]] = []
+
+    def add(self, outage: Outage) -> None:
+        """Keep a measured outage."""
+        self._found.append(outage)
+
+    def write(self, folder: Path) -> None:
+        """Write `faults.md` and `faults.json`."""
+        folder.mkdir(parents=True, exist_ok=True)
+        found = {"faults": [asdict(one) for one in self._found], "rounds": self.rounds}
+        (folder / "faults.json").write_text(json.dumps(found, indent=1) + "\n")
+        table = [["fault", *HEADINGS.values()], ["---"] * (len(HEADINGS) + 1), *map(self._line, self._found)]
+        legend = "Seconds: the longest time without a success (first five), then as it says. Writes are counted."
+        lines = "".join(f"| {' | '.join(line)} |\n" for line in table)
+        (folder / "faults.md").write_text(f"# Faults\n\n{legend}\n\n{lines}")
+
+    def _line(self, one: Outage) -> list[str]:
+        cells = {**one.longest, **asdict(one)}
+        return [one.fault, *("-" if cells[key] is None else str(cells[key]) for key in HEADINGS)]

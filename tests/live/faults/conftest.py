@@ -1,0 +1,57 @@
+"""High availability on grpc-routing, for all tests of faults."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from live.cluster import Cluster
+from tests.live.faults.outage import Group, Outages
+from tests.live.lifecycle import Argocd, config_map, deliver
+from tests.live.table import GRPC_ROUTING
+from tests.render.consumer import write
+
+APPLICATION = "watched"
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A consumer: the overlay with the component."""
+    kustomization = {"resources": [f"overlays/{GRPC_ROUTING}"], "components": ["components/high-availability"]}
+    return write(tmp_path_factory.mktemp("high-availability"), kustomization)
+
+
+@pytest.fixture(scope="session")
+def argocd(cluster: Cluster, folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Argocd:
+    """The running install with an Application, and an administrator who is logged in."""
+    cluster.apply(folder)
+    cluster.wait_ready(120)
+    admin = Argocd(cluster, tmp_path_factory.mktemp("home")).login("admin", cluster.admin_password())
+    deliver(cluster, admin, APPLICATION, {"config.json": config_map(APPLICATION, {"version": "1"})})
+    return admin
+
+
+@pytest.fixture
+def group(cluster: Cluster, argocd: Argocd) -> Group:
+    """The three Redis, one master with two replicas."""
+    found = Group(cluster)
+    found.wait_whole()
+    return found
+
+
+@pytest.fixture(scope="session")
+def outages(results_dir: Path) -> Iterator[Outages]:
+    collected = Outages()
+    yield collected
+    collected.write(results_dir)
+
+
+@pytest.fixture(scope="session")
+def settings(cluster: Cluster, folder: Path) -> dict[str, int]:
+    """Numbers of Redis's and Sentinel's configuration, as rendered, by name."""
+    render = cluster.kustomize(folder).decode()
+    names = ("min-replicas-to-write", "min-replicas-max-lag", "down-after-milliseconds")
+    return {name: int(value) for name in names for value in re.findall(rf"^.*\b{name} (\d+)\b", render, re.M)}

@@ -1,0 +1,276 @@
+"""Redis and Argo CD are hurt while users work: how long that shows, and what is lost."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+from live.cluster import Cluster
+from live.faults import cut_off, doors, frozen, kill
+from tests.live.conftest import HOST
+from tests.live.faults.conftest import APPLICATION
+from tests.live.faults.outage import GROUP, KINDS, LIMITED, PODS, Group, Outages, Watch, running, until
+from tests.live.lifecycle import Argocd, config_map, get
+
+LIMIT = 15.0
+"""Seconds after which a user must have logged in, logged out and seen an Application, when one Redis is lost."""
+
+ROUNDS = 20
+
+
+def bound(settings: dict[str, int]) -> float:
+    """Seconds after which a master that hears of no replica refuses writes.
+
+    The lag is counted in whole seconds, once a second.
+    """
+    return settings["min-replicas-max-lag"] + 2
+
+
+def noticed(settings: dict[str, int]) -> float:
+    """Seconds before which no Sentinel takes a master for lost: the last answer may be a second old."""
+    return settings["down-after-milliseconds"] / 1000 - 1
+
+
+def test_a_lone_master_stops_before_another_is_made(settings: dict[str, int]) -> None:
+    assert settings["min-replicas-to-write"] == 1
+    assert bound(settings) <= noticed(settings)
+
+
+# --- what happens to the Redis
+
+
+def killed(group: Group, master: str) -> None:
+    kill(group.cluster, master)
+
+
+def drained(group: Group, master: str) -> None:
+    group.cluster.kubectl("delete", "pod", "-n", "argocd", master)
+
+
+def standing(group: Group, master: str) -> None:
+    with frozen(group.cluster, master):
+        successor(group, master)
+        time.sleep(2)
+
+
+def cut(group: Group, master: str) -> None:
+    with cut_off(group.cluster, master):
+        time.sleep(LIMIT + 3)
+
+
+def all_killed(group: Group, master: str) -> None:
+    kill(group.cluster, *PODS)
+
+
+def killed_and_successor(group: Group, master: str) -> None:
+    kill(group.cluster, master)
+    kill(group.cluster, successor(group, master))
+
+
+def unlucky(group: Group, master: str) -> None:
+    """The replicas hear nothing of the master's last second and a half, and what it sent is lost with it."""
+    with contextlib.ExitStack() as both:
+        for pod in PODS:
+            if pod != master:
+                both.enter_context(cut_off(group.cluster, pod))
+        time.sleep(1.5)
+        network = doors(group.cluster, master)[0].network
+        group.cluster.kubectl("delete", "pod", "-n", "argocd", master, "--grace-period=0", "--force")
+        until(lambda: network not in group.cluster.node_exec(["ip", "netns", "list"]).stdout, 5, "the end of the pod")
+
+
+def successor(group: Group, master: str) -> str:
+    """The next master, as soon as there is one."""
+    found: list[str] = []
+
+    def made() -> bool:
+        found[:] = [pod for pod in group.masters() if pod != master]
+        return bool(found)
+
+    until(made, 60, f"a successor of {master}")
+    return found[0]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What happens to the master; `limit` in seconds where it is the one Redis lost."""
+
+    name: str
+    cause: Callable[[Group, str], None]
+    limit: float | None = LIMIT
+    deleted: bool = False
+
+
+FAULTS = [
+    Fault("master cut off for 18 s", cut),
+    Fault("master stands still until 2 s after its successor", standing),
+    Fault("pod of the master drained", drained, deleted=True),
+    Fault("master killed, and its successor at once", killed_and_successor, limit=None),
+    Fault("all three killed at once", all_killed, limit=None),
+    Fault("replicas cut off for 1.5 s, then the master's pod gone", unlucky, deleted=True),
+]
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_fault(
+    cluster: Cluster, group: Group, settings: dict[str, int], outages: Outages, fault: Fault, tmp_path: Path
+) -> None:
+    token = revoked(cluster, tmp_path)
+    if fault.cause is cut:
+        # The worst: then an argocd-server asks the lost pod's Sentinel who is master now.
+        group.make_master(sentinel_of(cluster, next(iter(running(cluster, "argocd-server")))))
+    master = group.master()
+    with Watch(group, APPLICATION, deleted=fault.deleted) as watch:
+        fault.cause(group, master)
+        watch.wait_well()
+        outage = watch.outage(fault.name, master, bound(settings))
+    outages.add(outage)
+    assert outage.together <= max(0.0, bound(settings) - noticed(settings))
+    assert outage.lost <= outage.at_risk
+    if fault.limit:
+        assert {kind: outage.longest[kind] for kind in LIMITED if outage.longest[kind] > fault.limit} == {}
+    assert refusing(cluster, token) == "all"
+    restart_server(cluster)
+    assert refusing(cluster, token) == "all"
+
+
+def sentinel_of(cluster: Cluster, server: str) -> str:
+    """The pod whose Sentinel that argocd-server is connected to."""
+    [door] = doors(cluster, server)
+    enter = ["nsenter", f"--net=/run/netns/{door.network}", "--"]
+    found = cluster.node_exec([*enter, "ss", "-tnH", "state", "established", "dport = :26379"]).stdout
+    pods = {address: pod for pod, address in running(cluster, GROUP).items()}
+    return next(pods[address] for address in re.findall(r"(\S+):26379", found) if address in pods)
+
+
+# --- a token that was revoked
+
+
+def revoked(cluster: Cluster, home: Path) -> str:
+    """A token that `argocd logout` has revoked."""
+    user = Argocd(cluster, home).login("admin", cluster.admin_password())
+    [account] = yaml.safe_load((home / ".config/argocd/config").read_text())["users"]
+    user("logout", HOST)
+    token: str = account["auth-token"]
+    until(lambda: refusing(cluster, token) == "all", 20, "logout")
+    return token
+
+
+def refusing(cluster: Cluster, token: str) -> str:
+    """Which argocd-server refuse a token: `all`, or the answers of each by its name."""
+    answers = {}
+    for name, address in running(cluster, "argocd-server").items():
+        url = f"http://{address}:8080/api/v1/account"
+        cookie = f"argocd.token={token}"
+        curl = ["curl", "--silent", "--output", "/dev/null", "--write-out", "%{http_code}", "--cookie", cookie, url]
+        answers[name] = cluster.exec(curl).stdout
+    return "all" if set(answers.values()) == {"401"} else str(answers)
+
+
+def restart_server(cluster: Cluster) -> None:
+    """End one argocd-server and wait for its return: it knows only what Redis knows."""
+    name = next(iter(running(cluster, "argocd-server")))
+
+    def state() -> tuple[int, bool]:
+        [status] = get(cluster, "pod", name)["status"]["containerStatuses"]
+        return status["restartCount"], status["ready"]
+
+    before, _ = state()
+    kill(cluster, name)
+    until(lambda: state() == (before + 1, True), 40, f"restart of {name}")
+
+
+def test_without_its_key_in_redis_a_revoked_token_is_good_again(cluster: Cluster, group: Group, tmp_path: Path) -> None:
+    """What the tests of revoked tokens hold on to."""
+    token = revoked(cluster, tmp_path)
+    key = group.ask(group.master(), "keys", "revoked-token|*")
+    group.ask(group.master(), "del", *key)
+    restart_server(cluster)
+    assert "200" in refusing(cluster, token)
+
+
+# --- the same again and again
+
+
+def test_rounds_of_killing_the_master(group: Group, settings: dict[str, int], outages: Outages) -> None:
+    began: list[float] = []
+    with Watch(group, APPLICATION) as watch:
+        first = group.master()
+        for _ in range(ROUNDS):
+            master = group.master()
+            watch.began = time.time()
+            began.append(watch.began)
+            kill(group.cluster, master)
+            successor(group, master)
+            watch.wait_well()
+            outages.rounds.append({kind: round(watch.longest(kind), 1) for kind in KINDS})
+        watch.began = began[0]
+        outage = watch.outage(f"master killed, {ROUNDS} times", first, bound(settings))
+    for number, found in enumerate(outages.rounds):
+        end = began[number + 1] if number + 1 < ROUNDS else math.inf
+        found["lost"] = sum(not kept for moment, kept in watch.writes if began[number] - 5 < moment < end - 5)
+    outages.add(outage)
+    assert {kind: outage.longest[kind] for kind in LIMITED if outage.longest[kind] > LIMIT} == {}
+    assert outage.together == 0
+    assert max(found["lost"] for found in outages.rounds) <= outage.at_risk
+
+
+# --- what happens to Argo CD
+
+
+def test_an_argocd_server_is_killed(cluster: Cluster, group: Group, settings: dict[str, int], outages: Outages) -> None:
+    with Watch(group, APPLICATION) as watch:
+        kill(cluster, next(iter(running(cluster, "argocd-server"))))
+        time.sleep(5)
+        watch.wait_well()
+        outage = watch.outage("one argocd-server killed", group.master(), bound(settings))
+        wrong = watch.wrong("request")
+    outages.add(outage)
+    print(wrong)
+    assert {kind: outage.longest[kind] for kind in KINDS if outage.longest[kind] > LIMIT} == {}
+
+
+def test_a_repo_server_is_killed_during_a_sync(
+    cluster: Cluster, argocd: Argocd, group: Group, settings: dict[str, int], outages: Outages
+) -> None:
+    cluster.git_repository(APPLICATION, {"config.json": config_map(APPLICATION, {"version": f"{time.time()}"})})
+    with Watch(group, APPLICATION) as watch:
+        with contextlib.ExitStack() as asleep:
+            for name in running(cluster, "argocd-repo-server"):
+                asleep.enter_context(frozen(cluster, name))
+            sync = {"operation": {"initiatedBy": {"username": "admin"}, "sync": {"revision": "main"}}}
+            name = f"applications.argoproj.io/{APPLICATION}"
+            cluster.kubectl("patch", name, "-n", "argocd", "--type=merge", "-p", json.dumps(sync))
+            asked: list[str] = []
+
+            def waits() -> bool:
+                asked[:] = [name for name in running(cluster, "argocd-repo-server") if unread(cluster, name)]
+                return bool(asked)
+
+            until(waits, 20, "a question to a repo-server")
+            watch.began = time.time()
+            kill(cluster, asked[0])
+        argocd("app", "wait", APPLICATION, "--sync", "--operation", "--timeout", "30")
+        seconds = time.time() - watch.began
+        watch.wait_well()
+        outage = watch.outage("one repo-server killed during a sync", group.master(), bound(settings))
+    outages.add(outage)
+    print(asked, seconds)
+    assert seconds <= LIMIT
+
+
+def unread(cluster: Cluster, pod: str) -> int:
+    """Bytes that wait for a pod's program to read them."""
+    [door] = doors(cluster, pod)
+    enter = ["nsenter", f"--net=/run/netns/{door.network}", "--"]
+    found = cluster.node_exec([*enter, "ss", "-tnH", "state", "established", "sport = :8081"]).stdout
+    return sum(int(line.split()[0]) for line in found.splitlines())
