@@ -1,9 +1,8 @@
-"""With high availability every mode serves the same, by two argocd-server; a running install goes over to it and back."""
+"""High availability, live: each mode serves the same by two argocd-server; a running install changes to it and back."""
 
 from __future__ import annotations
 
-import json
-import time
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,11 +10,14 @@ import pytest
 
 from live.cluster import Cluster
 from tests.live import table
-from tests.live.conftest import HERE, HOST
-from tests.live.lifecycle import erase, intrude
+from tests.live.conftest import HERE, HOST, ROOT
+from tests.live.lifecycle import erase, intrude, overlay, run, running, uid, workloads_ready, wrong
 from tests.live.probes import Client
-from tests.live.table import MODES, ROWS, Row
+from tests.live.table import GRPC_ROUTING, MODES, ROWS, Row
 from tests.render.consumer import write
+from tools.build import argocd_module
+
+README = "components/high-availability/README.md"
 
 # All but the two that only last: what they wait for is in the gateway.
 TABLE = [row for row in ROWS if "minute" not in row.name]
@@ -64,3 +66,55 @@ def test_both_argocd_server_are_asked(client: Client, mode: str) -> None:
     }
     assert len(pods) == 2
     assert pods <= {host.rpartition(":")[0] for host in hosts}
+
+
+# --- installs that run
+
+
+def clean_up(cluster: Cluster, after: str, folder: Path) -> None:
+    """Run the README's command whose comment begins so."""
+    [command] = re.findall(rf"^# {after}\b.*\n(.+)$", (ROOT / README).read_text(), re.M)
+    run(cluster, command, folder)
+
+
+def left(cluster: Cluster, name: str) -> list[str]:
+    """What there is of a component of Argo CD, as kind/name."""
+    kinds = (
+        "deployments,statefulsets,pods,services,networkpolicies,poddisruptionbudgets,configmaps,serviceaccounts,roles"
+    )
+    found = cluster.kubectl("get", kinds, "-n", "argocd", "-l", f"app.kubernetes.io/name={name}", "-o", "name")
+    return found.stdout.split()
+
+
+@pytest.mark.usefixtures("client")
+@pytest.mark.parametrize("mode", [GRPC_ROUTING], scope="module")
+def test_a_running_install_changes_back_to_one_redis_and_again(cluster: Cluster, tmp_path: Path) -> None:
+    before = uid(cluster, "application", "probe")
+    cluster.apply(overlay(GRPC_ROUTING))
+    workloads_ready(cluster)
+    clean_up(cluster, "Ours", tmp_path)
+    cluster.wait_ready()
+    assert left(cluster, "argocd-redis-sentinel") == []
+    assert wrong(cluster, GRPC_ROUTING) == []
+    assert {name: len(pods) for name, pods in running(cluster).items() if len(pods) != 1} == {}
+
+    cluster.apply(available(GRPC_ROUTING, tmp_path / "again"))
+    workloads_ready(cluster)
+    clean_up(cluster, "One Redis", tmp_path)
+    cluster.wait_ready()
+    assert [name for name in left(cluster, "argocd-redis") if not name.startswith(("serviceaccount/", "role."))] == []
+    assert wrong(cluster, GRPC_ROUTING) == []
+    assert uid(cluster, "application", "probe") == before
+
+
+def test_upstream_s_high_availability_is_taken_over(cluster: Cluster, tmp_path: Path) -> None:
+    erase(cluster)
+    cluster.kubectl("create", "namespace", "argocd")
+    upstream = argocd_module() / "manifests/ha/install.yaml"
+    cluster.kubectl("apply", "-n", "argocd", "--server-side", "--force-conflicts", "-f", upstream)
+    assert left(cluster, "argocd-redis-ha-haproxy") != []
+    cluster.apply(available(GRPC_ROUTING, tmp_path))
+    clean_up(cluster, "Upstream's", tmp_path)
+    cluster.wait_ready(120)
+    assert left(cluster, "argocd-redis-ha") + left(cluster, "argocd-redis-ha-haproxy") == []
+    assert wrong(cluster, GRPC_ROUTING) == []

@@ -218,9 +218,12 @@ class Outage:
 class Watch:
     """Users, a writer and a look at each Redis, from before a fault until everything is well again."""
 
-    def __init__(self, group: Group, application: str, *, deleted: bool = False) -> None:
-        """`application` is what the users look at. Where a pod will be `deleted`, Redis is looked at from outside."""
-        self.group = group
+    def __init__(self, group: Group, application: str, *, deleted: bool = False, broken: bool = False) -> None:
+        """`application` is what the users look at.
+
+        Where a pod will be `deleted`, Redis is looked at from outside. What is `broken` is so from the beginning.
+        """
+        self.group, self._broken = group, broken
         cluster = group.cluster
         self._prefix = f"written:{time.time():.0f}"
         servers = ",".join(running(cluster, "argocd-server").values())
@@ -234,6 +237,8 @@ class Watch:
         """The moment of the fault, in seconds of the epoch."""
 
     def __enter__(self) -> Watch:
+        if self._broken:
+            return self
         try:
             self._wait_users(self.began)
         except BaseException:
@@ -269,6 +274,11 @@ class Watch:
         """Until three Redis are whole and everything works for the users."""
         self.group.wait_whole(90)
         self._wait_users(time.time())
+
+    def wait_everywhere(self) -> None:
+        """Until of every good logout so far all argocd-server know."""
+        logouts = sum(one.result == "ok" for one in self.attempts("logout"))
+        until(lambda: len(self.attempts("everywhere")) >= logouts, 120, "logouts that every argocd-server knows")
 
     def longest(self, kind: str) -> float:
         """The longest time without a success from the fault on."""

@@ -37,7 +37,7 @@ def bound(settings: dict[str, int]) -> float:
 
 def noticed(settings: dict[str, int]) -> float:
     """Seconds before which no Sentinel takes a master for lost: the last answer may be a second old."""
-    return settings["down-after-milliseconds"] / 1000 - 1
+    return settings["down_after"] / 1000 - 1
 
 
 def test_a_lone_master_stops_before_another_is_made(settings: dict[str, int]) -> None:
@@ -211,9 +211,11 @@ def test_rounds_of_killing_the_master(group: Group, settings: dict[str, int], ou
             began.append(watch.began)
             kill(group.cluster, master)
             successor(group, master)
-            watch.wait_well()
+            group.wait_whole()
             outages.rounds.append({kind: round(watch.longest(kind), 1) for kind in KINDS})
         watch.began = began[0]
+        watch.wait_well()
+        watch.wait_everywhere()
         outage = watch.outage(f"master killed, {ROUNDS} times", first, bound(settings))
     for number, found in enumerate(outages.rounds):
         end = began[number + 1] if number + 1 < ROUNDS else math.inf
@@ -274,3 +276,37 @@ def unread(cluster: Cluster, pod: str) -> int:
     enter = ["nsenter", f"--net=/run/netns/{door.network}", "--"]
     found = cluster.node_exec([*enter, "ss", "-tnH", "state", "established", "sport = :8081"]).stdout
     return sum(int(line.split()[0]) for line in found.splitlines())
+
+
+# --- that these tests can fail
+
+
+def test_without_min_replicas_two_masters_accept_writes(
+    cluster: Cluster, group: Group, settings: dict[str, int]
+) -> None:
+    def least(number: int) -> None:
+        for pod in PODS:
+            group.ask(pod, "config", "set", "min-replicas-to-write", str(number))
+
+    least(0)
+    master = group.master()
+    with Watch(group, APPLICATION) as watch:
+        with cut_off(cluster, master):
+            successor(group, master)
+            time.sleep(2)
+        watch.wait_well()
+        outage = watch.outage("", master, bound(settings))
+    least(settings["min-replicas-to-write"])
+    assert outage.together > 1
+
+
+def test_a_wrong_password_for_sentinel_shows(cluster: Cluster, group: Group, folder: Path) -> None:
+    deployment = ("deployment/argocd-server", "-n", "argocd")
+    cluster.kubectl("set", "env", *deployment, "REDIS_SENTINEL_PASSWORD=wrong")
+    cluster.kubectl("rollout", "status", *deployment, "--timeout=60s")
+    with Watch(group, APPLICATION, broken=True) as watch:
+        until(lambda: all(watch.attempts(kind) for kind in LIMITED), 30, "users")
+    good = {kind for kind in LIMITED if watch.good(kind)}
+    cluster.apply(folder)
+    cluster.wait_ready()
+    assert good == {"request", "login"}
