@@ -199,8 +199,8 @@ class Attempt:
 class Outage:
     """What a fault did. All times in seconds.
 
-    longest: by kind, the longest time from the fault on without a success. everywhere: the longest time after which
-    every argocd-server refused a token of a good logout. lone: how long a lost master went on to accept writes.
+    longest: by kind, the longest time from the fault on without a success. everywhere: the longest time that an
+    argocd-server did not know of a logout. lone: how long a lost master went on to accept writes.
     together: the longest time in which two accepted writes. lost: writes of those acknowledged that the master has
     no longer. at_risk: most writes acknowledged in any time that the old master may accept them alone.
     """
@@ -275,10 +275,11 @@ class Watch:
         self.group.wait_whole(90)
         self._wait_users(time.time())
 
-    def wait_everywhere(self) -> None:
-        """Until of every good logout so far all argocd-server know."""
-        logouts = sum(one.result == "ok" for one in self.attempts("logout"))
-        until(lambda: len(self.attempts("everywhere")) >= logouts, 120, "logouts that every argocd-server knows")
+    def everywhere(self) -> float:
+        """The longest time so far from a logout after the fault until every argocd-server knew of it, or until now."""
+        found = [one for one in self.attempts("everywhere") if one.began >= self.began]
+        known = {one.began: one.ended - one.began for one in found if one.result == "ok"}
+        return max((known.get(one.began, time.time() - one.began) for one in found), default=0.0)
 
     def longest(self, kind: str) -> float:
         """The longest time without a success from the fault on."""
@@ -300,7 +301,7 @@ class Watch:
         return Outage(
             fault,
             {kind: round(self.longest(kind), 1) for kind in KINDS},
-            round(max((one.ended - one.began for one in self.attempts("everywhere")), default=0.0), 1),
+            round(self.everywhere(), 1),
             lone,
             round(together(list(spans.values())), 2),
             len(self.writes),
