@@ -7,7 +7,7 @@ PY := tools/python
 OFFLINE := -m pytest tests --ignore tests/live --numprocesses auto --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status doctor test check lint verify-crds update-crds verify-reference update-reference bench
+.PHONY: help up down status doctor test test-faults check lint verify-crds update-crds verify-reference update-reference bench
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -24,10 +24,14 @@ status: ## what runs
 doctor: ## what this system lacks, with the line that installs it
 	@exec $(PY) -m live doctor
 
-test: lint ## everything: make check, and every mode on the real programs
+test: lint ## make check, and every mode on the real programs
 	@$(PY) -m live doctor --install
 	@$(PY) $(OFFLINE)
-	@$(PY) -m pytest tests/live
+	@$(PY) -m pytest tests/live --ignore tests/live/faults
+
+test-faults: ## high availability on the real programs while parts of it are killed, frozen and cut off
+	@$(PY) -m live doctor --install
+	@$(PY) -m pytest tests/live/faults
 
 check: lint ## everything that needs no running cluster
 	@$(PY) $(OFFLINE)

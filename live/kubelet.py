@@ -169,7 +169,8 @@ class Container:
         self.restarts = 0
         self.process: Process | None = None
         self.ready = self.started = False
-        self._start_at = 0.0
+        self._start_at = self._started_at = 0.0
+        self._in_a_row = 0
         self._began = ""
         self._startup: Prober | None = None
         self._readiness: Prober | None = None
@@ -202,7 +203,7 @@ class Container:
         self.process = Process(wall, line, inside(self.pod.network), self.log)
         self.door.touch(mode=0o600)
         self.door.write_text(json.dumps([self.pod.network, self.process.init, self.process.enter]))
-        self._began = now()
+        self._began, self._started_at = now(), time.monotonic()
         self.state = {"running": {"startedAt": self._began}}
         probes = [self.spec.get(key) for key in ("startupProbe", "readinessProbe", "livenessProbe")]
         self._startup, self._readiness, self._liveness = (
@@ -254,7 +255,9 @@ class Container:
         if self.process.exit_code() is not None:
             self.ended()
             self.restarts += 1
-            wait = min(2.0 ** (self.restarts - 1), 10.0)
+            # A kubelet begins anew after ten minutes, and waits longer.
+            self._in_a_row = 1 if time.monotonic() > self._started_at + 10 else self._in_a_row + 1
+            wait = min(2.0 ** (self._in_a_row - 1), 10.0)
             self._wait("CrashLoopBackOff", f"exit code {self.last['terminated']['exitCode']}", wait)
             return
         if self._startup and not self.started:
