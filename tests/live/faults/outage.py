@@ -65,7 +65,8 @@ class Lines:
     def _read(self) -> None:
         assert self._process.stdout
         for line in self._process.stdout:
-            self.lines.append(line.strip())
+            if line.endswith("\n"):  # the last one may be cut short
+                self.lines.append(line.strip())
 
     def stop(self) -> list[str]:
         """End it; everything it said."""
@@ -292,7 +293,7 @@ class Watch:
         """The time of each write that was acknowledged, and whether the master has it still. Ends the writer."""
         lines = [line.split() for line in self._writer.stop()]
         kept = self.group.keys(self._prefix)
-        return sorted((float(words[0]), words[1] in kept) for words in lines if len(words) == 2)
+        return sorted((float(moment), key in kept) for moment, key in lines)
 
     def outage(self, fault: str, master: str, alone: float) -> Outage:
         """What the fault did; `master` was it then, and may accept writes for `alone` seconds. Ends the writer."""
