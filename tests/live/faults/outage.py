@@ -6,6 +6,7 @@ import base64
 import bisect
 import itertools
 import json
+import statistics
 import subprocess
 import sys
 import threading
@@ -202,14 +203,14 @@ class Outage:
     """What a fault did. All times in seconds.
 
     longest: by kind, the longest time from the fault on without a success. everywhere: the longest time that an
-    argocd-server did not know of a logout. lone: how long a lost master went on to accept writes.
+    argocd-server did not know of a logout, None where it was not looked at. lone: how long a lost master went on to accept writes.
     together: the longest time in which two accepted writes. lost: writes of those acknowledged that the master has
     no longer. at_risk: most writes acknowledged in any time that the old master may accept them alone.
     """
 
     fault: str
     longest: dict[str, float]
-    everywhere: float
+    everywhere: float | None
     lone: float | None
     together: float
     acknowledged: int
@@ -331,6 +332,7 @@ HEADINGS = {
     "together": "two masters accept",
     "acknowledged": "writes",
     "lost": "of these lost",
+    "at_risk": "at most",
 }
 
 
@@ -352,9 +354,22 @@ class Outages:
         (folder / "faults.json").write_text(json.dumps(found, indent=1) + "\n")
         table = [["fault", *HEADINGS.values()], ["---"] * (len(HEADINGS) + 1), *map(self._line, self._found)]
         legend = "Seconds: the longest time without a success (first five), then as it says. Writes are counted."
-        lines = "".join(f"| {' | '.join(line)} |\n" for line in table)
-        (folder / "faults.md").write_text(f"# Faults\n\n{legend}\n\n{lines}")
+        parts = ["# Faults", legend, _markdown(table)]
+        if self.rounds:
+            rows = [[kind, *map(str, spread([found[kind] for found in self.rounds]))] for kind in self.rounds[0]]
+            head = [["in a round", "least", "median", "most"], ["---"] * 4]
+            parts += [f"# {len(self.rounds)} rounds of killing the master", _markdown([*head, *rows])]
+        (folder / "faults.md").write_text("\n\n".join(parts) + "\n")
 
     def _line(self, one: Outage) -> list[str]:
         cells = {**one.longest, **asdict(one)}
         return [one.fault, *("-" if cells[key] is None else str(cells[key]) for key in HEADINGS)]
+
+
+def spread(numbers: Sequence[float]) -> tuple[float, float, float]:
+    """The least, the median and the greatest."""
+    return min(numbers), round(statistics.median(numbers), 1), max(numbers)
+
+
+def _markdown(table: list[list[str]]) -> str:
+    return "\n".join(f"| {' | '.join(line)} |" for line in table)

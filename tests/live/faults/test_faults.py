@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import math
 import re
@@ -16,9 +17,10 @@ import yaml
 
 from live.cluster import Cluster
 from live.faults import cut_off, doors, frozen, kill
+from tests.conftest import Figures
 from tests.live.conftest import HOST
 from tests.live.faults.conftest import APPLICATION
-from tests.live.faults.outage import GROUP, KINDS, LIMITED, PODS, Group, Outages, Watch, running, until
+from tests.live.faults.outage import GROUP, KINDS, LIMITED, PODS, Group, Outages, Watch, running, spread, until
 from tests.live.lifecycle import Argocd, config_map
 
 LIMIT = 15.0
@@ -204,7 +206,9 @@ def test_without_its_key_in_redis_a_revoked_token_is_good_again(cluster: Cluster
 # --- the same again and again
 
 
-def test_rounds_of_killing_the_master(group: Group, settings: dict[str, int], outages: Outages) -> None:
+def test_rounds_of_killing_the_master(
+    group: Group, settings: dict[str, int], outages: Outages, report: Callable[[str, Figures], None]
+) -> None:
     began: list[float] = []
     with Watch(group, APPLICATION) as watch:
         first = group.master()
@@ -222,10 +226,19 @@ def test_rounds_of_killing_the_master(group: Group, settings: dict[str, int], ou
     for number, found in enumerate(outages.rounds):
         end = began[number + 1] if number + 1 < ROUNDS else math.inf
         found["lost"] = sum(not kept for moment, kept in watch.writes if began[number] - 5 < moment < end - 5)
-    outages.add(outage)
+    # An argocd-server that missed one master misses the next when it asks again, a minute later.
+    outages.add(dataclasses.replace(outage, everywhere=None))
+    lost = [int(found["lost"]) for found in outages.rounds]
+    logout = spread([found["logout"] for found in outages.rounds])
+    times = {
+        f"logout {name} ms": round(1000 * value)
+        for name, value in zip(("least", "median", "most"), logout, strict=True)
+    }
+    losses = {"writes": outage.acknowledged, "lost": sum(lost), "lost in a round": max(lost), "bound": outage.at_risk}
+    report("master-killed", {"rounds": ROUNDS, **times, **losses})
     assert {kind: outage.longest[kind] for kind in LIMITED if outage.longest[kind] > LIMIT} == {}
     assert outage.together <= BLINK
-    assert max(found["lost"] for found in outages.rounds) <= outage.at_risk
+    assert max(lost) <= outage.at_risk
 
 
 # --- what happens to Argo CD
@@ -239,7 +252,7 @@ def test_an_argocd_server_is_killed(cluster: Cluster, group: Group, settings: di
         outage = watch.outage("one argocd-server killed", group.master(), bound(settings))
         wrong = watch.wrong("request")
     outages.add(outage)
-    print(wrong)
+    assert len(wrong) <= 1, "what was on its way"
     assert {kind: outage.longest[kind] for kind in KINDS if outage.longest[kind] > LIMIT} == {}
 
 
@@ -268,7 +281,6 @@ def test_a_repo_server_is_killed_during_a_sync(
         watch.wait_well()
         outage = watch.outage("one repo-server killed during a sync", group.master(), bound(settings))
     outages.add(outage)
-    print(asked, seconds)
     assert seconds <= LIMIT
 
 
