@@ -200,12 +200,14 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Outage:
-    """What a fault did. All times in seconds.
+    """What a fault did, in seconds.
 
-    longest: by kind, the longest time from the fault on without a success. everywhere: the longest time that an
-    argocd-server did not know of a logout, None where it was not looked at. lone: how long a lost master went on to accept writes.
-    together: the longest time in which two accepted writes. lost: writes of those acknowledged that the master has
-    no longer. at_risk: most writes acknowledged in any time that the old master may accept them alone.
+    longest: by kind, the longest time from the fault on without a success.
+    everywhere: the longest time that an argocd-server did not know of a logout; None where that was not looked at.
+    lone: how long a lost master went on to accept writes; None where none was lost.
+    together: the longest time in which two accepted writes.
+    lost: how many writes of those acknowledged the master has no longer.
+    at_risk: most writes acknowledged in any time for which a lost master may accept them alone.
     """
 
     fault: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
 import json
 import math
 import re
@@ -223,9 +224,10 @@ def test_rounds_of_killing_the_master(
         watch.began = began[0]
         watch.wait_well()
         outage = watch.outage(f"master killed, {ROUNDS} times", first, bound(settings))
-    for number, found in enumerate(outages.rounds):
-        end = began[number + 1] if number + 1 < ROUNDS else math.inf
-        found["lost"] = sum(not kept for moment, kept in watch.writes if began[number] - 5 < moment < end - 5)
+    # What was acknowledged since the kill before; one takes a moment.
+    ends = [-math.inf, *(moment + 0.5 for moment in began)]
+    for found, (after, before) in zip(outages.rounds, itertools.pairwise(ends), strict=True):
+        found["lost"] = sum(not kept for moment, kept in watch.writes if after < moment <= before)
     # An argocd-server that missed one master misses the next when it asks again, a minute later.
     outages.add(dataclasses.replace(outage, everywhere=None))
     lost = [int(found["lost"]) for found in outages.rounds]
