@@ -36,6 +36,13 @@ def test_a_right_one_has_no_findings(spec: str) -> None:
     assert found and findings == []
 
 
+def test_merged_fields_count_and_the_nearest_wins() -> None:
+    merged = "gateway: {<<: [{namespace: a}, {namespace: b, selector: {istio: c}}]}"
+    found, _ = checked(exposure(f"hosts: [a.b]\n<<: {{mode: termination, hosts: [c.d]}}\n{merged}"))
+    assert found and (found.mode, found.hosts) == ("termination", ["a.b"])
+    assert (found.namespace, found.selector) == ("a", {"istio": "c"})
+
+
 WRONG = [
     # (spec, the finding from its line on)
     ("hosts: [https://cd.acme.io/]", '5: spec.hosts[0]: found "https://cd.acme.io/", expected a bare host name'),
