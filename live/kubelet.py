@@ -38,11 +38,12 @@ def now() -> str:
 
 
 class Hosts:
-    """The hosts files of the pods, one a namespace; they change in place because containers hold them open."""
+    """The hosts files of the pods, by a name of each; they change in place because containers hold them open."""
 
     def __init__(self, folder: Path, api: Api) -> None:
         self._folder = folder
         self._folder.mkdir()
+        self._pods: dict[str, Object] = {}
         self._lock = threading.Lock()
         with self._lock:  # neither calls back before both are there
             self._slices = Mirror(api, "/apis/discovery.k8s.io/v1/endpointslices", self._rewrite)
@@ -53,20 +54,27 @@ class Hosts:
 
     def _rewrite(self) -> None:
         with self._lock:
-            for path in self._folder.iterdir():
-                self._write(path)
+            for name in self._pods:
+                self._write(name)
 
-    def path(self, namespace: str) -> Path:
-        """The file for the pods of a namespace: short names for its own Services, long ones for all."""
-        path = self._folder / namespace
+    def path(self, name: str, pod: Object) -> Path:
+        """The file of a pod: short names for the Services of its namespace, long ones for all."""
         with self._lock:
-            if not path.exists():
-                path.touch()
-                self._write(path)
-        return path
+            if name not in self._pods:
+                self._pods[name] = pod
+                (self._folder / name).touch()
+                self._write(name)
+        return self._folder / name
 
-    def _write(self, path: Path) -> None:
-        text = hosts_file(self.services(), self._slices.all(), path.name)
+    def drop(self, name: str) -> None:
+        """The pod is gone."""
+        with self._lock:
+            if self._pods.pop(name, None):
+                (self._folder / name).unlink()
+
+    def _write(self, name: str) -> None:
+        path = self._folder / name
+        text = hosts_file(self.services(), self._slices.all(), self._pods[name])
         if text != path.read_text():
             # Never empty in between: somebody may be reading.
             with path.open("r+") as out:
@@ -226,7 +234,7 @@ class Container:
         if user == 0 and own.get("runAsNonRoot", podwide.get("runAsNonRoot", False)):
             raise NotYet("container has runAsNonRoot and would run as root")
         etc = self.pod.folder / f"{self.name}.etc"
-        etc_files(etc, image, user, group, kubelet.hosts.path(pod["metadata"]["namespace"]))
+        etc_files(etc, image, user, group, kubelet.hosts.path(self.pod.network, pod))
         wall = Wall(
             image=image,
             user=user,
@@ -369,6 +377,7 @@ class PodRunner:
                     container.process.kill()
                     container.door.unlink(missing_ok=True)
             self.kubelet.network.remove(self.network)
+            self.kubelet.hosts.drop(self.network)
             shutil.rmtree(self.folder / self.pod["metadata"]["uid"], ignore_errors=True)
 
     def _safely(self, action: object) -> None:

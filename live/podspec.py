@@ -131,11 +131,12 @@ def service_links(services: list[Object], namespace: str, *, links: bool) -> dic
     return env
 
 
-def hosts_file(services: list[Object], slices: list[Object], namespace: str) -> str:
-    """What cluster DNS would answer a pod of a namespace, as a hosts file.
+def hosts_file(services: list[Object], slices: list[Object], pod: Object) -> str:
+    """A pod's hosts file: its own name, as a kubelet writes it, and then what cluster DNS would answer it.
 
-    A Service's name leads to its address, that of a headless one to its pods' that are ready (to all where it
-    publishes those that are not); each pod that a StatefulSet names has a name below its headless Service.
+    The own name comes first: a Service of the same name is not found by it. A Service's name leads to its address,
+    that of a headless one to its pods' that are ready (to all where it publishes those that are not); each pod that
+    a StatefulSet names has a name below its headless Service.
     """
     headless = {(one["metadata"]["namespace"], one["metadata"]["name"]): list[Object]() for one in services}
     for part in slices:
@@ -144,7 +145,10 @@ def hosts_file(services: list[Object], slices: list[Object], namespace: str) -> 
         headless.get(owner, []).extend(
             one for one in part.get("endpoints") or [] if one.get("conditions", {}).get("ready")
         )
-    lines = ["127.0.0.1 localhost"]
+    namespace, spec = pod["metadata"]["namespace"], pod["spec"]
+    own_name = spec.get("hostname", pod["metadata"]["name"])
+    below = [f"{own_name}.{spec['subdomain']}.{namespace}.svc.cluster.local"] if "subdomain" in spec else []
+    lines = ["127.0.0.1 localhost", " ".join([pod["status"]["podIP"], *below, own_name])]
     for service in services:
         place, name = service["metadata"]["namespace"], service["metadata"]["name"]
         address = service["spec"].get("clusterIP", "None")

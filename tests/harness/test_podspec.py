@@ -199,18 +199,25 @@ def endpoints(service: str, *found: dict[str, Any]) -> dict[str, Any]:
 
 def test_a_hosts_file_has_short_names_for_the_own_namespace_only() -> None:
     services = [service("one", "10.96.0.5"), service("two", "10.96.0.6", "other")]
-    assert hosts_file(services, [], "argocd").splitlines()[1:] == [
+    assert hosts_file(services, [], POD).splitlines()[2:] == [
         "10.96.0.5 one one.argocd one.argocd.svc one.argocd.svc.cluster.local",
         "10.96.0.6 two.other two.other.svc two.other.svc.cluster.local",
     ]
+
+
+def test_a_pod_is_called_by_its_own_name_before_any_service_is() -> None:
+    stateful = POD | {"spec": {"hostname": "redis-0", "subdomain": "redis"}}
+    for pod, names in ((POD, "one"), (stateful, "redis-0.redis.argocd.svc.cluster.local redis-0")):
+        lines = hosts_file([service("one", "10.96.0.5"), service("redis-0", "10.96.0.6")], [], pod).splitlines()
+        assert lines[:2] == ["127.0.0.1 localhost", f"10.77.1.9 {names}"]
 
 
 def test_a_headless_service_leads_to_its_ready_pods_and_names_those_that_have_a_name() -> None:
     ready = {"addresses": ["10.77.1.4"], "hostname": "redis-0", "conditions": {"ready": True}}
     nameless = {"addresses": ["10.77.1.5"], "conditions": {"ready": True}}
     unready = {"addresses": ["10.77.1.6"], "hostname": "redis-2", "conditions": {"ready": False}}
-    text = hosts_file([service("redis", "None")], [endpoints("redis", ready, nameless, unready)], "argocd")
-    assert [line.split()[:2] for line in text.splitlines()[1:]] == [
+    text = hosts_file([service("redis", "None")], [endpoints("redis", ready, nameless, unready)], POD)
+    assert [line.split()[:2] for line in text.splitlines()[2:]] == [
         ["10.77.1.4", "redis"],
         ["10.77.1.5", "redis"],
         ["10.77.1.4", "redis-0.redis"],

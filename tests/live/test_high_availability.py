@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from live.cluster import Cluster
+from live.faults import pod_exec
 from tests.live import table
 from tests.live.conftest import HERE, HOST, ROOT
+from tests.live.faults.outage import MASTER, PODS, Group
 from tests.live.lifecycle import erase, intrude, overlay, run, running, uid, workloads_ready, wrong
 from tests.live.probes import Client
 from tests.live.table import GRPC_ROUTING, MODES, ROWS, Row
@@ -66,6 +69,29 @@ def test_both_argocd_server_are_asked(client: Client, mode: str) -> None:
     }
     assert len(pods) == 2
     assert pods <= {host.rpartition(":")[0] for host in hosts}
+
+
+def test_redis_and_sentinel_are_known_by_the_addresses_that_stay(client: Client, mode: str) -> None:
+    """Not by the pod's own address, which its own name means in the hosts file that a kubelet writes."""
+    group = Group(client.cluster)
+    for pod in PODS:
+        [address, _] = group.ask(pod, "sentinel", "get-master-addr-by-name", MASTER, port=26379)
+        known = [address]
+        for what in ("replicas", "sentinels"):
+            words = group.ask(pod, "sentinel", what, MASTER, port=26379)
+            known += [value for key, value in itertools.pairwise(words) if key == "ip"]
+        others = [address for name, address in group.addresses.items() if name != pod]
+        assert sorted(known) == sorted([*group.addresses.values(), *others])
+
+
+def test_the_password_is_its_owner_s_only(client: Client, mode: str) -> None:
+    cluster = client.cluster
+    password = Group(cluster).env["REDISCLI_AUTH"]
+    for pod, container in itertools.product(PODS, ("redis", "sentinel")):
+        modes = pod_exec(cluster, pod, container, ["sh", "-c", "stat -c %a /data/*.conf"]).stdout.split()
+        assert modes and set(modes) == {"600"}
+        lines = pod_exec(cluster, pod, container, ["sh", "-c", "cat /proc/[0-9]*/cmdline"]).stdout
+        assert "redis-server" in lines and password not in lines
 
 
 # --- installs that run

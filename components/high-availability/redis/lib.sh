@@ -10,9 +10,10 @@ trap 'exit 1' TERM
 group=${POD_NAME%-*}
 pods="$group-0 $group-1 $group-2"
 
-# The address of Service $1; fails while it is not known.
+# The address of Service $1; fails while it is not known. With its namespace, because a pod's own name alone
+# means the pod: its address changes.
 address() {
-  getent hosts "$1" | awk '{ print $1; exit }' | grep .
+  getent hosts "$1.$POD_NAMESPACE.svc" | awk '{ print $1; exit }' | grep .
 }
 
 # A command to the Sentinel at host $1. Fails on an error reply.
