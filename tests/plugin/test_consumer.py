@@ -6,6 +6,7 @@ import os
 import re
 import shlex
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -297,3 +298,24 @@ def test_a_function_is_run_only_when_told(call: Called, tmp_path: Path, monkeypa
     assert not (tmp_path / "ran").exists()
     assert call("explain", "--enable-exec", "cd")[0] == 2
     assert (tmp_path / "ran").exists()
+
+
+def test_many_wrong_hosts_are_lines_and_no_file(call: Called, tmp_path: Path) -> None:
+    wrong = [word for number in range(120) for word in ("--host", f"bad_{number}")]
+    code, out, error = call("init", "cd", "--mode", "termination", *wrong)
+    assert (code, out) == (2, "") and "bad_0" in error and "Traceback" not in error
+    assert files(tmp_path) == {}
+
+
+def test_any_folder_can_be_named_and_the_commands_name_it(tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "argocd_istio.cli", "init"]
+    for folder, shown in ((b"\xff", b"explain '\xff'\n"), (b"", b"explain .\n")):
+        done = subprocess.run(
+            [*words, folder, "--mode", "termination", "--host", "cd.acme.io"],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(ROOT / "plugin/src")},
+            capture_output=True,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (0, b"") and shown in done.stdout
+        assert (tmp_path / os.fsdecode(folder) / "exposure.yaml").exists()

@@ -205,3 +205,15 @@ def test_the_modeline_names_the_schemas_file() -> None:
     path = line.split("/v1/")[1]
     tracked = subprocess.run(["git", "ls-files", path], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert tracked.strip() == path
+
+
+def test_what_is_too_long_is_so_for_the_check_and_the_schema() -> None:
+    prefix, path = "a" * 253, "x" * (2048 - len("https://a.io/"))
+    for spec, right in (
+        ({"hosts": ["a.io"], "url": f"https://a.io/{path}"}, True),
+        ({"hosts": ["a.io"], "url": f"https://a.io/{path}x"}, False),
+        ({"hosts": ["a.io"], "gateway": {"selector": {f"{prefix}/b": "c"}}}, True),
+        ({"hosts": ["a.io"], "gateway": {"selector": {f"{prefix}a/b": "c"}}}, False),
+    ):
+        assert (checked(yaml.safe_dump(generator(**spec)))[0] is not None) == right
+        assert (errors(generator(**spec)) == []) == right

@@ -91,8 +91,8 @@ class Consumer:
         lines = []
         for finding in check(source, source.documents[0].root, lines=False)[1]:
             if finding.severity == ERROR:
-                option = next(name for path, name in _OPTIONS.items() if finding.path.startswith(path))
-                lines.append(f"{option}: {finding.message}")
+                option = next((f"{name}: " for path, name in _OPTIONS.items() if finding.path.startswith(path)), "")
+                lines.append(option + finding.message)
         if lines:
             raise ConsumerError("\n".join(lines))
 
@@ -126,7 +126,7 @@ class Consumer:
 
     def next_steps(self, folder: str) -> list[str]:
         """The two commands to run then."""
-        name = shlex.quote(f"./{folder}" if folder.startswith("-") else folder)
+        name = shlex.quote(f"./{folder}" if folder.startswith("-") else folder or ".")
         explain, build = ("--enable-exec ", f"{FLAGS} ") if self.checked else ("", "")
         return [
             f"argocd-istio explain {explain}{name}",

@@ -7,7 +7,7 @@ docs/plugin.md come from it.
 from __future__ import annotations
 
 from argocd_istio import API_VERSION, GROUP
-from argocd_istio.hosts import PATTERN, URL_PATTERN, host_problem, split_url, url_problem
+from argocd_istio.hosts import LONGEST_URL, PATTERN, URL_PATTERN, host_problem, split_url, url_problem
 from argocd_istio.names import (
     LABEL,
     LABEL_KEY,
@@ -54,7 +54,7 @@ class Text:
 
 
 HOST = Text("a host name", host_problem, PATTERN, 253)
-URL = Text("an address", url_problem, URL_PATTERN, 2048)
+URL = Text("an address", url_problem, URL_PATTERN, LONGEST_URL)
 SECRET = Text("the name of a Secret", secret_problem, SUBDOMAIN, 253)
 NAMESPACE = Text("a namespace", namespace_problem, LABEL, 63)
 KEY = Text("the key of a label", label_key_problem, LABEL_KEY, 317)

@@ -112,6 +112,7 @@ def _problem_of_labels(host: str) -> Problem | None:
     return None
 
 
+LONGEST_URL = 2048
 _URL = re.compile(r"https://([^/:?#@\s]+)(:[0-9]{1,5})?((?:/[A-Za-z0-9._~-]+)*)")
 URL_PATTERN = rf"https://{LABEL}(?:\.{LABEL})+(?::[0-9]{{1,5}})?(?:/[A-Za-z0-9._~-]+)*"
 
@@ -130,6 +131,8 @@ def url_problem(url: str) -> Problem | None:
     problem = problem_of_text(url, expected)
     if problem:
         return problem
+    if len(url) > LONGEST_URL:
+        return f"an address of {len(url)} characters", f"at most {LONGEST_URL}", "shorten it"
     if url.endswith("/") and split_url(url.rstrip("/")):
         return shown(url), expected, f"write {url.rstrip('/')}: single sign-on compares the callback exactly"
     parts = split_url(url)

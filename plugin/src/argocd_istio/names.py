@@ -15,7 +15,7 @@ LABEL = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _PART = "[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
 SUBDOMAIN = rf"{_PART}(?:\.{_PART})*"
 _NAME = r"(?:[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)"
-LABEL_KEY, LABEL_VALUE = rf"(?:{SUBDOMAIN}/)?{_NAME}", f"{_NAME}?"
+LABEL_KEY, LABEL_VALUE = rf"(?![^/]{{254}})(?:{SUBDOMAIN}/)?{_NAME}", f"{_NAME}?"
 """ECMAScript patterns of what is accepted."""
 
 _TEMPLATE = re.compile(r"\{\{|\$\(|\$\{|\}\}")

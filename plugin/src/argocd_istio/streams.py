@@ -22,7 +22,8 @@ def tell(*messages: object) -> None:
 
 def write(text: str) -> int:
     """Write to stdout; the exit code: 141 where nobody reads any more, 3 and a line where it cannot be written."""
-    data = memoryview(text.encode())
+    # A path may have bytes that are no UTF-8; they go out as they came in.
+    data = memoryview(text.encode(errors="surrogateescape"))
     try:
         while data:
             data = data[os.write(1, data) :]
