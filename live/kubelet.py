@@ -209,8 +209,10 @@ class Container:
             self._wait("CreateContainerConfigError", str(missing), 0.2)
             return
         self.process = Process(wall, line, inside(self.pod.network), self.log)
-        self.door.touch(mode=0o600)
-        self.door.write_text(json.dumps([self.pod.network, self.process.init, self.process.enter]))
+        new = self.door.with_suffix(".new")
+        new.touch(mode=0o600)
+        new.write_text(json.dumps([self.pod.network, self.process.init, self.process.enter]))
+        new.replace(self.door)
         self._began, self._started_at = now(), time.monotonic()
         self.state = {"running": {"startedAt": self._began}}
         probes = [self.spec.get(key) for key in ("startupProbe", "readinessProbe", "livenessProbe")]
