@@ -320,23 +320,26 @@ def test_without_min_replicas_two_masters_accept_writes(
 
     least(0)
     master = group.master()
-    with Watch(group, APPLICATION) as watch:
-        with cut_off(cluster, master):
-            successor(group, master)
-            time.sleep(2)
-        watch.wait_well()
-        outage = watch.outage("", master, bound(settings))
-    least(settings["min-replicas-to-write"])
-    assert outage.together > 1
+    try:
+        with Watch(group, APPLICATION) as watch:
+            with cut_off(cluster, master):
+                successor(group, master)
+                time.sleep(2)
+            watch.wait_well()
+            outage = watch.outage("", master, bound(settings))
+        assert outage.together > 1
+    finally:
+        least(settings["min-replicas-to-write"])
 
 
 def test_a_wrong_password_for_sentinel_shows(cluster: Cluster, group: Group) -> None:
     deployment = ("deployment/argocd-server", "-n", "argocd")
     cluster.kubectl("set", "env", *deployment, "REDIS_SENTINEL_PASSWORD=wrong")
     cluster.kubectl("rollout", "status", *deployment, "--timeout=60s")
-    with Watch(group, APPLICATION, broken=True) as watch:
-        until(lambda: all(watch.attempts(kind) for kind in LIMITED), 30, "users")
-    good = {kind for kind in LIMITED if watch.good(kind)}
-    cluster.kubectl("rollout", "undo", *deployment)
-    cluster.wait_ready()
-    assert good == {"request", "login"}
+    try:
+        with Watch(group, APPLICATION, broken=True) as watch:
+            until(lambda: all(watch.attempts(kind) for kind in LIMITED), 30, "users")
+        assert {kind for kind in LIMITED if watch.good(kind)} == {"request", "login"}
+    finally:
+        cluster.kubectl("rollout", "undo", *deployment)
+        cluster.wait_ready()
