@@ -248,8 +248,13 @@ class Cluster:
 
         Names that `set_hosts` gave lead to the gateway; HOME is a writable folder of the cluster.
         """
-        words = [*self._enter(), *map(str, command)]
-        done = subprocess.run(
+        done = self._run([*self._enter(), *map(str, command)], env, timeout, input)
+        if check and done.returncode != 0:
+            raise LiveError(_refusal(command, done))
+        return done
+
+    def _run(self, words: list[str], env: Mapping[str, str] | None, timeout: float, input: str | None) -> Completed:
+        return subprocess.run(
             words,
             env=self._environment(env),
             timeout=timeout,
@@ -259,23 +264,11 @@ class Cluster:
             text=True,
             check=False,
         )
-        if check and done.returncode != 0:
-            raise LiveError(_refusal(command, done))
-        return done
 
     def node_exec(self, command: list[str], *, input: str | None = None, timeout: float = 60) -> Completed:
         """Run a command as the node's root: in its network, among its processes. Raises LiveError where it fails."""
         words = ["nsenter", f"--target={self._pid}", "--net", "--mount", "--pid", *self._enter_user(), "--"]
-        done = subprocess.run(
-            [*words, *command],
-            env=self._environment(None),
-            timeout=timeout,
-            input=input,
-            stdin=subprocess.DEVNULL if input is None else None,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = self._run([*words, *command], None, timeout, input)
         if done.returncode != 0:
             raise LiveError(_refusal(command, done))
         return done
