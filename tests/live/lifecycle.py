@@ -74,6 +74,17 @@ def running(cluster: Cluster, namespace: str = "argocd") -> dict[str, set[str]]:
     return found
 
 
+def addresses(cluster: Cluster, component: str) -> dict[str, str]:
+    """The addresses of the pods of a component of Argo CD that are there to stay, by name."""
+    return {
+        pod["metadata"]["name"]: pod["status"]["podIP"]
+        for pod in cluster.pods()
+        if pod["metadata"].get("labels", {}).get("app.kubernetes.io/name") == component
+        and "deletionTimestamp" not in pod["metadata"]
+        and "podIP" in pod["status"]
+    }
+
+
 # What tells that a mode works: the browser, the CLI in both ways, other gRPC clients, the certificate, the redirect.
 KEY_ROWS = table.rows(
     "UI, HTTP/1.1",

@@ -14,7 +14,7 @@ from live.faults import pod_exec
 from tests.live import table
 from tests.live.conftest import HERE, HOST, ROOT
 from tests.live.faults.outage import MASTER, PODS, Group
-from tests.live.lifecycle import erase, intrude, overlay, run, running, uid, workloads_ready, wrong
+from tests.live.lifecycle import addresses, erase, intrude, overlay, run, running, uid, workloads_ready, wrong
 from tests.live.probes import Client
 from tests.live.table import GRPC_ROUTING, MODES, ROWS, Row
 from tests.render.consumer import write
@@ -61,12 +61,7 @@ def test_both_argocd_server_are_asked(client: Client, mode: str) -> None:
     hosts = {
         entry["upstream_host"] for entry in client.cluster.access_log() if entry["upstream_host"] not in (None, "-")
     }
-    pods = {
-        pod["status"]["podIP"]
-        for pod in client.cluster.pods()
-        if pod["metadata"]["labels"].get("app.kubernetes.io/name") == "argocd-server"
-        and "deletionTimestamp" not in pod["metadata"]
-    }
+    pods = set(addresses(client.cluster, "argocd-server").values())
     assert len(pods) == 2
     assert pods <= {host.rpartition(":")[0] for host in hosts}
 
@@ -136,7 +131,7 @@ def test_a_running_install_changes_back_to_one_redis_and_again(cluster: Cluster,
     assert uid(cluster, "application", "probe") == before
 
 
-def test_upstream_s_high_availability_is_taken_over(cluster: Cluster, tmp_path: Path) -> None:
+def test_upstream_high_availability_is_taken_over(cluster: Cluster, tmp_path: Path) -> None:
     erase(cluster)
     cluster.kubectl("create", "namespace", "argocd")
     upstream = argocd_module() / "manifests/ha/install.yaml"

@@ -20,7 +20,7 @@ from live.cluster import Cluster
 from live.errors import LiveError
 from live.faults import doors, pod_exec
 from tests.live.conftest import HOST, ROOT
-from tests.live.lifecycle import get
+from tests.live.lifecycle import addresses, get
 
 PYTHON = [sys.executable, "-m"]
 REDIS_CLIENT = "tests.live.clients.redis_client"
@@ -40,17 +40,6 @@ def until(met: Callable[[], object], seconds: float, what: str) -> None:
         time.sleep(0.1)
 
 
-def running(cluster: Cluster, component: str) -> dict[str, str]:
-    """The addresses of the pods of a component of Argo CD that are there to stay, by name."""
-    return {
-        pod["metadata"]["name"]: pod["status"]["podIP"]
-        for pod in cluster.pods()
-        if pod["metadata"].get("labels", {}).get("app.kubernetes.io/name") == component
-        and "deletionTimestamp" not in pod["metadata"]
-        and "podIP" in pod["status"]
-    }
-
-
 class Lines:
     """A client below tests/live/clients, and the lines it prints."""
 
@@ -58,7 +47,7 @@ class Lines:
         self, cluster: Cluster, module: str, *arguments: str, env: dict[str, str], network: str = "client"
     ) -> None:
         command = [*PYTHON, module, *arguments]
-        self._process = cluster.popen(command, env=env, network=network, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+        self._process = cluster.popen(command, env=env, network=network, stdout=subprocess.PIPE, text=True)
         self.lines: list[str] = []
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -83,7 +72,7 @@ class Group:
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
         password = base64.b64decode(get(cluster, "secret", "argocd-redis")["data"]["auth"]).decode()
-        self.env = {"REDISCLI_AUTH": password}
+        self.env = {"REDISCLI_AUTH": password, "PYTHONPATH": str(ROOT)}
         # Each pod's Service: the address that stays.
         self.addresses = {pod: str(get(cluster, "service", pod)["spec"]["clusterIP"]) for pod in PODS}
 
@@ -145,7 +134,7 @@ class Group:
     def keys(self, prefix: str) -> set[str]:
         """Those of a writer's keys that the master has."""
         command = [*PYTHON, REDIS_CLIENT, "keys", prefix, MASTER, *self.addresses.values()]
-        return set(self.cluster.exec(command, env={**self.env, "PYTHONPATH": str(ROOT)}, check=True).stdout.split())
+        return set(self.cluster.exec(command, env=self.env, check=True).stdout.split())
 
     def sample(self, pod: str, *, outside: bool = False) -> Lines:
         """`<time> <answer>` to an attempt to write every 20 ms, in the pod's network or from `outside`."""
@@ -231,7 +220,7 @@ class Watch:
         self.group, self._broken = group, broken
         cluster = group.cluster
         self._prefix = f"written:{time.time():.0f}"
-        servers = ",".join(running(cluster, "argocd-server").values())
+        servers = ",".join(addresses(cluster, "argocd-server").values())
         about = (HOST, str(cluster.ca), application, servers, MASTER, *group.addresses.values())
         env = {"ARGOCD_PASSWORD": cluster.admin_password(), **group.env}
         self._users = Lines(cluster, "tests.live.clients.visitor", *about, env=env)

@@ -21,8 +21,8 @@ from live.faults import cut_off, doors, frozen, kill
 from tests.conftest import Figures
 from tests.live.conftest import HOST
 from tests.live.faults.conftest import APPLICATION
-from tests.live.faults.outage import GROUP, KINDS, LIMITED, PODS, Group, Outages, Watch, running, spread, until
-from tests.live.lifecycle import Argocd, config_map
+from tests.live.faults.outage import GROUP, KINDS, LIMITED, PODS, Group, Outages, Watch, spread, until
+from tests.live.lifecycle import Argocd, addresses, config_map
 
 LIMIT = 15.0
 """Seconds after which a user must have logged in, logged out and seen an Application, when one Redis is lost."""
@@ -139,7 +139,7 @@ def test_fault(
     token = revoked(cluster, tmp_path)
     if fault.cause is cut:
         # The worst: then an argocd-server asks the lost pod's Sentinel who is master now.
-        group.make_master(sentinel_of(cluster, next(iter(running(cluster, "argocd-server")))))
+        group.make_master(sentinel_of(cluster, next(iter(addresses(cluster, "argocd-server")))))
     master = group.master()
     with Watch(group, APPLICATION, deleted=fault.deleted) as watch:
         fault.cause(group, master)
@@ -162,7 +162,7 @@ def sentinel_of(cluster: Cluster, server: str) -> str:
     [door] = doors(cluster, server)
     enter = ["nsenter", f"--net=/run/netns/{door.network}", "--"]
     found = cluster.node_exec([*enter, "ss", "-tnH", "state", "established", "dport = :26379"]).stdout
-    pods = {address: pod for pod, address in running(cluster, GROUP).items()}
+    pods = {address: pod for pod, address in addresses(cluster, GROUP).items()}
     return next(pods[address] for address in re.findall(r"(\S+):26379", found) if address in pods)
 
 
@@ -182,7 +182,7 @@ def revoked(cluster: Cluster, home: Path) -> str:
 def refusing(cluster: Cluster, token: str) -> str:
     """Which argocd-server refuse a token: `all`, or the answers of each by its name."""
     answers = {}
-    for name, address in running(cluster, "argocd-server").items():
+    for name, address in addresses(cluster, "argocd-server").items():
         url = f"http://{address}:8080/api/v1/account"
         cookie = f"argocd.token={token}"
         curl = ["curl", "--silent", "--output", "/dev/null", "--write-out", "%{http_code}", "--cookie", cookie, url]
@@ -192,9 +192,9 @@ def refusing(cluster: Cluster, token: str) -> str:
 
 def restart_server(cluster: Cluster) -> None:
     """Put a new argocd-server in the place of one: it knows only what Redis knows."""
-    before = running(cluster, "argocd-server").keys()
+    before = addresses(cluster, "argocd-server").keys()
     cluster.kubectl("delete", "pod", "-n", "argocd", next(iter(before)), "--force")
-    until(lambda: len(running(cluster, "argocd-server").keys() - before) == 1, 20, "another argocd-server")
+    until(lambda: len(addresses(cluster, "argocd-server").keys() - before) == 1, 20, "another argocd-server")
     cluster.kubectl("rollout", "status", "-n", "argocd", "deployment/argocd-server", "--timeout=60s")
 
 
@@ -261,7 +261,7 @@ def test_an_argocd_server_is_killed(
 ) -> None:
     token = revoked(cluster, tmp_path)
     with Watch(group, APPLICATION) as watch:
-        kill(cluster, next(iter(running(cluster, "argocd-server"))))
+        kill(cluster, next(iter(addresses(cluster, "argocd-server"))))
         time.sleep(5)
         watch.wait_well()
         outage = watch.outage("one argocd-server killed", group.master(), bound(settings))
@@ -278,7 +278,7 @@ def test_a_repo_server_is_killed_during_a_sync(
     cluster.git_repository(APPLICATION, {"config.json": config_map(APPLICATION, {"version": f"{time.time()}"})})
     with Watch(group, APPLICATION) as watch:
         with contextlib.ExitStack() as asleep:
-            for name in running(cluster, "argocd-repo-server"):
+            for name in addresses(cluster, "argocd-repo-server"):
                 asleep.enter_context(frozen(cluster, name))
             sync = {"operation": {"initiatedBy": {"username": "admin"}, "sync": {"revision": "main"}}}
             name = f"applications.argoproj.io/{APPLICATION}"
@@ -286,7 +286,7 @@ def test_a_repo_server_is_killed_during_a_sync(
             asked: list[str] = []
 
             def waits() -> bool:
-                asked[:] = [name for name in running(cluster, "argocd-repo-server") if unread(cluster, name)]
+                asked[:] = [name for name in addresses(cluster, "argocd-repo-server") if unread(cluster, name)]
                 return bool(asked)
 
             until(waits, 20, "a question to a repo-server")
@@ -326,7 +326,7 @@ def test_without_min_replicas_two_masters_accept_writes(
                 successor(group, master)
                 time.sleep(2)
             watch.wait_well()
-            outage = watch.outage("", master, bound(settings))
+            outage = watch.outage("without min-replicas", master, bound(settings))
         assert outage.together > 1
     finally:
         least(settings["min-replicas-to-write"])
