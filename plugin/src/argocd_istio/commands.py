@@ -15,7 +15,7 @@ import typer
 from argocd_istio import __version__, consumer
 from argocd_istio.explain import FORMATS
 from argocd_istio.exposure import KINDS, MODES, nearest
-from argocd_istio.source import Document, Source, SourceError, visible
+from argocd_istio.source import LIMITS, Document, Source, SourceError, visible
 from argocd_istio.streams import tell
 
 STDIN = "-"
@@ -217,7 +217,7 @@ def unset(
 
 def _content(file: str) -> bytes:
     """The bytes of a file, or of stdin for `-`."""
-    from argocd_istio.files import MAX_BYTES, read
+    from argocd_istio.files import read
 
     if file != STDIN:
         return read(file)
@@ -225,7 +225,7 @@ def _content(file: str) -> bytes:
         raise typer.BadParameter("stdin is a terminal; name a file, or pipe something in", param_hint=STDIN)
     with open(0, "rb", closefd=False) as stdin:
         # One byte more than is accepted, so that more is refused without reading all of it.
-        return stdin.read(MAX_BYTES + 1)
+        return stdin.read(LIMITS.bytes + 1)
 
 
 def _source(file: str) -> Source:

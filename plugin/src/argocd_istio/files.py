@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType, TracebackType
 
-MAX_BYTES = 64 * 1024 * 1024
+from argocd_istio.source import LIMITS, visible
 
 _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC  # a FIFO without a writer must not block
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
@@ -29,7 +29,7 @@ class FileError(Exception):
     """One line that begins with the path. `code` is the exit code: 2, not a file to edit; 3, input or output."""
 
     def __init__(self, path: str | Path, message: str, code: int = 3) -> None:
-        super().__init__(f"{printable(path)}: {message}")
+        super().__init__(f"{visible(str(path))}: {message}")
         self.code = code
 
 
@@ -37,14 +37,7 @@ class Interrupted(SystemExit):
     """SIGINT or SIGTERM came while a file was being replaced; everything temporary is gone. Exits with 130 or 143."""
 
 
-def printable(path: str | Path) -> str:
-    """The path for a message: bytes that are no text, control characters and line ends are escaped."""
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape", "surrogatepass").decode() for char in str(path)
-    )
-
-
-def read(path: str | Path, limit: int = MAX_BYTES) -> bytes:
+def read(path: str | Path, limit: int = LIMITS.bytes) -> bytes:
     """The bytes of a regular file; FileError for anything else, and for more than `limit` bytes."""
     with _as_file_error(path), _opened(path, _READ) as file:
         _regular(path, file)
@@ -102,7 +95,7 @@ def _write(
     """Write and flush the temporary file, with everything that `file` has beside its content."""
     notices = []
     if status.st_nlink > 1:
-        notices.append(f"{printable(path)}: has {status.st_nlink} hard links; the other names keep the old content")
+        notices.append(f"{visible(str(path))}: has {status.st_nlink} hard links; the other names keep the old content")
     with _opened(temporary, _CREATE, folder, mode=0o600) as out:
         rest = memoryview(new)
         while rest:
@@ -110,7 +103,7 @@ def _write(
             rest = rest[os.write(out, rest[:_PIECE]) :]
         lost = _copy_attributes(file, out, status)
         if lost:
-            notices.append(f"{printable(path)}: could not keep {', '.join(lost)}")
+            notices.append(f"{visible(str(path))}: could not keep {', '.join(lost)}")
         check()
         os.fsync(out)
     return notices
@@ -137,7 +130,7 @@ def _copy_attributes(file: int, out: int, status: os.stat_result) -> list[str]:
             try:
                 os.setxattr(out, name, os.getxattr(file, name))
             except OSError:
-                lost.append(f"the attribute {printable(name)}")
+                lost.append(f"the attribute {visible(str(name))}")
     os.fchmod(out, stat.S_IMODE(status.st_mode))
     return lost
 
@@ -147,9 +140,8 @@ def _target(path: str | Path) -> str:
     real = os.path.realpath(path, strict=True)
     root = os.path.realpath(_project(path))
     if os.path.commonpath([real, root]) != root:
-        raise FileError(
-            path, f"is a link to {printable(real)}, outside {printable(root)}; name that file itself to edit it", 2
-        )
+        link, top = visible(str(real)), visible(str(root))
+        raise FileError(path, f"is a link to {link}, outside {top}; name that file itself to edit it", 2)
     return real
 
 
@@ -178,7 +170,7 @@ def _require_writable(path: str | Path, folder_path: str, folder: int, status: o
     if not status.st_mode & 0o222 or not os.access(name, os.W_OK, dir_fd=folder):
         raise FileError(path, "is read-only; make it writable first")
     if not os.fstat(folder).st_mode & 0o222 or not os.access(folder_path, os.W_OK | os.X_OK):
-        raise FileError(path, f"the folder {printable(folder_path)} is read-only; make it writable first")
+        raise FileError(path, f"the folder {visible(str(folder_path))} is read-only; make it writable first")
 
 
 def _lock(path: str | Path, file: int) -> None:
@@ -211,7 +203,7 @@ def _remove_stale(path: str | Path, folder: int, temporary: str) -> None:
     except FileNotFoundError:
         return
     if not stat.S_ISREG(status.st_mode):
-        raise FileError(path, f"{printable(temporary)} beside it is in the way; remove it")
+        raise FileError(path, f"{visible(str(temporary))} beside it is in the way; remove it")
     os.unlink(temporary, dir_fd=folder)
 
 
