@@ -182,6 +182,7 @@ def test_each_documented_error_is_what_kustomize_says(tmp_path: Path) -> None:
     shown = re.findall(r"^\| ``(.+?)`` \|", TEXTS["components/README.md"], re.M)
     mode = {"resources": ["exposure.yaml"], "components": ["components/termination/without-crds"]}
     second = exposure() | {"metadata": {"name": "second"}}
+    write(tmp_path / "moved", mode | {"namespace": "delivery"}, exposure=exposure())
     broken = [
         write(tmp_path / "none", {"components": mode["components"]}),
         write(tmp_path / "hosts", mode, exposure=exposure(hosts=None)),
@@ -193,6 +194,7 @@ def test_each_documented_error_is_what_kustomize_says(tmp_path: Path) -> None:
             mode | {"components": ["components/high-availability", *mode["components"]]},
             exposure=exposure(),
         ),
+        write(tmp_path / "moved-above", {"resources": ["../moved"], "components": ["components/high-availability"]}),
         write(
             tmp_path / "twice",
             mode | {"resources": ["exposure.yaml", "second.yaml"]},
