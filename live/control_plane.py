@@ -23,6 +23,7 @@ CONTROLLERS = (
     "deployment-controller",
     "replicaset-controller",
     "statefulset-controller",
+    "disruption-controller",
     "endpointslice-controller",
     "serviceaccount-controller",
     "root-ca-certificate-publisher-controller",

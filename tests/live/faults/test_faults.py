@@ -65,6 +65,13 @@ def drained(group: Group, master: str) -> None:
     group.cluster.kubectl("delete", "pod", "-n", "argocd", master)
 
 
+def rolled(group: Group, master: str) -> None:
+    """What a changed script does: each pod in turn is replaced."""
+    name = ("statefulset/argocd-redis-sentinel", "-n", "argocd")
+    group.cluster.kubectl("rollout", "restart", *name)
+    group.cluster.kubectl("rollout", "status", *name, "--timeout=240s", timeout=250)
+
+
 def standing(group: Group, master: str) -> None:
     with frozen(group.cluster, master):
         successor(group, master)
@@ -126,6 +133,7 @@ FAULTS = [
     Fault("master killed", killed),
     # Shorter than a loss takes: it hands over before it ends.
     Fault("pod of the master drained", drained, limit=5.0, deleted=True, lossless=True),
+    Fault("all three replaced in turn", rolled, deleted=True, lossless=True),
     Fault("master killed, and its successor at once", killed_and_successor, limit=None),
     Fault("all three killed at once", all_killed, limit=None),
     Fault("replicas cut off for 1.5 s, then the master's pod gone", unlucky, deleted=True),
@@ -164,6 +172,37 @@ def sentinel_of(cluster: Cluster, server: str) -> str:
     found = cluster.node_exec([*enter, "ss", "-tnH", "state", "established", "dport = :26379"]).stdout
     pods = {address: pod for pod, address in addresses(cluster, GROUP).items()}
     return next(pods[address] for address in re.findall(r"(\S+):26379", found) if address in pods)
+
+
+# --- while one Redis is away
+
+
+def ready(cluster: Cluster, pod: str) -> bool:
+    found = json.loads(cluster.kubectl("get", "pod", pod, "-n", "argocd", "-o", "json").stdout)["status"]
+    return any(one["type"] == "Ready" and one["status"] == "True" for one in found["conditions"])
+
+
+def evict(cluster: Cluster, pod: str) -> str:
+    """What the API server says to an eviction, tried without doing it; nothing where it allows it."""
+    eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod, "namespace": "argocd"}}
+    eviction["deleteOptions"] = {"dryRun": ["All"]}
+    path = f"/api/v1/namespaces/argocd/pods/{pod}/eviction"
+    done = cluster.kubectl("create", "--raw", path, "-f", "-", input=json.dumps(eviction), check=False)
+    return "" if done.returncode == 0 else done.stderr
+
+
+def test_while_a_replica_is_away_no_pod_is_ready_and_none_may_be_drained(cluster: Cluster, group: Group) -> None:
+    """A master that is lost then may have no successor."""
+    master = group.master()
+    replica = next(pod for pod in PODS if pod != master)
+    until(lambda: all(ready(cluster, pod) for pod in PODS), 60, "all three ready")
+    until(lambda: evict(cluster, master) == "", 20, "that one may be drained")
+    with frozen(cluster, replica):
+        until(lambda: not any(ready(cluster, pod) for pod in PODS), 60, "that none is ready")
+        until(lambda: "disruption budget" in evict(cluster, master), 20, "that none may be drained")
+        assert group.master() == master
+    group.wait_whole()
+    until(lambda: all(ready(cluster, pod) for pod in PODS), 60, "all three ready again")
 
 
 # --- a token that was revoked
