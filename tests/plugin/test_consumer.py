@@ -319,3 +319,22 @@ def test_any_folder_can_be_named_and_the_commands_name_it(tmp_path: Path) -> Non
         )
         assert (done.returncode, done.stderr) == (0, b"") and shown in done.stdout
         assert (tmp_path / os.fsdecode(folder) / "exposure.yaml").exists()
+
+
+def test_a_host_is_written_as_dns_has_it_and_said(call: Called, tmp_path: Path) -> None:
+    code, _, error = call("init", "cd", "--mode", "termination", "--host", "BÜCHER.example.")
+    assert (code, error) == (0, "--host: BÜCHER.example. is written xn--bcher-kva.example\n")
+    assert "- xn--bcher-kva.example\n" in files(tmp_path)["cd/exposure.yaml"]
+
+
+@pytest.mark.parametrize("option", ["--host=a\udcff.acme.io", "--selector=k\udcff=v", "--secret-name=s\udcff"])
+def test_an_option_that_is_no_text_is_one_line_and_no_file(call: Called, tmp_path: Path, option: str) -> None:
+    code, out, error = call("init", "cd", "--mode", "termination", "--host", "cd.acme.io", option)
+    assert (code, out) == (2, "") and error.count("\n") == 1 and "expected" in error
+    assert files(tmp_path) == {}
+
+
+def test_a_template_is_said_to_be_one(call: Called, tmp_path: Path) -> None:
+    (tmp_path / "exposure.yaml").write_text("hosts: {{ .Values.hosts }}\n")
+    code, out, error = call("check", "exposure.yaml")
+    assert (code, out) == (2, "") and "template" in error

@@ -127,6 +127,11 @@ def test_an_a_label_is_what_dns_has() -> None:
         ("ftp://cd.acme.io", "port and path"),
         ("https://{{ host }}", "unrendered"),
         ("https://10.0.0.1", "IP address"),
+        ("https://cd.acme.io:443", "leave out :443"),
+        ("https://cd.acme.io:443/argo", "leave out :443"),
+        ("https://cd.acme.io:0443", "port and path"),
+        ("https://cd.acme.io/..", "port and path"),
+        ("https://cd.acme.io/./a", "port and path"),
         ("", "an empty text"),
     ],
 )
@@ -138,6 +143,7 @@ def test_what_is_no_address_is_refused(url: str, words: str) -> None:
 def test_an_address_may_have_port_and_path() -> None:
     assert url_problem("https://cd.acme.io:8443/argo/cd") is None
     assert split_url("https://cd.acme.io:8443/argo/cd") == ("cd.acme.io", ":8443/argo/cd")
+    assert url_problem("https://cd.acme.io:4430/..a/b.") is None
     assert split_url("https://cd.acme.io") == ("cd.acme.io", "")
 
 

@@ -244,6 +244,8 @@ def _exposures(source: Source) -> list[Document]:
         there = f"kind {kinds[0]}" if len(kinds) == 1 and kinds[0] else "none"
         hint = nearest(kinds[0], KINDS) if len(kinds) == 1 else ""
         expected = f"a document of kind {' or '.join(KINDS)}"
+        if "{{" in source.text:
+            hint = "this looks like a template: render it first"
         raise SourceError(source.file, 0, 0, there, expected, hint or "name the file that has it")
     return found
 

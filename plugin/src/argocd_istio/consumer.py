@@ -16,7 +16,7 @@ from argocd_istio.explain.objects import text, texts
 from argocd_istio.exposure import BY_PATH, GENERATOR, KINDS, PASSTHROUGH, PLAIN
 from argocd_istio.files import FileError, read
 from argocd_istio.findings import ERROR
-from argocd_istio.hosts import normal
+from argocd_istio.hosts import as_typed
 from argocd_istio.schema import modeline
 from argocd_istio.source import Node, SourceError, visible
 from argocd_istio.source import read as read_yaml
@@ -60,11 +60,16 @@ class Consumer:
         self, mode: str, hosts: Sequence[str], secret: str | None, labels: Sequence[str], ref: str, checked: bool
     ) -> None:
         self.checked = checked
-        self.notices = [f"--host: {visible(host)} is written {normal(host)}" for host in hosts if host != normal(host)]
+        written = list(map(as_typed, hosts))
+        self.notices = [
+            f"--host: {visible(typed)} is written {host}"
+            for typed, host in zip(hosts, written, strict=True)
+            if typed != host
+        ]
         if not _REF.fullmatch(ref):
             raise ConsumerError(f"--ref: found {visible(ref)!r}, expected a tag, branch or commit; write {REF}")
         pairs = _selector(labels) or BY_PATH["spec.gateway.selector"].default
-        spec: dict[str, object] = {"mode": mode, "hosts": list(map(normal, hosts)), "gateway": {"selector": pairs}}
+        spec: dict[str, object] = {"mode": mode, "hosts": written, "gateway": {"selector": pairs}}
         if mode != PASSTHROUGH or secret is not None:
             spec["tls"] = {"secretName": BY_PATH["spec.tls.secretName"].default if secret is None else secret}
         self._check(spec)
@@ -87,7 +92,10 @@ class Consumer:
     def _check(spec: dict[str, object]) -> None:
         """The generator's own rules, said of the options."""
         document = {"apiVersion": API_VERSION, "kind": GENERATOR, "metadata": {"name": "argocd"}, "spec": spec}
-        source = read_yaml(to_yaml(document).encode(), "")
+        try:
+            source = read_yaml(to_yaml(document).encode(errors="surrogateescape"), "")
+        except SourceError as error:
+            raise ConsumerError(f"found {error.found} in an option, expected plain text; write it again") from error
         lines = []
         for finding in check(source, source.documents[0].root, lines=False)[1]:
             if finding.severity == ERROR:

@@ -18,7 +18,7 @@ from argocd_istio import GROUP
 from argocd_istio import source as src
 from argocd_istio.check import check
 from argocd_istio.exposure import KINDS
-from argocd_istio.hosts import a_label, host_problem, normal, url_problem
+from argocd_istio.hosts import as_typed, host_problem, url_problem
 from argocd_istio.names import Problem, label_key_problem, label_value_problem, secret_problem, shown
 from argocd_istio.source import Mapping, Node, Scalar, Source, SourceError, visible
 from argocd_istio.splice import Path, Value, change, former
@@ -43,7 +43,7 @@ class Edit:
 
 def set_hosts(data: bytes, hosts: Sequence[str], *, file: str, name: str | None = None) -> Edit:
     """Set spec.hosts. Upper case, a final dot and letters beyond ASCII are written as DNS has them, with a notice."""
-    written = [_host(host) for host in hosts]
+    written = [as_typed(host) for host in hosts]
     _require("host", _hosts_problem(written))
     notices = [
         visible(f"{shown(given)} is written {host}")
@@ -97,16 +97,9 @@ def _require(what: str, problem: Problem | None) -> None:
 
 
 def _secret_of(host: str) -> Path:
-    written = _host(host)
+    written = as_typed(host)
     _require("host", host_problem(written))
     return (*SECRETS, written)
-
-
-def _host(host: str) -> str:
-    try:
-        return normal(a_label(host))
-    except ValueError:
-        return host
 
 
 def _hosts_problem(hosts: list[str]) -> Problem | None:

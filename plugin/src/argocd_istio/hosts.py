@@ -60,6 +60,14 @@ def _bare(text: str) -> str:
     return "" if _AROUND.search(rest) or host_problem(rest) else rest
 
 
+def as_typed(host: str) -> str:
+    """The name as DNS has it for a host that a person typed; the text itself where it is none."""
+    try:
+        return normal(a_label(host))
+    except ValueError:
+        return host
+
+
 def host_problem(host: str) -> Problem | None:
     """What keeps a text from being a host, None where nothing does."""
     problem = problem_of_text(host, EXPECTED)
@@ -113,8 +121,10 @@ def _problem_of_labels(host: str) -> Problem | None:
 
 
 LONGEST_URL = 2048
-_URL = re.compile(r"https://([^/:?#@\s]+)(:[0-9]{1,5})?((?:/[A-Za-z0-9._~-]+)*)")
-URL_PATTERN = rf"https://{LABEL}(?:\.{LABEL})+(?::[0-9]{{1,5}})?(?:/[A-Za-z0-9._~-]+)*"
+# Browsers drop port 443 and resolve "." and "..": the callback of single sign-on would never be the same.
+_REST = r"(:(?!443(?![0-9]))[1-9][0-9]{0,4})?((?:/(?!\.\.?(?:/|$))[A-Za-z0-9._~-]+)*)"
+_URL = re.compile(rf"https://([^/:?#@\s]+){_REST}")
+URL_PATTERN = rf"https://{LABEL}(?:\.{LABEL})+{_REST}"
 
 
 def split_url(url: str) -> tuple[str, str] | None:
@@ -138,6 +148,8 @@ def url_problem(url: str) -> Problem | None:
     parts = split_url(url)
     if parts:
         return host_problem(parts[0])
+    if split_url(url.replace(":443", "", 1)):
+        return shown(url), expected, "leave out :443, which browsers leave out too"
     if url.startswith("http://"):
         return shown(url), expected, "write https: plain HTTP is only redirected"
     if not host_problem(url):
