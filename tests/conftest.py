@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ _FIGURES = pytest.StashKey[dict[str, Figures]]()
 
 def pytest_sessionstart() -> None:
     """A wrong KUSTOMIZE, KUBECTL or ARGOCD is one line, not a failure of every test."""
+    # A shell starts what it runs in the background deaf to Ctrl-C, and the programs under test would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     for name in OWN:
         try:
             own_program(name)

@@ -14,7 +14,19 @@ from live.faults import pod_exec
 from tests.live import table
 from tests.live.conftest import HERE, HOST, ROOT
 from tests.live.faults.outage import MASTER, PODS, Group
-from tests.live.lifecycle import addresses, erase, intrude, overlay, run, running, uid, workloads_ready, wrong
+from tests.live.lifecycle import (
+    addresses,
+    differing,
+    erase,
+    intrude,
+    overlay,
+    run,
+    running,
+    said,
+    uid,
+    workloads_ready,
+    wrong,
+)
 from tests.live.probes import Client
 from tests.live.table import GRPC_ROUTING, MODES, ROWS, Row
 from tests.render.consumer import write
@@ -64,6 +76,18 @@ def test_both_argocd_server_are_asked(client: Client, mode: str) -> None:
     pods = set(addresses(client.cluster, "argocd-server").values())
     assert len(pods) == 2
     assert pods <= {host.rpartition(":")[0] for host in hosts}
+
+
+def test_second_apply_changes_nothing(client: Client, mode: str, tmp_path: Path) -> None:
+    cluster, folder = client.cluster, available(mode, tmp_path)
+    pods = running(cluster)
+    # kubectl sends the selector of a disruption budget anew every time, and says so.
+    assert differing(said(cluster.apply(folder).stdout), ["unchanged"]) == {
+        "poddisruptionbudget.policy/argocd-redis-sentinel": "configured"
+    }
+    difference = cluster.kubectl("diff", "-f", "-", input=cluster.kustomize(folder), check=False)
+    assert (difference.stdout, difference.returncode) == ("", 0)
+    assert running(cluster) == pods
 
 
 def test_redis_and_sentinel_are_known_by_the_addresses_that_stay(client: Client, mode: str) -> None:

@@ -165,6 +165,17 @@ def test_every_script_is_one_for_sh(script: Path) -> None:
     subprocess.run(["sh", "-n", str(script)], check=True)
 
 
+@pytest.mark.parametrize("password", ["made-0", "a b", "a\tb", "a\n", 'a"b', "a'b", "a\\b", ""])
+def test_a_password_that_no_configuration_can_hold_is_told(password: str) -> None:
+    env = {**os.environ, "REDIS_PASSWORD": password, "POD_NAME": f"{REDIS}-0"}
+    done = subprocess.run(["sh", "-eu", FOLDER / "redis/lib.sh"], env=env, capture_output=True, text=True)
+    if password == "made-0":
+        assert (done.returncode, done.stderr) == (0, "")
+    else:
+        assert done.returncode == 1
+        assert done.stderr.startswith("Secret argocd-redis, key auth: found ") and done.stderr.count("\n") == 1
+
+
 def test_a_render_as_it_is_has_no_fault(rendered: list[Object]) -> None:
     assert list(faults(rendered)) == []
 

@@ -4,6 +4,14 @@ umask 077
 # For redis-cli, so that the password is no argument, which others could read.
 export REDISCLI_AUTH="$REDIS_PASSWORD"
 
+# The configuration files of Redis and Sentinel take it as one word; a made one is letters, digits and dashes.
+case $REDIS_PASSWORD in
+  '' | *[[:space:]\\\"\']*)
+    echo 'Secret argocd-redis, key auth: found no password or one with a space, quote or backslash; expected one word; change it and delete the pods' >&2
+    exit 1
+    ;;
+esac
+
 # A shell that is process 1 ends on a signal only where told.
 trap 'exit 1' TERM
 

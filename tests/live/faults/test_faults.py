@@ -312,8 +312,9 @@ def test_an_argocd_server_is_killed(
 
 
 def test_a_repo_server_is_killed_during_a_sync(
-    cluster: Cluster, argocd: Argocd, group: Group, settings: dict[str, int], outages: Outages
+    cluster: Cluster, argocd: Argocd, group: Group, settings: dict[str, int], outages: Outages, tmp_path: Path
 ) -> None:
+    token = revoked(cluster, tmp_path)
     cluster.git_repository(APPLICATION, {"config.json": config_map(APPLICATION, {"version": f"{time.time()}"})})
     with Watch(group, APPLICATION) as watch:
         with contextlib.ExitStack() as asleep:
@@ -337,6 +338,7 @@ def test_a_repo_server_is_killed_during_a_sync(
         outage = watch.outage("one repo-server killed during a sync", group.master(), bound(settings))
     outages.add(outage)
     assert seconds <= LIMIT
+    assert refusing(cluster, token) == "all"
 
 
 def unread(cluster: Cluster, pod: str) -> int:
