@@ -319,7 +319,7 @@ HEADINGS = {
     "tree": "resource tree",
     "refresh": "refresh",
     "everywhere": "logout known everywhere",
-    "lone": "old master accepts alone",
+    "lone": "old master goes on",
     "together": "two masters accept",
     "acknowledged": "writes",
     "lost": "of these lost",
