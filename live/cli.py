@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import errno
 import fcntl
 import os
 import re
@@ -19,6 +20,7 @@ from live.cluster import ROOT, Cluster, forget, state_folder
 from live.errors import LiveError
 from tools.build import ToolError, say
 
+CRD = "applications.argoproj.io"
 MODES = sorted(path.name for path in (ROOT / "overlays").iterdir() if path.is_dir())
 
 
@@ -26,12 +28,16 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     options = _parser().parse_args(arguments)
     # As Ctrl-C: what was begun is undone.
-    signal.signal(signal.SIGTERM, _interrupt)
-    signal.signal(signal.SIGHUP, _interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _interrupt)
     try:
         options.run(options)
     except (LiveError, ToolError) as error:
         say(f"{options.command}: {_in_one_line(error)}")
+        return 1
+    except OSError as error:
+        say(f"{options.command}: {error}; if the folder of the cluster was changed: make down, then make up")
         return 1
     except KeyboardInterrupt:
         return 130
@@ -94,15 +100,18 @@ def _port(text: str | None) -> int | None:
 def _up(options: argparse.Namespace) -> None:
     overlay, port = _overlay(options), _port(options.port)
     doctor.require(browser=False, install=True)
-    Cluster.kustomize(overlay)  # what does not build is told before anything starts
+    render = Cluster.kustomize(overlay)  # what does not build is told before anything starts
     start = time.monotonic()
     with _alone():
-        _bring_up(overlay, port, start)
+        _bring_up(overlay, port, start, crds=f"name: {CRD}\n".encode() in render)
 
 
-def _bring_up(overlay: Path, port: int | None, start: float) -> None:
+def _bring_up(overlay: Path, port: int | None, start: float, *, crds: bool) -> None:
     cluster, fresh = _running(port)
     try:
+        if not crds and not cluster.kubectl("get", "customresourcedefinitions", CRD, "--ignore-not-found").stdout:
+            say("this overlay leaves Argo CD's CRDs to others: applying base/crds first")
+            cluster.apply(ROOT / "base" / "crds")
         say(f"applying {overlay.relative_to(ROOT) if overlay.is_relative_to(ROOT) else overlay}")
         cluster.apply(overlay)
         cluster.wait_ready(timeout=120)
@@ -144,7 +153,8 @@ def _running(port: int | None) -> tuple[Cluster, bool]:
         listener = socket.create_server(("127.0.0.1", port))
     except OSError as error:
         raise LiveError(
-            f"PORT={port}: cannot listen on 127.0.0.1 ({os.strerror(error.errno or 0)}); try PORT={port + 1}"
+            f"PORT={port}: cannot listen on 127.0.0.1 ({os.strerror(error.errno or 0)}); "
+            f"try PORT={8443 if error.errno == errno.EACCES else port + 1}"
         ) from error
     with listener:
         say("Argo CD built from its Go module has no UI files: the API and the CLI work, / shows no page")
@@ -154,9 +164,10 @@ def _running(port: int | None) -> tuple[Cluster, bool]:
 
 
 def _welcome(cluster: Cluster) -> str:
-    port = cluster.port
-    host = cluster.hosts[0] if cluster.hosts else "localhost"
-    password = cluster.admin_password()
+    end = "make down stops it."
+    if not cluster.hosts:
+        return f"\nNothing is exposed: this overlay has no Gateway of Istio.\nmake status shows what runs, {end}"
+    port, host, password = cluster.port, cluster.hosts[0], cluster.admin_password()
     wrapper = _wrapper(cluster)
     ca = shlex.quote(str(cluster.ca))
     # Without a gRPC route the CLI falls back by itself, with a warning at each call.
@@ -170,7 +181,7 @@ curl --cacert {ca} --connect-to ::127.0.0.1:{port} https://{host}/api/version
 {wrapper} login {host}:{port} --username admin --password {password}{web}
 {wrapper} app list{web}
 
-make down stops it."""
+{end}"""
 
 
 def _wrapper(cluster: Cluster) -> str:

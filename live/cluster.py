@@ -285,7 +285,11 @@ class Cluster:
     @staticmethod
     def kustomize(path: str | Path) -> bytes:
         """What `kustomize build` makes of a folder, with the options that the variable KUSTOMIZE_FLAGS holds."""
-        flags = shlex.split(os.environ.get("KUSTOMIZE_FLAGS", ""))
+        text = os.environ.get("KUSTOMIZE_FLAGS", "")
+        try:
+            flags = shlex.split(text)
+        except ValueError as error:
+            raise LiveError(f"KUSTOMIZE_FLAGS={text}: {error}; write options as a shell takes them") from error
         command = [str(program("kustomize")), "build", str(path), *flags]
         done = subprocess.run(command, capture_output=True, check=False)
         if done.returncode != 0:
@@ -321,14 +325,14 @@ class Cluster:
 
     def _prepare(self, exposure: Exposure, brought: set[str]) -> None:
         self.set_hosts(exposure.hosts)
-        before = self._exposure()
-        (self.state / "exposure.json").write_text(json.dumps(asdict(exposure)))
         for name in exposure.secrets:
             if name not in brought:
                 self._certificate(name, GATEWAY_NAMESPACE, exposure.hosts)
-        if exposure.selector != before.selector:
+        if exposure.selector != self._exposure().selector:
             objects = [manifest for _, manifest in gateway.deployment(exposure.selector)]
             self._apply_objects(objects)
+        # Last: where something above fails, the next run does it again.
+        (self.state / "exposure.json").write_text(json.dumps(asdict(exposure)))
 
     def _exposure(self) -> Exposure:
         path = self.state / "exposure.json"
@@ -395,16 +399,18 @@ class Cluster:
             time.sleep(0.1)
 
     def _why_not(self, namespace: str) -> str:
+        """A pod that waits, which others may wait for; else one that runs."""
+        waits, runs = [], []
         for pod in self.pods():
             if pod["metadata"]["namespace"] == namespace:
                 status = pod.get("status", {})
                 for one in [*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])]:
-                    waiting = one["state"].get("waiting")
-                    if waiting:
-                        return f"pod {pod['metadata']['name']}: {waiting.get('reason')} {waiting.get('message', '')}"
-                    if not one["ready"] and "running" in one["state"]:
-                        return f"pod {pod['metadata']['name']}: running, not ready"
-        return "see the pods"
+                    if waiting := one["state"].get("waiting"):
+                        reason = f"{waiting.get('reason')} {waiting.get('message', '')}".rstrip()
+                        waits.append(f"pod {pod['metadata']['name']}: {reason}")
+                    elif not one["ready"] and "running" in one["state"]:
+                        runs.append(f"pod {pod['metadata']['name']}: running, not ready")
+        return [*waits, *runs, "see: make status"][0]
 
     @property
     def process(self) -> int:
@@ -491,7 +497,7 @@ class Cluster:
 
     def envoy_admin(self, path: str) -> str:
         """GET on the admin interface of the running gateway."""
-        pod = ("pods", "-n", GATEWAY_NAMESPACE, "-l", f"app={GATEWAY}", "--field-selector=status.phase=Running")
+        pod = ("pods", "-n", GATEWAY_NAMESPACE, gateway.SELECTED, "--field-selector=status.phase=Running")
         addresses = self.kubectl("get", *pod, "-o", "jsonpath={.items[*].status.podIP}").stdout.split()
         if not addresses:
             raise LiveError("no gateway pod runs; see: kubectl get pods -n istio-system")
@@ -501,7 +507,7 @@ class Cluster:
 
     def restart_gateway(self) -> None:
         """A fresh Envoy, which has only what the present objects give it."""
-        self.kubectl("delete", "pods", "-n", GATEWAY_NAMESPACE, "-l", f"app={GATEWAY}")
+        self.kubectl("delete", "pods", "-n", GATEWAY_NAMESPACE, gateway.SELECTED)
         self.kubectl("rollout", "status", f"deployment/{GATEWAY}", "-n", GATEWAY_NAMESPACE, "--timeout=60s")
 
 

@@ -18,8 +18,9 @@ from live.names import (
 from live.pki import Authority
 
 DEFAULT_SELECTOR = {"istio": "ingressgateway"}
-# Stays as it is whatever a Gateway selects: a Deployment's selector cannot change.
-OWN_LABEL = {"app": GATEWAY}
+# Stays as it is whatever a Gateway selects: a Deployment's selector cannot change. No Gateway selects this key.
+OWN_LABEL = {"live/gateway": GATEWAY}
+SELECTED = "--selector=" + ",".join(f"{key}={value}" for key, value in OWN_LABEL.items())
 IDENTITY = f"spiffe://cluster.local/ns/{GATEWAY_NAMESPACE}/sa/{GATEWAY}"
 
 

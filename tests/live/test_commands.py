@@ -15,7 +15,7 @@ import pytest
 from live.cluster import Cluster
 from live.errors import LiveError
 from tests.live.conftest import ROOT
-from tests.render.consumer import write
+from tests.render.consumer import exposure, write
 from tools.build import cache_dir
 
 Completed = subprocess.CompletedProcess[str]
@@ -128,6 +128,28 @@ def test_what_the_cluster_refuses_is_one_line_and_leaves_nothing_running(person:
     [line, *rest] = [text for text in output.splitlines() if text.startswith("up: ")]
     assert "Not_A_Name" in line and not rest and up.returncode != 0
     assert ended(started)
+
+
+def test_a_folder_of_ones_own_comes_up_whatever_it_selects_and_leaves_to_others(person: Person) -> None:
+    mode = {"resources": ["exposure.yaml"], "components": ["components/grpc-routing/without-crds"]}
+    own = write(person.cache / "own", mode, exposure=exposure(gateway={"selector": {"app": "edge", "istio": "edge"}}))
+    up = person.make("up", f"OVERLAY={own}", f"PORT={person.port}")
+    assert up.returncode == 0 and "applying base/crds first" in up.stderr, up.stderr
+    assert '"Version":"v3.6.1' in paste(*lines(up, "curl ")).stdout
+
+    other = {"gateway": {"selector": {"istio": "other"}}}
+    refused = write(person.cache / "other", mode, exposure=exposure(**other, tls={"secretName": "Not_A_Name"}))
+    up = person.make("up", f"OVERLAY={refused}")
+    assert up.returncode != 0 and "Not_A_Name" in up.stderr
+    corrected = write(person.cache / "other", mode, exposure=exposure(**other))
+    up = person.make("up", f"OVERLAY={corrected}")
+    assert up.returncode == 0 and "base/crds" not in up.stderr, up.stderr
+    assert '"Version":"v3.6.1' in paste(*lines(up, "curl ")).stdout
+
+
+def test_a_folder_without_a_gateway_is_said_to_expose_nothing(person: Person) -> None:
+    up = person.make("up", f"OVERLAY={ROOT / 'base/argocd'}", f"PORT={person.port}")
+    assert up.returncode == 0 and "Nothing is exposed" in up.stdout and "URL" not in up.stdout
 
 
 def ended(process: int) -> bool:

@@ -186,6 +186,8 @@ def test_each_documented_error_is_what_kustomize_says(tmp_path: Path) -> None:
     broken = [
         write(tmp_path / "none", {"components": mode["components"]}),
         write(tmp_path / "hosts", mode, exposure=exposure(hosts=None)),
+        write(tmp_path / "no-host", mode, exposure=exposure(hosts=[])),
+        write(tmp_path / "empty-host", mode, exposure=exposure(hosts=[None])),
         write(tmp_path / "key", mode, exposure=exposure(tls=None)),
         write(tmp_path / "number", mode, exposure=exposure(hosts=["a.marker.test", 1])),
         write(tmp_path / "mapping", mode, exposure=exposure(hosts=["a.marker.test", {"b": "c"}])),
