@@ -15,9 +15,11 @@ from tests.live import table
 from tests.live.conftest import HERE, HOST, ROOT
 from tests.live.faults.outage import MASTER, PODS, Group
 from tests.live.lifecycle import (
+    Argocd,
     addresses,
     differing,
     erase,
+    get,
     intrude,
     overlay,
     run,
@@ -119,7 +121,7 @@ def test_the_password_is_its_owner_s_only(client: Client, mode: str) -> None:
 # --- installs that run
 
 
-def clean_up(cluster: Cluster, after: str, folder: Path) -> None:
+def documented(cluster: Cluster, after: str, folder: Path) -> None:
     """Run the README's command whose comment begins so."""
     [command] = re.findall(rf"^# {after}\b.*\n(.+)$", (ROOT / README).read_text(), re.M)
     run(cluster, command, folder)
@@ -140,7 +142,7 @@ def test_a_running_install_changes_back_to_one_redis_and_again(cluster: Cluster,
     before = uid(cluster, "application", "probe")
     cluster.apply(overlay(GRPC_ROUTING))
     workloads_ready(cluster)
-    clean_up(cluster, "Ours", tmp_path)
+    documented(cluster, "Ours", tmp_path)
     cluster.wait_ready()
     assert left(cluster, "argocd-redis-sentinel") == []
     assert wrong(cluster, GRPC_ROUTING) == []
@@ -148,11 +150,20 @@ def test_a_running_install_changes_back_to_one_redis_and_again(cluster: Cluster,
 
     cluster.apply(available(GRPC_ROUTING, tmp_path / "again"))
     workloads_ready(cluster)
-    clean_up(cluster, "One Redis", tmp_path)
+    documented(cluster, "One Redis", tmp_path)
     cluster.wait_ready()
     assert [name for name in left(cluster, "argocd-redis") if not name.startswith(("serviceaccount/", "role."))] == []
     assert wrong(cluster, GRPC_ROUTING) == []
     assert uid(cluster, "application", "probe") == before
+
+
+def test_another_password_is_taken_by_the_documented_line(cluster: Cluster, tmp_path: Path) -> None:
+    before = get(cluster, "secret", "argocd-redis")["data"]
+    documented(cluster, "Another password", tmp_path)
+    cluster.wait_ready(120)
+    assert get(cluster, "secret", "argocd-redis")["data"] != before
+    Argocd(cluster, tmp_path).login("admin", cluster.admin_password())
+    assert wrong(cluster, GRPC_ROUTING) == []
 
 
 def test_upstream_high_availability_is_taken_over(cluster: Cluster, tmp_path: Path) -> None:
@@ -162,7 +173,7 @@ def test_upstream_high_availability_is_taken_over(cluster: Cluster, tmp_path: Pa
     cluster.kubectl("apply", "-n", "argocd", "--server-side", "--force-conflicts", "-f", upstream)
     assert left(cluster, "argocd-redis-ha-haproxy") != []
     cluster.apply(available(GRPC_ROUTING, tmp_path))
-    clean_up(cluster, "Upstream's", tmp_path)
+    documented(cluster, "Upstream's", tmp_path)
     cluster.wait_ready(120)
     assert left(cluster, "argocd-redis-ha") + left(cluster, "argocd-redis-ha-haproxy") == []
     assert wrong(cluster, GRPC_ROUTING) == []

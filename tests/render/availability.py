@@ -65,6 +65,12 @@ def faults(objects: list[Object]) -> Iterator[str]:
     if quorum != replicas // 2 + 1:
         yield f"redis.sh quorum: expected {replicas // 2 + 1}, a majority of {replicas}, found {quorum}"
 
+    if 'monitor argocd "$master" 6379 "$quorum"' not in text:
+        yield "redis.sh monitor: expected the quorum that is set above it, found another"
+    asked = re.findall(r"\$group-\d+", "".join(re.findall(r'^pods="(.*)"$', text, re.M)))
+    if asked != [f"$group-{number}" for number in range(replicas)]:
+        yield f"lib.sh pods: expected each of the {replicas}, found {' '.join(asked)}"
+
     # More than the lag in whole seconds, one more because they are whole, one because they are counted once a second.
     lag, down_after = _setting(text, "min-replicas-max-lag"), _setting(text, "down_after")
     if not (_setting(text, "min-replicas-to-write") and lag and (lag + 2) * 1000 < down_after):

@@ -263,7 +263,8 @@ def test_the_documented_way_to_leave_takes_all_but_the_namespace_and_the_setting
 
 def test_the_documented_commands_remove_the_redis_that_a_switch_leaves_behind(tmp_path: Path) -> None:
     [block] = [part for part in code(TEXTS["components/high-availability/README.md"]) if "kubectl" in part]
-    single, ours, upstreams = re.findall(r"^kubectl -n argocd delete (.*)$", block, re.M)
+    switch, _, password = block.partition("# Another password")
+    single, ours, upstreams = re.findall(r"^kubectl -n argocd delete (.*)$", switch, re.M)
     before = build("base/argocd")
     after = build(write(tmp_path, {"resources": ["base/argocd"], "components": ["components/high-availability"]}))
     upstream = load((argocd_module() / "manifests/ha/install.yaml").read_text())
@@ -284,5 +285,6 @@ def test_the_documented_commands_remove_the_redis_that_a_switch_leaves_behind(tm
 
     assert set(single.split()) == names(before) - names(after)
     assert removed(after, ours) == names(after) - names(before)
+    assert set(re.findall(r"(?:deployment|statefulset)/\S+", password)) <= names(after)
     assert removed(upstream, upstreams) == names(upstream) - names(outside_redis(upstream))
     assert removed(before, upstreams) == removed(after, upstreams) == removed(before, ours) == set()

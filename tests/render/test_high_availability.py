@@ -231,6 +231,8 @@ def _ready_only(name: str) -> Callable[[list[Object]], None]:
         (_four, "StatefulSet/argocd-redis-sentinel spec.replicas: expected an odd number, found 4"),
         (_script("quorum=2", "quorum=1"), "redis.sh quorum: expected 2, a majority of 3, found 1"),
         (_script("quorum=2", "quorum=3"), "redis.sh quorum: expected 2, a majority of 3, found 3"),
+        (_script('6379 "$quorum"', "6379 1"), "redis.sh monitor: expected the quorum that is set above it"),
+        (_script(" $group-2", ""), r"lib.sh pods: expected each of the 3, found \$group-0 \$group-1$"),
         (_script("max-lag 2", "max-lag 3"), "redis.conf min-replicas-max-lag: .*below 3, .*found 3"),
         (_script("max-lag 2", "max-lag 0"), "redis.conf min-replicas-max-lag: .* found 0"),
         (_script("to-write 1", "to-write 0"), "redis.conf min-replicas-max-lag: .* with min-replicas-to-write"),

@@ -24,9 +24,25 @@ address() {
   getent hosts "$1.$POD_NAMESPACE.svc" | awk '{ print $1; exit }' | grep .
 }
 
+# A command to this pod's Redis, which may hang.
+redis() {
+  timeout 2 redis-cli "$@"
+}
+
 # A command to the Sentinel at host $1. Fails on an error reply.
 sentinel() {
   host=$1
   shift
   timeout 2 redis-cli -e -h "$host" -p 26379 sentinel "$@"
+}
+
+# Is there a successor should the master be lost? This Sentinel must reach a majority, and see two replicas without a
+# fault that are linked to the master.
+whole() {
+  sentinel 127.0.0.1 ckquorum argocd | grep -q '^OK' &&
+    sentinel 127.0.0.1 replicas argocd | awk '
+      key == "flags" { good = ($0 == "slave") }
+      key == "master-link-status" && $0 == "ok" && good { replicas++ }
+      { key = (NR % 2) ? $0 : "" }
+      END { exit replicas != 2 }'
 }

@@ -19,7 +19,8 @@ done
 # A line for each Sentinel that answers: "EPOCH MASTER REPLICAS", or "none" where it knows no master.
 ask() {
   for pod in $pods; do
-    sentinel "$pod" master argocd 2>&1 | awk '
+    sentinel "$pod" master argocd 2>&1 | awk -v pod="$pod" '
+      /WRONGPASS/ { print "Sentinel of " pod ": has another password; if it was changed, delete all three pods" > "/dev/stderr" }
       /No such master/ { print "none" }
       key == "ip" { master = $0 }
       key == "config-epoch" { epoch = $0 }

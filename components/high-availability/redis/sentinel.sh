@@ -3,6 +3,9 @@
 set -eu
 . /scripts/lib.sh
 
+# ready.sh looks anew.
+rm -f /data/whole
+
 # Sentinel keeps what it knows in its file, so it is written once.
 if [ ! -s /data/sentinel.conf ]; then
   until own=$(address "$POD_NAME"); do

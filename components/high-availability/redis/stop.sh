@@ -9,12 +9,12 @@ hand_over() {
   done
 }
 
-[ "$(redis-cli role | head -n 1)" = master ] || exit 0
+[ "$(redis role | head -n 1)" = master ] || exit 0
 own=$(address "$POD_NAME")
 # Writes wait from here on: none is acknowledged that the successor might not have.
-redis-cli client pause 20000 write
+redis client pause 20000 write
 if ! hand_over; then
-  redis-cli client unpause
+  redis client unpause
   exit 0
 fi
 for second in 1 2 3 4 5 6 7 8 9 10; do

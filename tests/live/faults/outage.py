@@ -91,10 +91,10 @@ class Group:
         return found
 
     def whole(self) -> bool:
-        """Whether a master may be lost: there is one, and each pod's readiness probe passes."""
+        """Whether a master may be lost: there is one, and each pod sees its successors."""
         try:
             for pod in PODS:
-                pod_exec(self.cluster, pod, "sentinel", ["sh", "/scripts/ready.sh"])
+                pod_exec(self.cluster, pod, "sentinel", ["sh", "-c", ". /scripts/lib.sh; whole"])
         except (LiveError, subprocess.TimeoutExpired):
             return False
         return len(self.masters()) == 1
