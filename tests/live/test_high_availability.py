@@ -82,6 +82,7 @@ def test_both_argocd_server_are_asked(client: Client, mode: str) -> None:
 
 def test_second_apply_changes_nothing(client: Client, mode: str, tmp_path: Path) -> None:
     cluster, folder = client.cluster, available(mode, tmp_path)
+    cluster.apply(folder)  # of what `intrude` made again, the first apply writes a note
     pods = running(cluster)
     # kubectl sends the selector of a disruption budget anew every time, and says so.
     assert differing(said(cluster.apply(folder).stdout), ["unchanged"]) == {

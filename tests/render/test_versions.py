@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from tests.render.render import ROOT, Object, build
-from tools.build import PROGRAMS, module_version
+from tools.build import PROGRAMS, istio_module, module_version
 
 # Versions in the text that are not of versions.yaml, with the reason.
 OTHERS = {
@@ -94,6 +94,11 @@ def test_kubernetes_staging_modules_have_the_version_of_kubernetes() -> None:
     go_mod = (ROOT / "tools/kubernetes/go.mod").read_text()
     staging = set(re.findall(r"=> k8s\.io/\S+ (\S+)", go_mod))
     assert staging == {truth()["kubernetes"].replace("v1.", "v0.", 1)}
+
+
+def test_the_readme_names_the_release_that_istio_s_commit_leads_to() -> None:
+    release = (istio_module() / "VERSION").read_text().strip()
+    assert f"| Istio | {truth()['istio']} ({release} in development) |" in (ROOT / "README.md").read_text()
 
 
 def test_every_version_in_the_text_is_known() -> None:
