@@ -178,6 +178,28 @@ def test_without_enable_exec_the_build_fails_instead_of_skipping_the_function(
         build(folder, installed, "--enable-exec")
 
 
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {"annotations": FUNCTION},
+        {"annotations": {"config.k8s.io/function": FUNCTION["config.kubernetes.io/function"]}},
+        {"configFn": {"exec": {"path": "argocd-istio-generator"}}},
+    ],
+    ids=["annotation", "older annotation", "configFn"],
+)
+def test_a_plain_exposure_that_names_a_function_is_not_passed_through(
+    tmp_path: Path, metadata: dict[str, Any], installed: Path
+) -> None:
+    """Without --enable-exec kustomize skips the function and passes its configuration on: nothing has checked it."""
+    config = plainly({"hosts": ["a.marker.test"]})
+    config["metadata"] = config["metadata"] | metadata
+    folder = consumer(tmp_path, "termination", checked=config)
+    with pytest.raises(BuildError, match=r"testing value /(kind|metadata/configFn) failed"):
+        build(folder, installed, "--enable-alpha-plugins")
+    with pytest.raises(BuildError, match="expected ExposureGenerator"):
+        build(folder, installed)
+
+
 def test_a_function_that_does_not_exist_fails_the_build_with_and_without_enable_exec(
     tmp_path: Path, installed: Path
 ) -> None:
@@ -215,16 +237,27 @@ def test_each_documented_error_is_what_kustomize_says(tmp_path: Path, installed:
     missing = generator(hosts=["a.marker.test"])
     missing["metadata"]["annotations"] = dict.fromkeys(FUNCTION, "exec: {path: no-such-program}")
     absent = consumer(tmp_path / "absent", "termination", checked=missing)
+    passed = plainly({"hosts": ["a.marker.test"]})
+    passed["metadata"] = passed["metadata"] | {"annotations": FUNCTION}
+    unchecked = consumer(tmp_path / "unchecked", "termination", checked=passed)
+    nothing = generator(hosts=["a.marker.test"])
+    del nothing["metadata"]["annotations"]
+    unnamed = consumer(tmp_path / "unnamed", "termination", checked=nothing)
     both = {"components": ["components/termination"], "generators": ["exposure.yaml"], "resources": ["plain.yaml"]}
-    second = plainly({"hosts": ["b.marker.test"]}) | {"metadata": {"name": "second"}}
+    second = plainly({"hosts": ["b.marker.test"]})
+    same = write(tmp_path / "same", both, exposure=generator(hosts=["a.marker.test"]), plain=second)
+    second = second | {"metadata": {"name": "second"}}
     twice = write(tmp_path / "twice", both, exposure=generator(hosts=["a.marker.test"]), plain=second)
     broken = [
         (wrong, FLAGS),
         (right, FLAGS[:1]),
+        (unchecked, FLAGS[:1]),
         (right, FLAGS[1:]),
+        (unnamed, FLAGS),
         (absent, FLAGS),
         (other, FLAGS),
         (twice, FLAGS),
+        (same, FLAGS),
     ]
     shown = re.findall(r"^\| ``(.+?)`` \|", page, re.M)
     assert len(shown) == len(broken)

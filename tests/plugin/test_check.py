@@ -11,7 +11,7 @@ from argocd_istio.emit import to_yaml
 from argocd_istio.exposure import complete
 from argocd_istio.findings import Finding
 from argocd_istio.source import read
-from tests.plugin.cases import checked, exposure
+from tests.plugin.cases import FUNCTION, checked, exposure
 
 HOSTS = "hosts: [cd.acme.io, cd.acme.dev]"
 GATEWAY = "gateway: {selector: {istio: ingress}}"
@@ -209,6 +209,53 @@ def test_what_is_to_be_generated_is_judged_as_the_generator_takes_it(spec: str) 
 
 def test_a_plain_exposure_of_the_readme_has_no_findings() -> None:
     found, findings = checked(exposure(f"hosts: [cd.acme.io]\n{GATEWAY}\n{TLS}", "Exposure"))
+    assert found and findings == []
+
+
+FUNCTIONS = ["config.kubernetes.io/function", "config.k8s.io/function"]
+
+
+@pytest.mark.parametrize("key", FUNCTIONS)
+def test_a_plain_one_names_no_function(key: str) -> None:
+    """kustomize may skip the function and pass the Exposure through, unchecked."""
+    metadata = f"{{name: argocd, annotations: {{{key}: '{FUNCTION[FUNCTIONS[0]].strip()}'}}}}"
+    found, findings = checked(exposure(f"hosts: [cd.acme.io]\n{GATEWAY}\n{TLS}", "Exposure", metadata))
+    assert found is None and [str(one) for one in findings] == [
+        f"exposure.yaml:3: metadata.annotations[{key}]: found a plain Exposure with the function annotation, "
+        "expected none; write kind: ExposureGenerator, or remove it"
+    ]
+
+
+@pytest.mark.parametrize("key", FUNCTIONS)
+@pytest.mark.parametrize(
+    ("function", "words"),
+    [
+        ("''", "nothing"),
+        ("hello", 'the text "hello"'),
+        ("'[a]'", "a list"),
+        ("'exec: {path'", "what is not plain YAML"),
+        ("'{}'", "nothing at exec"),
+        ("'exec: argocd-istio-generator'", 'the text "argocd-istio-generator" at exec'),
+        ("'exec: {}'", "no path at exec"),
+        ("'exec: {path: 1}'", "the number 1 at exec.path"),
+        ("'exec: {path: [a]}'", "a list at exec.path"),
+        ("'exec: {path: \"\"}'", 'the text "" at exec.path'),
+        ("'{container: {image: a}, exec: {path: a}}'", "a container"),
+        ("{exec: {path: a}}", "a mapping"),
+        ("1", "the number 1"),
+    ],
+)
+def test_a_function_that_no_build_can_run_is_found(key: str, function: str, words: str) -> None:
+    found, findings = checked(exposure(HOSTS, metadata=f"{{name: argocd, annotations: {{{key}: {function}}}}}"))
+    [line] = [str(one) for one in findings]
+    assert found is None and line.startswith(f"exposure.yaml:3: metadata.annotations[{key}]: found {words}"), line
+    assert "expected exec: {path: argocd-istio-generator}; write " in line
+
+
+@pytest.mark.parametrize("function", ["exec: {path: argocd-istio-generator}", '{"exec": {"path": "./a"}}'])
+def test_a_function_that_kustomize_can_run_passes(function: str) -> None:
+    metadata = f"{{name: argocd, annotations: {{config.kubernetes.io/function: '{function}'}}}}"
+    found, findings = checked(exposure(HOSTS, metadata=metadata))
     assert found and findings == []
 
 

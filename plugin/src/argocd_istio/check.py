@@ -6,6 +6,8 @@ from argocd_istio import API_VERSION, GROUP
 from argocd_istio.exposure import (
     BY_PATH,
     FIELDS,
+    FUNCTION,
+    FUNCTIONS,
     GENERATED,
     GENERATOR,
     KINDS,
@@ -13,6 +15,7 @@ from argocd_istio.exposure import (
     NAME,
     PASSTHROUGH,
     PLAIN,
+    RUN,
     Exposure,
     Field,
     Text,
@@ -23,7 +26,7 @@ from argocd_istio.findings import ERROR, INFO, WARNING, Finding
 from argocd_istio.hosts import split_url
 from argocd_istio.names import Problem, cut, shown
 from argocd_istio.scalars import reading, tag_name
-from argocd_istio.source import Mapping, Node, Scalar, Sequence, Source
+from argocd_istio.source import Mapping, Node, Scalar, Sequence, Source, SourceError, read
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -90,6 +93,32 @@ def odd(node: Node) -> Problem:
     """What is wrong with a node of `Source.odd`."""
     found = f"the tag {tag_name(node.tag)}" if node.tag else f"{noun(node)} as a key"
     return found, "plain values", "write the value without it"
+
+
+def wrong_function(node: Node) -> str:
+    """What keeps kustomize from running the program that an annotation names, "" where nothing does."""
+    text = node.target
+    if not isinstance(text, Scalar) or reading(text):
+        return noun(node)
+    try:
+        documents = read(text.value.encode(), "").documents
+    except SourceError as error:
+        return cut(error.found)
+    root = documents[0].root if documents else None
+    inside = root.target if root else None
+    if not isinstance(inside, Mapping):
+        return noun(root)
+    fields = pairs(inside)
+    if "container" in fields:
+        return "a container"
+    command = fields["exec"][1] if "exec" in fields else None
+    below = command.target if command else None
+    program = pairs(below).get("path") if isinstance(below, Mapping) else None
+    if program is None:
+        return f"{noun(command)} at exec" if not isinstance(below, Mapping) else "no path at exec"
+    value = program[1].target
+    right = isinstance(value, Scalar) and not reading(value) and value.value
+    return "" if right else f"{noun(value)} at exec.path"
 
 
 MOST = 100
@@ -214,13 +243,23 @@ class _Checker:
             for key, (_, value) in pairs(inside).items():
                 path, text = f"metadata.{field}[{cut(key)}]", value.target
                 self.nodes[path] = value
-                if not isinstance(text, Scalar) or reading(text):
+                if field == "annotations" and key in FUNCTIONS:
+                    self.function(value, path)
+                elif not isinstance(text, Scalar) or reading(text):
                     self.add(path, (noun(text), "a text", "quote it"), value, WARNING)
                 elif field == "labels" and key.startswith(f"{GROUP}/"):
                     self.labels[key] = text.value
         if self.labels and self.resource["kind"] == GENERATOR:
             for key in self.labels:
                 self.add(f"metadata.labels[{key}]", ("a label of the generator's", "none", "remove it"))
+
+    def function(self, node: Node, path: str) -> None:
+        """The annotation that makes kustomize run a program. What runs already was named rightly."""
+        if self.resource["kind"] == PLAIN:
+            hint = f"write kind: {GENERATOR}, or remove it"
+            self.add(path, (f"a plain {PLAIN} with the function annotation", "none", hint))
+        elif self.lines and (found := wrong_function(node)):
+            self.add(path, (found, RUN, f"write {FUNCTION}: '{RUN}'"))
 
     def fields(self, node: Node | None, path: str, made: set[str]) -> None:
         """Read the fields below a path of the table."""

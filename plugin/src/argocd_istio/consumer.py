@@ -13,7 +13,7 @@ from argocd_istio import API_VERSION, __version__
 from argocd_istio.check import check
 from argocd_istio.emit import to_yaml
 from argocd_istio.explain.objects import text, texts
-from argocd_istio.exposure import BY_PATH, GENERATOR, KINDS, PASSTHROUGH, PLAIN
+from argocd_istio.exposure import BY_PATH, FUNCTION, GENERATOR, KINDS, PASSTHROUGH, PLAIN, RUN
 from argocd_istio.files import FileError, read
 from argocd_istio.findings import ERROR
 from argocd_istio.hosts import as_typed
@@ -26,7 +26,6 @@ REF = f"v{__version__}"
 EXPOSURE = "exposure.yaml"
 KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 """The names that kustomize looks for."""
-FUNCTION = "config.kubernetes.io/function"
 FLAGS = "--enable-alpha-plugins --enable-exec"
 
 _KUSTOMIZATION = f"""apiVersion: kustomize.config.k8s.io/v1beta1
@@ -75,7 +74,7 @@ class Consumer:
         self._check(spec)
         metadata: dict[str, object] = {"name": "argocd"}
         if checked:
-            metadata["annotations"] = {FUNCTION: "exec: {path: argocd-istio-generator}\n"}
+            metadata["annotations"] = {FUNCTION: f"{RUN}\n"}
         else:
             # kustomize alone would not compare it with the component.
             del spec["mode"]

@@ -172,6 +172,10 @@ GENERATED = {
     "spec.gateway.servers": f"{GROUP}/servers",
 }
 LOCAL = "config.kubernetes.io/local-config"
+FUNCTION, _ = FUNCTIONS = ("config.kubernetes.io/function", "config.k8s.io/function")
+"""The annotation that names the program for kustomize, and the older form that it takes too."""
+RUN = "exec: {path: argocd-istio-generator}"
+"""What it says."""
 
 
 class Exposure:
