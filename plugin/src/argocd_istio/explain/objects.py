@@ -67,14 +67,17 @@ class Object:
 
 
 class Objects:
-    """Every object of a source; the members of a List count as objects of their own."""
+    """Every object of a source; the members of a List count as objects of their own.
+
+    Of an object that is there several times the last counts, as for kubectl apply.
+    """
 
     def __init__(self, source: Source) -> None:
+        found = [Object(node) for document in source.documents for node in _members(document.root)]
+        last = {(item.group, item.kind, item.namespace, item.name or id(item)): item for item in found}
         self._all: dict[tuple[str, str], list[Object]] = {}
-        for document in source.documents:
-            for node in _members(document.root):
-                item = Object(node)
-                self._all.setdefault((item.group, item.kind), []).append(item)
+        for item in last.values():
+            self._all.setdefault((item.group, item.kind), []).append(item)
 
     def of(self, group: str, kind: str) -> list[Object]:
         """All of a kind, in the order of the render."""
