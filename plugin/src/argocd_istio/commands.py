@@ -6,7 +6,7 @@ Each returns its exit code; what it prints to stdout is written by `cli` when it
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,7 +15,7 @@ import typer
 from argocd_istio import __version__, consumer
 from argocd_istio.explain import FORMATS
 from argocd_istio.exposure import KINDS, MODES, nearest
-from argocd_istio.source import LIMITS, Document, Source, SourceError, visible
+from argocd_istio.source import LIMITS, Document, Node, Source, SourceError, visible
 from argocd_istio.streams import tell
 
 STDIN = "-"
@@ -250,6 +250,20 @@ def _exposures(source: Source) -> list[Document]:
     return found
 
 
+def _again(source: Source, documents: list[Document]) -> Iterator[SourceError]:
+    """Every document that has the kind and name of one before it."""
+    from argocd_istio.explain.objects import text
+    from argocd_istio.names import shown
+
+    seen: dict[tuple[str, str], Node] = {}
+    for root in (document.root for document in documents if document.root):
+        kind, name = text(root, "kind"), text(root, "metadata", "name")
+        before = seen.setdefault((kind, name), root)
+        if name and before is not root:
+            found = f"the {kind} {shown(name)} a second time; it is on line {before.line} too"
+            yield source.error(root, found, "each once", "remove one, or give it another name")
+
+
 @app.command("check")
 def check_files(
     files: Annotated[
@@ -270,10 +284,14 @@ def check_files(
     for file in files or [consumer.EXPOSURE]:
         try:
             source = _source(file)
-            for document in _exposures(source):
+            documents = _exposures(source)
+            for document in documents:
                 exposure, findings = check(source, document.root)
                 tell(*findings)
                 worst = max(worst, 0 if exposure else 1)
+            again = list(_again(source, documents))
+            tell(*again)
+            worst = max(worst, 1 if again else 0)
         except (SourceError, FileError) as error:
             tell(error)
             worst = max(worst, error.code if isinstance(error, FileError) else 2)
