@@ -305,6 +305,12 @@ def test_a_generated_exposure_that_was_changed_by_hand_is_found(before: str, aft
     assert path in {one.path for one in findings if one.severity == "error"}, [str(one) for one in findings]
 
 
+@pytest.mark.parametrize("hosts", ["cd.x.io", "cd.x.io\n  - cd.acme.dev", "cd.acme.io\n  - cd.x.io"])
+def test_every_finding_on_a_generated_exposure_says_what_was_expected(hosts: str) -> None:
+    _, findings = checked(generated(TWO).replace("- cd.acme.io\n  - cd.acme.dev", f"- {hosts}", 1))
+    assert findings and all("expected ;" not in str(one) for one in findings), [str(one) for one in findings]
+
+
 def test_a_finding_is_a_line_and_an_entry_of_results() -> None:
     resource = {"apiVersion": "v1", "kind": "Exposure", "name": "a"}
     finding = Finding("warning", "dir/f\x1b.yaml", 3, "spec.x", "found\ny", resource)

@@ -442,7 +442,7 @@ class _Checker:
         if isinstance(address, Scalar):
             exposure.url = f"https://{address.value}"
         if "spec.gateway.servers" in made:
-            exposure.secrets = self.secrets(spec.find("gateway", "servers"), exposure.hosts)
+            exposure.secrets |= self.secrets(spec.find("gateway", "servers"), exposure.hosts)
         expected = complete(exposure)
         labels = expected["metadata"].get("labels", {})
         for key in sorted(labels.keys() | self.labels.keys()):
@@ -455,17 +455,17 @@ class _Checker:
 
     @staticmethod
     def secrets(servers: Node | None, hosts: list[str]) -> dict[str, str]:
-        """The Secret of each host as the servers have it."""
+        """The Secret of each host that the servers have."""
         found = {}
         inside = servers.target if servers else None
         for server in inside.items if isinstance(inside, Sequence) else []:
             name, names = server.find("tls", "credentialName"), server.find("hosts")
             names = names.target if names else None
-            if isinstance(name, Scalar) and isinstance(names, Sequence):
-                for host in names.items:
+            if isinstance(name, Scalar):
+                for host in names.items if isinstance(names, Sequence) else filter(None, [names]):
                     if isinstance(host.target, Scalar):
                         found[host.target.value.removeprefix("./")] = name.value
-        return {host: found.get(host, "") for host in hosts}
+        return {host: found[host] for host in hosts if host in found}
 
 
 AGAIN = "run 'argocd-istio generate' again"
@@ -490,6 +490,6 @@ def differences(node: Node, expected: Any, path: str) -> Iterator[tuple[str, Nod
     elif not isinstance(expected, (dict, list)):
         text = expected if isinstance(expected, str) else str(expected).lower()
         if not isinstance(inside, Scalar) or inside.value != text or bool(reading(inside)) == isinstance(expected, str):
-            yield path, node, noun(node), text
+            yield path, node, noun(node), shown(text) if isinstance(expected, str) else text
     else:
         yield path, node, noun(node), "a mapping" if isinstance(expected, dict) else f"a list of {len(expected)}"
