@@ -86,6 +86,21 @@ REFUSED = [
 ]
 
 
+@pytest.mark.parametrize(
+    ("url", "right"),
+    [
+        ("https://A.io:8443/x", "https://a.io:8443/x"),
+        ("https://A.io.", "https://a.io"),
+        ("https://A.io/", "https://a.io"),
+        ("https://bücher.acme.io/cd", "https://xn--bcher-kva.acme.io/cd"),
+        ("https://a.io/x/", "https://a.io/x"),
+    ],
+)
+def test_the_hint_for_an_address_is_one_that_passes(url: str, right: str) -> None:
+    problem = url_problem(url)
+    assert problem and problem[2].startswith(f"write {right}") and url_problem(right) is None
+
+
 @pytest.mark.parametrize("host", HOSTS)
 def test_a_host_is_accepted(host: str) -> None:
     assert host_problem(host) is None
@@ -118,7 +133,7 @@ def test_an_a_label_is_what_dns_has() -> None:
         ("https://cd.acme.io/", "write https://cd.acme.io:"),
         ("http://cd.acme.io", "write https"),
         ("cd.acme.io", "write https://cd.acme.io"),
-        ("https://CD.acme.io", "write cd.acme.io"),
+        ("https://CD.acme.io", "write https://cd.acme.io"),
         ("https://", "port and path"),
         ("https://cd.acme.io:0", "port and path"),
         ("https://cd.acme.io:65536", "port and path"),

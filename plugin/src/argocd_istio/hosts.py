@@ -143,11 +143,16 @@ def url_problem(url: str) -> Problem | None:
         return problem
     if len(url) > LONGEST_URL:
         return f"an address of {len(url)} characters", f"at most {LONGEST_URL}", "shorten it"
-    if url.endswith("/") and split_url(url.rstrip("/")):
-        return shown(url), expected, f"write {url.rstrip('/')}: single sign-on compares the callback exactly"
-    parts = split_url(url)
+    parts = split_url(url.rstrip("/"))
     if parts:
-        return host_problem(parts[0])
+        host, rest = as_typed(parts[0]), parts[1]
+        right = f"https://{host}{rest}"
+        problem = host_problem(parts[0])
+        if problem:
+            return problem if host_problem(host) else (*problem[:2], f"write {right}")
+        if url.endswith("/"):
+            return shown(url), expected, f"write {right}: single sign-on compares the callback exactly"
+        return None
     if split_url(url.replace(":443", "", 1)):
         return shown(url), expected, "leave out :443, which browsers leave out too"
     if url.startswith("http://"):
