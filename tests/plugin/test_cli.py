@@ -263,6 +263,17 @@ def test_help_fits_80_columns_and_has_an_example_that_is_right(
         command.make_context(name, example[len(path) + 1 :])  # raises where it is wrong
 
 
+@pytest.mark.parametrize("path", [[], ["set"]], ids=" ".join)
+def test_the_help_of_a_group_has_an_example_that_is_right(path: list[str], call: Called) -> None:
+    code, out, error = call(*path, "--help")
+    assert (code, error) == (0, "") and max(map(len, out.splitlines())) <= 80
+    [example] = re.findall(r"^  argocd-istio (.*)", out, re.M)
+    words = shlex.split(example)
+    name = next(name for name in dict(every_command()) if f"argocd-istio {example} ".startswith(f"{name} "))
+    assert words[: len(path)] == path
+    dict(every_command())[name].make_context(name, words[len(name.split()) - 1 :])  # raises where it is wrong
+
+
 @pytest.mark.parametrize("page", sorted(ROOT.rglob("*.md")), ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_command_and_option_in_the_documents_exists(page: Path) -> None:
     known = dict(every_command())

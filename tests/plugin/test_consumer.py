@@ -190,6 +190,8 @@ WRONG = [
         "--selector: found 'a' a second time",
     ),
     (["--mode", "termination", *HOSTS, "--ref", "a b&c"], "--ref: found 'a b&c', expected a tag, branch or commit"),
+    # A blank in kustomize's address.
+    (["--mode", "termination", *HOSTS, "--ref", "v1+2"], "--ref: found 'v1+2', expected a tag, branch or commit"),
 ]
 
 
@@ -250,6 +252,15 @@ def test_explain_takes_the_gateways_namespace_from_the_consumer_unless_it_is_tol
     assert "Secret own/a\n" in call("explain", "cd", "--gateway-namespace", "own")[1]
     (tmp_path / "cd/exposure.yaml").write_text(exposure(spec.replace("namespace: edge, ", ""), "Exposure"))
     assert "Secret istio-system/a\n" in call("explain", "cd")[1]
+
+
+def test_a_gateways_namespace_that_is_none_is_one_line(call: Called, tmp_path: Path) -> None:
+    assert call("explain", "--gateway-namespace", "X Y", "cd") == (
+        2,
+        "",
+        "--gateway-namespace: found \"X Y\", expected a namespace: lower-case letters, digits and '-', "
+        "at most 63 characters; write its name\n",
+    )
 
 
 def test_the_picture_in_the_docs_is_what_the_command_draws(call: Called, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, context_settings={"max_content_width": 80})
 set_app = typer.Typer(rich_markup_mode=None)
-app.add_typer(set_app, name="set", help="Change one value in your own file.")
+app.add_typer(set_app, name="set", help="Change one value in your own file.\n\n\b\nargocd-istio set host cd.acme.io")
 
 
 def _version(wanted: bool) -> None:
@@ -45,6 +45,9 @@ def top(
 
     Write a consumer, change it, check it, and see what it does. A consumer is a folder with two files,
     kustomization.yaml and exposure.yaml.
+
+    \b
+    argocd-istio init cd --mode grpc-routing --host cd.acme.io
     """
     if context.invoked_subcommand is None:
         print(context.get_help())
@@ -374,10 +377,14 @@ def explain(
     from argocd_istio.explain.read import explain as explained
     from argocd_istio.explain.render import render
     from argocd_istio.explain.terminal import Terminal
+    from argocd_istio.names import namespace_problem
     from argocd_istio.source import read
 
     if form not in FORMATS:
         raise typer.BadParameter(f"{form!r} is not one of {', '.join(FORMATS)}", param_hint="--format")
+    problem = namespace_problem(gateway_namespace) if gateway_namespace is not None else None
+    if problem:
+        raise SourceError("--gateway-namespace", 0, 0, *problem)
     folder = path if os.path.isdir(path) else ""  # noqa: PTH112
     source = read(render(folder, enable_exec=enable_exec, waiting=_waiting), folder) if folder else _source(path)
     objects = Objects(source)

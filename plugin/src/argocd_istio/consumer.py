@@ -41,7 +41,8 @@ _OPTIONS = {
     "spec.gateway.selector": "--selector",
     "spec.tls.secretName": "--secret-name",
 }
-_REF = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/+-]*")
+# Without "+", which is a blank in kustomize's address.
+_REF = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]*")
 
 
 class ConsumerError(Exception):
