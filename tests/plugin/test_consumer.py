@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from argocd_istio import cli, consumer
 from argocd_istio.exposure import MODES
@@ -252,6 +253,31 @@ def test_explain_takes_the_gateways_namespace_from_the_consumer_unless_it_is_tol
     assert "Secret own/a\n" in call("explain", "cd", "--gateway-namespace", "own")[1]
     (tmp_path / "cd/exposure.yaml").write_text(exposure(spec.replace("namespace: edge, ", ""), "Exposure"))
     assert "Secret istio-system/a\n" in call("explain", "cd")[1]
+
+
+def test_explain_finds_the_gateways_namespace_in_what_the_consumer_lists(
+    call: Called, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KUSTOMIZE", KUSTOMIZE[0])
+    spec = "hosts: [a.x.io]\ngateway: {namespace: edge, selector: {istio: edge}}\ntls: {secretName: a}\n"
+    mode = {"components": ["components/termination/without-crds"]}
+    write(tmp_path / "base", {"resources": ["exposure.yaml"], **mode}, exposure=exposure(spec, "Exposure"))
+    write(tmp_path / "overlay", {"resources": ["../base"]})
+    write(tmp_path / "outer", {"resources": ["../overlay/"]})
+    part = {"apiVersion": "kustomize.config.k8s.io/v1alpha1", "kind": "Component", "resources": ["exposure.yaml"]}
+    write(tmp_path / "part", part, exposure=exposure(spec, "Exposure"))
+    write(tmp_path / "parted", mode | {"components": ["../part", *mode["components"]]})
+    for folder in ("overlay", "outer", "parted"):
+        assert "Secret edge/a\n" in call("explain", folder)[1], folder
+
+
+def test_a_folder_that_lists_itself_or_an_address_says_nothing_of_the_gateway(tmp_path: Path) -> None:
+    address = "https://github.com/argocd-istio/argocd-istio//components/termination?ref=v1"
+    listed = ["../b", address, "../none", "x" * 5000, "\0"]
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a/kustomization.yaml").write_text(yaml.safe_dump({"resources": listed, "components": ["../b"]}))
+    write(tmp_path / "b", {"resources": ["../a", ".", "../a/kustomization.yaml"]})
+    assert consumer.gateway_namespace(str(tmp_path / "a")) == "istio-system"
 
 
 def test_a_gateways_namespace_that_is_none_is_one_line(call: Called, tmp_path: Path) -> None:

@@ -168,20 +168,42 @@ def _fill(file: int, content: bytes) -> None:
 
 
 def gateway_namespace(folder: str) -> str:
-    """Where the gateway's pods are: what the folder's own Exposure says, else the default."""
+    """Where the gateway's pods are: what the Exposure says that the folder lists, or a local one below, or the default.
+
+    The first Exposure counts; whatever kustomize would fetch is not followed.
+    """
     default: str = BY_PATH["spec.gateway.namespace"].default
-    for name in KUSTOMIZATIONS:
-        for top in _documents(Path(folder, name)):
-            for entry in texts(top, "generators") + texts(top, "resources"):
-                for found in _documents(Path(folder, entry)):
-                    if text(found, "kind") in KINDS and text(found, "apiVersion") == API_VERSION:
-                        return text(found, "spec", "gateway", "namespace") or default
+    seen: set[str] = set()
+    waiting = [folder or "."]
+    while waiting:
+        path = waiting.pop()
+        real = os.path.realpath(path)
+        if real in seen:
+            continue
+        seen.add(real)
+        if os.path.isdir(path):  # noqa: PTH112
+            waiting += reversed(_entries(path))
+            continue
+        for found in _documents(path, API_VERSION):
+            if text(found, "kind") in KINDS and text(found, "apiVersion") == API_VERSION:
+                return text(found, "spec", "gateway", "namespace") or default
     return default
 
 
-def _documents(path: Path) -> list[Node]:
-    """The documents of a file; none where it cannot be read, which kustomize has said then."""
+def _entries(folder: str) -> list[str]:
+    """The paths of what a folder's kustomization lists."""
+    lists = ("generators", "resources", "components")
+    tops = [top for name in KUSTOMIZATIONS for top in _documents(os.path.join(folder, name))]  # noqa: PTH118
+    entries = [entry for top in tops for key in lists for entry in texts(top, key)]
+    return [os.path.join(folder, entry) for entry in entries if "\0" not in entry]  # noqa: PTH118
+
+
+def _documents(path: str, word: str = "") -> list[Node]:
+    """The documents of a file with the word; none where it cannot be read, which kustomize has said then."""
     try:
-        return [document.root for document in read_yaml(read(path), str(path)).documents if document.root]
+        data = read(path)
+        if word.encode() not in data:
+            return []
+        return [document.root for document in read_yaml(data, path).documents if document.root]
     except (FileError, SourceError, ValueError):
         return []
