@@ -132,9 +132,7 @@ def check_change(data: bytes, what: str) -> bool:
     assert independent_reading(new) == documents
     assert set_field(new, what) == new
     if new != data:
-        again = set_field(new, back)
-        # Behind a text that needs quotes, single quotes that this one does not need are gone.
-        assert again == data or (b"'" in data and again.replace(b"'", b"") == data.replace(b"'", b""))
+        assert set_field(new, back) == data
     return new != data
 
 
@@ -155,7 +153,7 @@ def test_in_a_tidy_file_every_change_is_made_and_set_back(report: Report) -> Non
             counts["refused"] += 1
 
     test()
-    assert counts["refused"] < counts["changed"] / 20
+    assert counts["refused"] < counts["changed"] / 5
     report("set, properties in tidy files", counts)
 
 

@@ -3,8 +3,7 @@
 Each function takes the bytes of the file and returns the new ones; nothing is read or written here.
 What was set can be set back: where the former value would not bring the former bytes back, such as a list
 whose items are written in different ways, the change is refused. A former value that `set` would not write
-itself, such as a host with a scheme, is replaced without this promise. Behind a value that needs quotes, the single
-quotes of one that needs none are gone: they cannot be told from those that `set` added.
+itself, such as a host with a scheme, is replaced without this promise.
 Every refusal is a SourceError.
 """
 
@@ -22,7 +21,7 @@ from argocd_istio.exposure import KINDS
 from argocd_istio.hosts import as_typed, host_problem, url_problem
 from argocd_istio.names import Problem, label_key_problem, label_value_problem, secret_problem, shown
 from argocd_istio.source import Mapping, Node, Scalar, Source, SourceError, visible
-from argocd_istio.splice import Path, Value, change, former, needs_quotes, unquoted
+from argocd_istio.splice import Path, Value, change, former
 
 V = TypeVar("V", str, list[str], dict[str, str])
 Field = Literal["secret-name", "url", "selector"]
@@ -137,37 +136,22 @@ def _set(
     there, before = former(source, number, path)
     promised = not there or (isinstance(before, type(value)) and not problem_of(before))
     if promised and new != source.text.encode():
-        texts = value.values() if isinstance(value, dict) else [value] if isinstance(value, str) else value
-        _require_way_back(source, number, path, before, new, exact=not any(map(needs_quotes, texts)))
+        _require_way_back(source, number, path, before, new)
     return _edit(source, number, new, notices)
 
 
-def _require_way_back(
-    source: Source, number: int, path: Path, before: Value | None, new: bytes, *, exact: bool
-) -> None:
-    """Raise SourceError where setting the former value (None: removing the field) would not give the old file.
-
-    Where it need not be exact, single quotes that are not needed may be missing.
-    """
+def _require_way_back(source: Source, number: int, path: Path, before: Value | None, new: bytes) -> None:
+    """Raise SourceError where setting the former value (None: removing the field) would not give the old file."""
     try:
         back = change(src.read(new, source.file), number, path, before)
     except SourceError as error:
         back = str(error).encode()
     old = source.text.encode()
-    if back != old and (exact or not _same_but_for_quotes(source, back, number, path)):
+    if back != old:
         same = next((at for at, pair in enumerate(zip(old, back, strict=False)) if pair[0] != pair[1]), 0)
         line = old[:same].count(b"\n") + 1
         found = "a layout that would be lost: setting the former value back would not restore it"
         raise SourceError(source.file, line, 1, found, "one that can be restored", "edit it by hand")
-
-
-def _same_but_for_quotes(source: Source, data: bytes, number: int, path: Path) -> bool:
-    """Whether two files differ in nothing but single quotes around texts at the path that need none."""
-    try:
-        other = src.read(data, source.file)
-    except SourceError:
-        return False
-    return len(other.documents) > number and unquoted(source, number, path) == unquoted(other, number, path)
 
 
 def _edit(source: Source, number: int, data: bytes, notices: Sequence[str]) -> Edit:

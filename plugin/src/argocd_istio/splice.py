@@ -73,22 +73,12 @@ def former(source: Source, number: int, path: Path) -> tuple[bool, Value | None]
     return True, texts if isinstance(node.target, src.Sequence) else texts[0]
 
 
-def unquoted(source: Source, number: int, path: Path) -> str:
-    """The file without the single quotes around texts at the path that need none."""
-    root, text = source.documents[number].root, source.text
-    node = root.find(*path) if root else None
-    for part in reversed(list(_walk(node))) if node else ():
-        if isinstance(part, Scalar) and part.style == "'" and not needs_quotes(part.value):
-            text = text[: part.start] + part.value + text[part.end :]
-    return text
-
-
 def _reading(node: Node) -> str:
     """What a scalar is read as, "" for text and for what is no scalar."""
     return reading(node) if isinstance(node, Scalar) else ""
 
 
-def needs_quotes(text: str) -> bool:
+def _needs_quotes(text: str) -> bool:
     """Whether some reader of YAML takes the text for something else where it is not quoted."""
     return not _PLAIN.fullmatch(text) or bool(plain_reading(text))
 
@@ -214,9 +204,9 @@ class _Splicer:
         """
         if self.is_json:
             style = '"'
-        elif style == "'" and before is not None and needs_quotes(before):
+        elif style == "'" and before is not None and _needs_quotes(before):
             style = ""
-        if not style and needs_quotes(value):
+        if not style and _needs_quotes(value):
             style = "'"
         return _quoted(value, style)
 
