@@ -61,7 +61,8 @@ def exposure(hosts: int, kind: str) -> dict[str, Any]:
         "gateway": {"selector": {"istio": "ingressgateway"}},
         "tls": {"secretName": "argocd-certificate"},
     }
-    return {"apiVersion": API_VERSION, "kind": kind, "metadata": _metadata("argocd-istio-generator"), "spec": spec}
+    metadata = _metadata("argocd-istio-generator") if kind == "ExposureGenerator" else {"name": "argocd"}
+    return {"apiVersion": API_VERSION, "kind": kind, "metadata": metadata, "spec": spec}
 
 
 def _metadata(program: str) -> dict[str, Any]:

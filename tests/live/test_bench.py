@@ -1,8 +1,8 @@
-"""The live parts of `make bench` come to their end."""
+"""Each part of `make bench` comes to its end."""
 
 from __future__ import annotations
 
-from bench import applies, starts
+from bench import applies, builds, functions, starts
 from bench.applies import SERVER_SIDE
 from tests.live.conftest import ROOT
 
@@ -17,3 +17,10 @@ def test_a_start_reaches_each_point_after_the_one_before() -> None:
 def test_an_apply_is_timed_from_nothing_and_again() -> None:
     first, again = applies.once(ROOT / "overlays" / "grpc-routing", SERVER_SIDE)
     assert first > 0 and again > 0
+
+
+def test_every_build_and_function_is_compared() -> None:
+    rows = builds.compare(1)
+    assert "examples/local" in builds.table(rows) and all(row.cpu.median > 0 for row in rows)
+    ratios = functions.compare(1)
+    assert [(row.name, row.to, row.target) for row in ratios] == list(functions.RATIOS)
