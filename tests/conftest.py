@@ -22,8 +22,9 @@ _FIGURES = pytest.StashKey[dict[str, Figures]]()
 
 def pytest_sessionstart() -> None:
     """A wrong KUSTOMIZE, KUBECTL or ARGOCD is one line, not a failure of every test."""
-    # A shell starts what it runs in the background deaf to Ctrl-C, and the programs under test would inherit that.
+    # The programs under test would inherit it where a shell or nohup has made this run deaf to these.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     for name in OWN:
         try:
             own_program(name)
