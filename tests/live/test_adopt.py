@@ -11,6 +11,7 @@ import pytest
 
 from live.cluster import Cluster
 from tests.live.conftest import HERE, HOST
+from tests.live.faults.outage import until
 from tests.live.lifecycle import (
     Argocd,
     Object,
@@ -135,7 +136,8 @@ def edited(cluster: Cluster, adopted: Adopted) -> None:
 @pytest.mark.usefixtures("edited")
 def test_edited_install_needs_the_documented_commands(cluster: Cluster, tmp_path: Path) -> None:
     client = Client(cluster, HOST)
-    assert curl(client, "/healthz").code == 200, "the edited install should work before"
+    # The gateway may still have the address of the pod that was replaced.
+    until(lambda: curl(client, "/healthz").code == 200, 20, "the edited install at work")
     [apply, *_] = commands(ADOPTING, "Installed from upstream's manifests")
     assert GRPC_ROUTING in apply
     run(cluster, apply.replace(GRPC_ROUTING, PASSTHROUGH), tmp_path)
