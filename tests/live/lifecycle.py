@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,14 @@ def erase(cluster: Cluster) -> None:
     kubectl = cluster.kubectl
     kubectl("delete", "namespaces", "argocd", "delivery", "--ignore-not-found", "--timeout=90s")
     kubectl("delete", "clusterroles,clusterrolebindings,customresourcedefinitions", PART_OF_ARGOCD, "--timeout=30s")
+
+
+def until(met: Callable[[], object], seconds: float, what: str) -> None:
+    """Wait until `met` says so. Raises AssertionError after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not met():
+        assert time.monotonic() < deadline, f"{what}: not so after {seconds:.0f} s"
+        time.sleep(0.1)
 
 
 def workloads_ready(cluster: Cluster, namespace: str = "argocd") -> None:

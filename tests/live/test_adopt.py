@@ -11,7 +11,6 @@ import pytest
 
 from live.cluster import Cluster
 from tests.live.conftest import HERE, HOST
-from tests.live.faults.outage import until
 from tests.live.lifecycle import (
     Argocd,
     Object,
@@ -25,6 +24,7 @@ from tests.live.lifecycle import (
     run,
     said,
     uid,
+    until,
     workloads_ready,
     wrong,
 )

@@ -176,6 +176,19 @@ def test_a_password_that_no_configuration_can_hold_is_told(password: str) -> Non
         assert done.stderr.startswith("Secret argocd-redis, key auth: found ") and done.stderr.count("\n") == 1
 
 
+def test_another_password_of_the_sentinels_is_told(tmp_path: Path) -> None:
+    """As after a changed Secret, where the pods are replaced one after the other."""
+    for name, line in {"getent": "10.0.0.1 any", "redis-cli": "AUTH failed: WRONGPASS invalid password"}.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\necho '{line}'\n")
+        (tmp_path / name).chmod(0o755)
+    script = (FOLDER / "redis/redis.sh").read_text().replace("/scripts/", f"{FOLDER}/redis/")
+    pod = {"POD_NAME": f"{REDIS}-2", "POD_NAMESPACE": "argocd", "REDIS_PASSWORD": "new"}
+    env = {**os.environ, **pod, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    with pytest.raises(subprocess.TimeoutExpired) as ended:  # it waits for the others
+        subprocess.run(["sh", "-c", script], env=env, capture_output=True, timeout=3)
+    assert f"the Sentinel of {REDIS}-0 has another password: delete".encode() in (ended.value.stderr or b"")
+
+
 def test_a_render_as_it_is_has_no_fault(rendered: list[Object]) -> None:
     assert list(faults(rendered)) == []
 

@@ -20,7 +20,7 @@ done
 ask() {
   for pod in $pods; do
     sentinel "$pod" master argocd 2>&1 | awk -v pod="$pod" '
-      /WRONGPASS/ { print "Sentinel of " pod ": has another password; if it was changed, delete all three pods" > "/dev/stderr" }
+      /WRONGPASS/ { print "the Sentinel of " pod " has another password: delete all three pods if it was changed" | "cat >&2" }
       /No such master/ { print "none" }
       key == "ip" { master = $0 }
       key == "config-epoch" { epoch = $0 }

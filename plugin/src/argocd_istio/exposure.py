@@ -172,8 +172,10 @@ GENERATED = {
     "spec.gateway.servers": f"{GROUP}/servers",
 }
 LOCAL = "config.kubernetes.io/local-config"
-FUNCTION, _ = FUNCTIONS = ("config.kubernetes.io/function", "config.k8s.io/function")
-"""The annotation that names the program for kustomize, and the older form that it takes too."""
+FUNCTION = "config.kubernetes.io/function"
+"""The annotation that names the program for kustomize."""
+FUNCTIONS = (FUNCTION, "config.k8s.io/function")
+"""With the older form that kustomize takes too."""
 RUN = "exec: {path: argocd-istio-generator}"
 """What it says."""
 

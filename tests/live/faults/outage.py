@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,7 +20,7 @@ from live.cluster import Cluster
 from live.errors import LiveError
 from live.faults import doors, pod_exec
 from tests.live.conftest import HOST, ROOT
-from tests.live.lifecycle import addresses, get
+from tests.live.lifecycle import addresses, get, until
 
 PYTHON = [sys.executable, "-m"]
 REDIS_CLIENT = "tests.live.clients.redis_client"
@@ -30,14 +30,6 @@ MASTER = "argocd"
 
 SAMPLE = 0.02
 """Seconds between two looks at a Redis."""
-
-
-def until(met: Callable[[], object], seconds: float, what: str) -> None:
-    """Wait until `met` says so. Raises AssertionError after `seconds`."""
-    deadline = time.monotonic() + seconds
-    while not met():
-        assert time.monotonic() < deadline, f"{what}: not so after {seconds:.0f} s"
-        time.sleep(0.1)
 
 
 class Lines:

@@ -21,8 +21,8 @@ from live.faults import cut_off, doors, frozen, kill
 from tests.conftest import Figures
 from tests.live.conftest import HOST
 from tests.live.faults.conftest import APPLICATION
-from tests.live.faults.outage import GROUP, KINDS, LIMITED, PODS, Group, Outages, Watch, spread, until
-from tests.live.lifecycle import Argocd, addresses, config_map, get
+from tests.live.faults.outage import GROUP, KINDS, LIMITED, PODS, Group, Outages, Watch, spread
+from tests.live.lifecycle import Argocd, addresses, config_map, get, until
 
 LIMIT = 15.0
 """Seconds after which a user must have logged in, logged out and seen an Application, when one Redis is lost."""
