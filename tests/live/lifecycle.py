@@ -146,6 +146,32 @@ def run(cluster: Cluster, script: str, folder: Path) -> str:
     return cluster.exec(["sh", "-ec", f"cd {folder}\n{script}"], env=env, timeout=180, check=True).stdout
 
 
+HIGH_AVAILABILITY = "components/high-availability/README.md"
+
+
+def documented(cluster: Cluster, document: str, comment: str, folder: Path) -> None:
+    """Run the document's shell line below the comment that begins so."""
+    [line] = re.findall(rf"^# {comment}\b.*\n(.+)$", (ROOT / document).read_text(), re.M)
+    run(cluster, line, folder)
+
+
+def session(cluster: Cluster) -> str:
+    """The status code of a log in with the first password of admin."""
+    body = json.dumps({"username": "admin", "password": cluster.admin_password()})
+    curl = ["curl", "--silent", "--output", "/dev/null", "--write-out", "%{http_code}", "--cacert", str(cluster.ca)]
+    return cluster.exec(
+        [*curl, "--header", "Content-Type: application/json", "--data", body, f"https://{HOST}/api/v1/session"]
+    ).stdout
+
+
+def admin_can_log_in(cluster: Cluster, folder: Path) -> None:
+    """Where two argocd-server each made the first password, the documented line makes another."""
+    if session(cluster) == "401":
+        documented(cluster, HIGH_AVAILABILITY, "The first password", folder)
+        workloads_ready(cluster)
+        until(lambda: session(cluster) == "200", 30, "a log in with the new password")
+
+
 class Argocd:
     """The real argocd command of one user, with a configuration of its own below `home`."""
 

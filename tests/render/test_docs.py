@@ -263,7 +263,7 @@ def test_the_documented_way_to_leave_takes_all_but_the_namespace_and_the_setting
 
 def test_the_documented_commands_remove_the_redis_that_a_switch_leaves_behind(tmp_path: Path) -> None:
     [block] = [part for part in code(TEXTS["components/high-availability/README.md"]) if "kubectl" in part]
-    switch, _, password = block.partition("# Another password")
+    switch, _, password = block.partition("# The first password")
     single, ours, upstreams = re.findall(r"^kubectl -n argocd delete (.*)$", switch, re.M)
     before = build("base/argocd")
     after = build(write(tmp_path, {"resources": ["base/argocd"], "components": ["components/high-availability"]}))

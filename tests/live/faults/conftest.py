@@ -10,7 +10,7 @@ import pytest
 
 from live.cluster import Cluster
 from tests.live.faults.outage import Group, Outages
-from tests.live.lifecycle import Argocd, config_map, deliver
+from tests.live.lifecycle import Argocd, admin_can_log_in, config_map, deliver
 from tests.live.table import GRPC_ROUTING
 from tests.render.consumer import write
 
@@ -29,6 +29,7 @@ def argocd(cluster: Cluster, folder: Path, tmp_path_factory: pytest.TempPathFact
     """The running install with an Application, and an administrator who is logged in."""
     cluster.apply(folder)
     cluster.wait_ready(120)
+    admin_can_log_in(cluster, tmp_path_factory.mktemp("admin"))
     admin = Argocd(cluster, tmp_path_factory.mktemp("home")).login("admin", cluster.admin_password())
     deliver(cluster, admin, APPLICATION, {"config.json": config_map(APPLICATION, {"version": "1"})})
     return admin
