@@ -44,8 +44,8 @@ def group(cluster: Cluster, argocd: Argocd) -> Group:
 
 
 @pytest.fixture(scope="session")
-def outages(results_dir: Path) -> Iterator[Outages]:
-    collected = Outages()
+def outages(cluster: Cluster, argocd: Argocd, results_dir: Path) -> Iterator[Outages]:
+    collected = Outages(Group(cluster).version)
     yield collected
     collected.write(results_dir)
 

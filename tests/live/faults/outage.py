@@ -73,6 +73,12 @@ class Group:
         line = ["timeout", "1", "redis-cli", "-h", self.addresses[pod], "-p", str(port), *words]
         return self.cluster.exec(line, env=self.env).stdout.splitlines()
 
+    @property
+    def version(self) -> str:
+        """The Redis that runs, as `8.0.6`."""
+        [found] = [line for line in self.ask(PODS[0], "info", "server") if line.startswith("redis_version:")]
+        return found.partition(":")[2]
+
     def masters(self) -> list[str]:
         """The pods whose Redis is master by its own word."""
         return [pod for pod in PODS if self.ask(pod, "role")[:1] == ["master"]]
@@ -320,9 +326,10 @@ HEADINGS = {
 
 
 class Outages:
-    """The table of faults, for people and for programs."""
+    """The table of faults, for people and for programs, and the version of Redis that it is of."""
 
-    def __init__(self) -> None:
+    def __init__(self, version: str) -> None:
+        self._version = version
         self._found: list[Outage] = []
         self.rounds: list[dict[str, float]] = []
 
@@ -333,11 +340,11 @@ class Outages:
     def write(self, folder: Path) -> None:
         """Write `faults.md` and `faults.json`."""
         folder.mkdir(parents=True, exist_ok=True)
-        found = {"faults": [asdict(one) for one in self._found], "rounds": self.rounds}
+        found = {"redis": self._version, "faults": [asdict(one) for one in self._found], "rounds": self.rounds}
         (folder / "faults.json").write_text(json.dumps(found, indent=1) + "\n")
         table = [["fault", *HEADINGS.values()], ["---"] * (len(HEADINGS) + 1), *map(self._line, self._found)]
         legend = "Seconds: the longest time without a success (first five), then as it says. Writes are counted."
-        parts = ["# Faults", legend, _markdown(table)]
+        parts = [f"# Faults, Redis {self._version}", legend, _markdown(table)]
         if self.rounds:
             rows = [[kind, *map(str, spread([found[kind] for found in self.rounds]))] for kind in self.rounds[0]]
             head = [["in a round", "least", "median", "most"], ["---"] * 4]
