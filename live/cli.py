@@ -103,17 +103,26 @@ def _up(options: argparse.Namespace) -> None:
     render = Cluster.kustomize(overlay)  # what does not build is told before anything starts
     start = time.monotonic()
     with _alone():
-        _bring_up(overlay, port, start, crds=f"name: {CRD}\n".encode() in render)
+        _bring_up(overlay, port, start, render)
 
 
-def _bring_up(overlay: Path, port: int | None, start: float, *, crds: bool) -> None:
+def _bring_up(overlay: Path, port: int | None, start: float, render: bytes) -> None:
     cluster, fresh = _running(port)
+    if cluster.hosts and b"\nkind: Gateway\n" not in render and b"\n  name: argocd-server\n" in render:
+        raise LiveError(f"{overlay}: has no Gateway, and the one of an earlier overlay would stay; first: make down")
+    crds = f"name: {CRD}\n".encode() in render
     try:
         if not crds and not cluster.kubectl("get", "customresourcedefinitions", CRD, "--ignore-not-found").stdout:
             say("this overlay leaves Argo CD's CRDs to others: applying base/crds first")
             cluster.apply(ROOT / "base" / "crds")
         say(f"applying {overlay.relative_to(ROOT) if overlay.is_relative_to(ROOT) else overlay}")
-        cluster.apply(overlay)
+        try:
+            cluster.apply(overlay)
+        except LiveError as error:
+            if "metadata.annotations: Too long" not in str(error):
+                raise
+            say("an object is too large for the annotation of kubectl apply: applying with --server-side")
+            cluster.apply(overlay, server_side=True)
         cluster.wait_ready(timeout=120)
         text = _welcome(cluster)
     except BaseException:
@@ -154,7 +163,7 @@ def _running(port: int | None) -> tuple[Cluster, bool]:
     except OSError as error:
         raise LiveError(
             f"PORT={port}: cannot listen on 127.0.0.1 ({os.strerror(error.errno or 0)}); "
-            f"try PORT={8443 if error.errno == errno.EACCES else port + 1}"
+            f"try PORT={8443 if error.errno == errno.EACCES or port == 65535 else port + 1}"
         ) from error
     with listener:
         say("Argo CD built from its Go module has no UI files: the API and the CLI work, / shows no page")

@@ -56,23 +56,35 @@ class Exposure:
 
     @classmethod
     def of(cls, objects: Iterable[Object]) -> Exposure:
-        """Read it from a render; empty where it has no Gateway."""
+        """Read it from a render; empty where it has no Gateway.
+
+        What has another type than Istio's is left to the API server, which names the field.
+        """
         found = cls()
         for one in objects:
             if one.get("kind") != "Gateway" or not one.get("apiVersion", "").startswith("networking.istio.io/"):
                 continue
+            spec = _mapping(one.get("spec"))
             found.namespace = one["metadata"].get("namespace", found.namespace)
-            found.selector = one["spec"].get("selector", found.selector)
-            for server in one["spec"].get("servers", []):
-                tls = server.get("tls", {})
+            found.selector = _mapping(spec.get("selector")) or found.selector
+            for server in map(_mapping, _sequence(spec.get("servers"))):
+                tls = _mapping(server.get("tls"))
                 found.passthrough |= tls.get("mode") == "PASSTHROUGH"
                 if "credentialName" in tls and tls["credentialName"] not in found.secrets:
                     found.secrets.append(tls["credentialName"])
-                for host in server.get("hosts", []):
+                for host in map(str, _sequence(server.get("hosts"))):
                     name = host.rsplit("/", 1)[-1]
                     if name not in found.hosts:
                         found.hosts.append(name)
         return found
+
+
+def _mapping(value: Any) -> Object:
+    return value if isinstance(value, dict) else {}
+
+
+def _sequence(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def state_folder() -> Path:
@@ -185,12 +197,10 @@ class Cluster:
     def attach(cls, state_dir: Path | None = None) -> Cluster:
         """The cluster that `make up` started. Raises LiveError where there is none."""
         state = state_dir or state_folder()
-        try:
+        with contextlib.suppress(OSError, ValueError, TypeError, LookupError):
             known = json.loads((state / "cluster.json").read_text())
-        except (OSError, ValueError):
-            known = {}
-        if known and _started(known["pid"]) == known["started"]:
-            return cls(state, known["pid"])
+            if _started(known["pid"]) == known["started"]:
+                return cls(state, known["pid"])
         if (state / "failed").exists():
             raise LiveError(f"the cluster ended by itself: {(state / 'failed').read_text()}; start again: make up")
         raise LiveError("nothing is up; start it with: make up MODE=grpc-routing")
@@ -293,7 +303,9 @@ class Cluster:
         command = [str(program("kustomize")), "build", str(path), *flags]
         done = subprocess.run(command, capture_output=True, check=False)
         if done.returncode != 0:
-            raise LiveError(f"kustomize build {path}: {done.stderr.decode().strip().splitlines()[-1]}")
+            last = done.stderr.decode().strip().splitlines()[-1]
+            hint = "; set KUSTOMIZE_FLAGS='--enable-alpha-plugins --enable-exec'" if "plugins disabled" in last else ""
+            raise LiveError(f"kustomize build {path}: {last}{hint}")
         return done.stdout
 
     # --- an overlay
@@ -328,15 +340,24 @@ class Cluster:
         for name in exposure.secrets:
             if name not in brought:
                 self._certificate(name, GATEWAY_NAMESPACE, exposure.hosts)
-        if exposure.selector != self._exposure().selector:
-            objects = [manifest for _, manifest in gateway.deployment(exposure.selector)]
-            self._apply_objects(objects)
-        # Last: where something above fails, the next run does it again.
-        (self.state / "exposure.json").write_text(json.dumps(asdict(exposure)))
+        try:
+            self._apply_objects([manifest for _, manifest in gateway.deployment(exposure.selector)])
+        except LiveError as error:
+            raise LiveError(
+                f"a Gateway's spec.selector, {exposure.selector}: no pod can have such labels: {error}"
+            ) from error
+        path = self.state / "exposure.json.new"
+        path.write_text(json.dumps(asdict(exposure)))
+        path.rename(self.state / "exposure.json")
 
     def _exposure(self) -> Exposure:
         path = self.state / "exposure.json"
-        return Exposure(**json.loads(path.read_text())) if path.exists() else Exposure()
+        try:
+            return Exposure(**json.loads(path.read_text())) if path.exists() else Exposure()
+        except (ValueError, TypeError) as error:
+            raise LiveError(
+                f"{path}: {error}; the folder of the cluster was changed: make down, then make up"
+            ) from error
 
     def _certificate(self, name: str, namespace: str, hosts: list[str], labels: dict[str, str] | None = None) -> None:
         """Issue a certificate into a Secret, once for the same hosts."""

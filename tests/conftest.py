@@ -22,9 +22,11 @@ _FIGURES = pytest.StashKey[dict[str, Figures]]()
 
 def pytest_sessionstart() -> None:
     """A wrong KUSTOMIZE, KUBECTL or ARGOCD is one line, not a failure of every test."""
-    # The programs under test would inherit it where a shell or nohup has made this run deaf to these.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    # Where a shell or nohup has made this run deaf to one, it stays so; but a handler is not inherited as deafness is,
+    # so the programs under test hear it.
+    for number in (signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)
     for name in OWN:
         try:
             own_program(name)

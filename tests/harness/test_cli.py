@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from live import cli
@@ -19,6 +21,31 @@ def test_a_damaged_folder_of_the_cluster_is_one_line(
     assert cli.main(["status"]) == 1
     error = capsys.readouterr().err
     assert "ca/ca.pem" in error and "make down, then make up" in error and error.count("\n") == 1
+
+
+def test_a_damaged_file_in_it_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "exposure.json").write_text("{")
+    cluster = Cluster(tmp_path, 0)
+    monkeypatch.setattr(cli, "_status", lambda _: cluster.hosts)
+    assert cli.main(["status"]) == 1
+    error = capsys.readouterr().err
+    assert f"{tmp_path}/exposure.json: " in error and "make down, then make up" in error and error.count("\n") == 1
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"pid": "1", "started": "1"}'])
+def test_a_damaged_note_of_the_cluster_is_no_cluster(text: str, tmp_path: Path) -> None:
+    (tmp_path / "cluster.json").write_text(text)
+    with pytest.raises(LiveError, match="nothing is up; start it with: make up"):
+        Cluster.attach(tmp_path)
+
+
+def test_a_consumer_with_a_generator_is_told_the_variable(tmp_path: Path) -> None:
+    (tmp_path / "kustomization.yaml").write_text("generators: [generator.yaml]\n")
+    (tmp_path / "generator.yaml").write_text("apiVersion: example.com/v1\nkind: Exposure\nmetadata: {name: cd}\n")
+    with pytest.raises(LiveError, match="set KUSTOMIZE_FLAGS='--enable-alpha-plugins --enable-exec'"):
+        Cluster.kustomize(tmp_path)
 
 
 def test_a_variable_that_no_shell_takes_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

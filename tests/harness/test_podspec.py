@@ -176,6 +176,16 @@ def test_an_exposure_is_read_from_the_gateways_of_a_render() -> None:
 
 
 @pytest.mark.parametrize(
+    "spec",
+    [None, {"selector": "istio"}, {"servers": [None]}, {"servers": [{"tls": None, "hosts": None}]}],
+    ids=str,
+)
+def test_what_istio_would_not_take_is_left_to_the_api_server(spec: Any) -> None:
+    gateway = {"apiVersion": "networking.istio.io/v1", "kind": "Gateway", "metadata": {"name": "cd"}, "spec": spec}
+    assert Exposure.of([gateway]) == Exposure()
+
+
+@pytest.mark.parametrize(
     ("status", "expected"),
     [
         ({"observedGeneration": 2, "replicas": 1, "updatedReplicas": 1, "readyReplicas": 1}, True),

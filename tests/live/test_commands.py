@@ -147,9 +147,20 @@ def test_a_folder_of_ones_own_comes_up_whatever_it_selects_and_leaves_to_others(
     assert '"Version":"v3.6.1' in paste(*lines(up, "curl ")).stdout
 
 
-def test_a_folder_without_a_gateway_is_said_to_expose_nothing(person: Person) -> None:
-    up = person.make("up", f"OVERLAY={ROOT / 'base/argocd'}", f"PORT={person.port}")
+def test_a_folder_without_a_gateway_is_said_to_expose_nothing_and_where_another_does_to_need_a_new_start(
+    person: Person,
+) -> None:
+    bare = f"OVERLAY={ROOT / 'base/argocd'}"
+    up = person.make("up", bare, f"PORT={person.port}")
     assert up.returncode == 0 and "Nothing is exposed" in up.stdout and "URL" not in up.stdout
+
+    full = {"resources": ["exposure.yaml", "base/crds/full"], "components": ["components/grpc-routing/without-crds"]}
+    up = person.make("up", f"OVERLAY={write(person.cache / 'full', full, exposure=exposure())}")
+    assert up.returncode == 0 and "applying with --server-side" in up.stderr, up.stderr
+    assert '"Version":"v3.6.1' in paste(*lines(up, "curl ")).stdout
+
+    up = person.make("up", bare)
+    assert up.returncode != 0 and "has no Gateway, and the one of an earlier overlay would stay; first: " in up.stderr
 
 
 def ended(process: int) -> bool:
