@@ -96,6 +96,13 @@ def test_second_apply_changes_nothing(client: Client, mode: str, tmp_path: Path)
     assert running(cluster) == pods
 
 
+def test_every_pod_is_restricted(client: Client, mode: str) -> None:
+    """As the API server judges the pods that run."""
+    label = "pod-security.kubernetes.io/enforce=restricted"
+    done = client.cluster.kubectl("label", "--dry-run=server", "--overwrite", "namespace", "argocd", label)
+    assert (done.stdout, done.stderr) == ("namespace/argocd labeled (server dry run)\n", "")
+
+
 def test_redis_and_sentinel_are_known_by_the_addresses_that_stay(client: Client, mode: str) -> None:
     """Not by the pod's own address, which its own name means in the hosts file that a kubelet writes."""
     group = Group(client.cluster)
@@ -185,3 +192,8 @@ def test_upstream_high_availability_is_taken_over(cluster: Cluster, tmp_path: Pa
     cluster.wait_ready(120)
     assert left(cluster, "argocd-redis-ha") + left(cluster, "argocd-redis-ha-haproxy") == []
     assert wrong(cluster, GRPC_ROUTING) == []
+
+    # The address of upstream's proxy is gone too, where nothing says another.
+    cluster.apply(overlay(GRPC_ROUTING))
+    cluster.wait_ready(120)
+    assert "redis.server" not in get(cluster, "configmap", "argocd-cmd-params-cm")["data"]

@@ -222,7 +222,7 @@ def test_a_plain_one_names_no_function(key: str) -> None:
     found, findings = checked(exposure(f"hosts: [cd.acme.io]\n{GATEWAY}\n{TLS}", "Exposure", metadata))
     assert found is None and [str(one) for one in findings] == [
         f"exposure.yaml:3: metadata.annotations[{key}]: found a plain Exposure with the function annotation, "
-        "expected none; write kind: ExposureGenerator, or remove it"
+        "expected none; write kind: ExposureGenerator and list it under generators:, or remove it"
     ]
 
 
@@ -241,6 +241,9 @@ def test_a_plain_one_names_no_function(key: str) -> None:
         ("'exec: {path: [a]}'", "a list at exec.path"),
         ("'exec: {path: \"\"}'", 'the text "" at exec.path'),
         ("'{container: {image: a}, exec: {path: a}}'", "a container"),
+        ("'{exec: {path: a}, network: true}'", 'the field "network"'),
+        ("'exec: {path: a, image: b}'", 'the field "exec.image"'),
+        ("'exec: {path: a, args: b}'", 'the text "b" at exec.args'),
         ("{exec: {path: a}}", "a mapping"),
         ("1", "the number 1"),
     ],
@@ -252,7 +255,14 @@ def test_a_function_that_no_build_can_run_is_found(key: str, function: str, word
     assert "expected exec: {path: argocd-istio-generator}; write " in line
 
 
-@pytest.mark.parametrize("function", ["exec: {path: argocd-istio-generator}", '{"exec": {"path": "./a"}}'])
+@pytest.mark.parametrize(
+    "function",
+    [
+        "exec: {path: argocd-istio-generator}",
+        '{"exec": {"path": "./a"}}',
+        "{container: null, exec: {path: a, args: [b]}}",
+    ],
+)
 def test_a_function_that_kustomize_can_run_passes(function: str) -> None:
     metadata = f"{{name: argocd, annotations: {{config.kubernetes.io/function: '{function}'}}}}"
     found, findings = checked(exposure(HOSTS, metadata=metadata))

@@ -161,12 +161,13 @@ def test_only_the_documents_of_the_kind_are_checked_and_generate_wants_one(here:
 
 def test_a_document_that_is_there_twice_is_told_with_both_lines(here: Path, call: Called) -> None:
     other = GOOD.replace(b"name: argocd", b"name: other")
-    (here / "exposure.yaml").write_bytes(b"---\n".join([GOOD, other, GOOD]))
+    elsewhere = GOOD.replace(b"name: argocd", b"name: argocd, namespace: elsewhere")
+    (here / "exposure.yaml").write_bytes(b"---\n".join([GOOD, other, elsewhere, GOOD]))
     code, out, error = call("check")
     assert (code, out, error) == (
         1,
         "",
-        f'exposure.yaml:{2 * len(GOOD.splitlines()) + 3}:1: found the ExposureGenerator "argocd" a second time; '
+        f'exposure.yaml:{3 * len(GOOD.splitlines()) + 4}:1: found the ExposureGenerator "argocd" a second time; '
         "it is on line 1 too, expected each once; remove one, or give it another name\n",
     )
 

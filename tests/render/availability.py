@@ -19,9 +19,9 @@ def scripts(objects: list[Object]) -> str:
 
 
 def _setting(text: str, name: str) -> int:
-    """The number after `name` at the start of a line, 0 where there is none."""
-    found = re.search(rf"^{name}[ =](\d+)$", text, re.M)
-    return int(found[1]) if found else 0
+    """The one number after `name`, 0 where there is none or a second one, which would count instead."""
+    found = re.findall(rf"{name}[ =\"]+(\d+)", text)
+    return int(found[0]) if len(found) == 1 else 0
 
 
 def _selects(selector: dict[str, str], labels: dict[str, str]) -> bool:
@@ -32,9 +32,12 @@ def _spread(item: Object) -> bool:
     """Whether two pods of this workload never share a node."""
     template = item["spec"]["template"]
     rules = template["spec"].get("affinity", {}).get("podAntiAffinity", {})
-    return any(
+    return "nodeName" not in template["spec"] and any(
         rule["topologyKey"] == "kubernetes.io/hostname"
-        and _selects(rule.get("labelSelector", {}).get("matchLabels", {}), template["metadata"]["labels"])
+        # Every other field takes pods away from those that it keeps apart.
+        and rule.keys() == {"topologyKey", "labelSelector"}
+        and rule["labelSelector"].keys() == {"matchLabels"}
+        and _selects(rule["labelSelector"]["matchLabels"], template["metadata"]["labels"])
         for rule in rules.get("requiredDuringSchedulingIgnoredDuringExecution", [])
     )
 
@@ -65,6 +68,8 @@ def faults(objects: list[Object]) -> Iterator[str]:
     if quorum != replicas // 2 + 1:
         yield f"redis.sh quorum: expected {replicas // 2 + 1}, a majority of {replicas}, found {quorum}"
 
+    if not re.search(r'down-after-milliseconds "\$down_after"', text):
+        yield "redis.sh down-after-milliseconds: expected the down_after that is set above it, found another"
     if 'monitor argocd "$master" 6379 "$quorum"' not in text:
         yield "redis.sh monitor: expected the quorum that is set above it, found another"
     asked = re.findall(r"\$group-\d+", "".join(re.findall(r'^pods="(.*)"$', text, re.M)))

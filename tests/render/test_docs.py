@@ -22,6 +22,8 @@ DOCS = [path for path in sorted(ROOT.rglob("*.md")) if not re.match(r"\.|results
 TEXTS = {str(path.relative_to(ROOT)): path.read_text() for path in DOCS}
 MAKEFILE = (ROOT / "Makefile").read_text()
 
+RUNS = {"config.kubernetes.io/function": "exec: {path: argocd-istio-generator}"}
+
 per_document = pytest.mark.parametrize("name", TEXTS)
 
 
@@ -197,6 +199,21 @@ def test_each_documented_error_is_what_kustomize_says(tmp_path: Path) -> None:
             mode | {"components": ["components/high-availability", *mode["components"]]},
             exposure=exposure(),
         ),
+        write(
+            tmp_path / "patched",
+            {
+                "resources": ["overlays/termination/without-crds"],
+                "components": ["components/high-availability"],
+                "patches": [{"path": "redis.yaml"}],
+            },
+            redis={
+                "apiVersion": "apps/v1",
+                "kind": "Deployment",
+                "metadata": {"name": "argocd-redis", "namespace": "argocd"},
+                "spec": {"replicas": 1},
+            },
+        ),
+        write(tmp_path / "function", mode, exposure=exposure() | {"metadata": {"name": "argocd", "annotations": RUNS}}),
         write(tmp_path / "moved-above", {"resources": ["../moved"], "components": ["components/high-availability"]}),
         write(
             tmp_path / "twice",

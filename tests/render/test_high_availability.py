@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 from collections.abc import Callable
 from copy import deepcopy
@@ -136,17 +137,62 @@ def test_images_and_their_pull_policy_are_those_of_the_base(rendered: list[Objec
 
 
 def test_only_argo_cd_and_the_redis_themselves_reach_redis_and_sentinel(rendered: list[Object]) -> None:
-    spec = one(rendered, "NetworkPolicy", f"{REDIS}-network-policy")["spec"]
-    assert spec["podSelector"] == {"matchLabels": {"app.kubernetes.io/name": REDIS}}
-    [rule] = spec["ingress"]
-    assert [port["port"] for port in rule["ports"]] == [6379, 26379]
-    names = [source["podSelector"]["matchLabels"]["app.kubernetes.io/name"] for source in rule["from"]]
-    assert sorted(names) == [
-        "argocd-application-controller",
-        REDIS,
-        "argocd-repo-server",
-        "argocd-server",
+    names = [REDIS, "argocd-server", "argocd-repo-server", "argocd-application-controller"]
+    sources = [{"podSelector": {"matchLabels": {"app.kubernetes.io/name": name}}} for name in names]
+    ports = [{"port": port, "protocol": "TCP"} for port in (6379, 26379)]
+    assert one(rendered, "NetworkPolicy", f"{REDIS}-network-policy")["spec"] == {
+        "podSelector": {"matchLabels": {"app.kubernetes.io/name": REDIS}},
+        "policyTypes": ["Ingress"],
+        "ingress": [{"from": sources, "ports": ports}],
+    }
+
+
+def test_the_services_and_the_budget_of_redis(rendered: list[Object]) -> None:
+    ports = [
+        {"name": f"tcp-{name}", "port": port, "protocol": "TCP", "targetPort": port}
+        for name, port in (("redis", 6379), ("sentinel", 26379))
     ]
+    labels = {"app.kubernetes.io/name": REDIS}
+    common = {"publishNotReadyAddresses": True, "ports": ports}
+    assert one(rendered, "Service", REDIS)["spec"] == {"clusterIP": "None", "selector": labels, **common}
+    for pod in (f"{REDIS}-{number}" for number in range(3)):
+        assert one(rendered, "Service", pod)["spec"] == {
+            "selector": {"statefulset.kubernetes.io/pod-name": pod},
+            **common,
+        }
+    budget = {"maxUnavailable": 1, "selector": {"matchLabels": labels}}
+    assert one(rendered, "PodDisruptionBudget", REDIS)["spec"] == budget
+
+
+def test_how_the_pods_of_redis_start_are_found_ready_and_end(rendered: list[Object]) -> None:
+    spec = one(rendered, "StatefulSet", REDIS)["spec"]
+    fields = {"serviceName", "replicas", "podManagementPolicy", "selector", "template"}
+    assert spec.keys() == fields and spec["podManagementPolicy"] == "Parallel"
+    pod = spec["template"]["spec"]
+    assert pod["serviceAccountName"] == "argocd-redis"
+    assert {"name": "data", "emptyDir": {}} in pod["volumes"]
+    redis, sentinel = pod["containers"]
+    assert (redis["command"], sentinel["command"]) == (["sh", "/scripts/redis.sh"], ["sh", "/scripts/sentinel.sh"])
+    assert redis["lifecycle"] == {"preStop": {"exec": {"command": ["sh", "/scripts/stop.sh"]}}}
+    assert sentinel["readinessProbe"]["exec"] == {"command": ["sh", "/scripts/ready.sh"]}
+    # Later than another master is made.
+    assert sentinel["readinessProbe"]["periodSeconds"] * sentinel["readinessProbe"]["failureThreshold"] >= 15
+
+
+def test_a_checkout_with_the_lines_of_windows_holds_the_same_scripts(tmp_path: Path) -> None:
+    """A shell does not take them, and git for Windows writes them unless told."""
+
+    def git(*words: str) -> None:
+        subprocess.run(["git", "-c", "core.autocrlf=true", *words], cwd=tmp_path, check=True)
+
+    shutil.copytree(FOLDER / "redis", tmp_path / "redis")
+    shutil.copy(ROOT / ".gitattributes", tmp_path)
+    git("init", "--quiet")
+    git("add", ".")
+    shutil.rmtree(tmp_path / "redis")
+    git("checkout-index", "--all", "--force")
+    scripts = list((tmp_path / "redis").iterdir())
+    assert scripts and [path.name for path in scripts if b"\r" in path.read_bytes()] == []
 
 
 def test_a_script_that_changes_replaces_the_pods(rendered: list[Object]) -> None:
@@ -191,6 +237,7 @@ def test_another_password_of_the_sentinels_is_told(tmp_path: Path) -> None:
 
 def test_a_render_as_it_is_has_no_fault(rendered: list[Object]) -> None:
     assert list(faults(rendered)) == []
+    assert list(faults(build("examples/high-availability"))) == []
 
 
 def _two(objects: list[Object]) -> None:
@@ -211,6 +258,20 @@ def _together(name: str, kind: str = "Deployment") -> Callable[[list[Object]], N
         del affinity["podAntiAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
 
     return change
+
+
+def _narrowed(**more: Any) -> Callable[[list[Object]], None]:
+    """Which pods the anti-affinity keeps apart, made fewer."""
+
+    def change(objects: list[Object]) -> None:
+        affinity = one(objects, "StatefulSet", REDIS)["spec"]["template"]["spec"]["affinity"]["podAntiAffinity"]
+        affinity["requiredDuringSchedulingIgnoredDuringExecution"][0] |= more
+
+    return change
+
+
+def _on_one_node(objects: list[Object]) -> None:
+    one(objects, "StatefulSet", REDIS)["spec"]["template"]["spec"]["nodeName"] = "one"
 
 
 def _by_zone(objects: list[Object]) -> None:
@@ -248,9 +309,19 @@ def _ready_only(name: str) -> Callable[[list[Object]], None]:
         (_script(" $group-2", ""), r"lib.sh pods: expected each of the 3, found \$group-0 \$group-1$"),
         (_script("max-lag 2", "max-lag 3"), "redis.conf min-replicas-max-lag: .*below 3, .*found 3"),
         (_script("max-lag 2", "max-lag 0"), "redis.conf min-replicas-max-lag: .* found 0"),
+        (_script("max-lag 2", "max-lag 2\nmin-replicas-max-lag 10"), "redis.conf min-replicas-max-lag: .* found 0"),
+        (_script("quorum=2", "quorum=2\nquorum=1"), "redis.sh quorum: expected 2, a majority of 3, found 0"),
+        (
+            _script("set argocd auth-pass", "set argocd quorum 1"),
+            "redis.sh quorum: expected 2, a majority of 3, found 0",
+        ),
+        (_script('seconds "$down_after"', "seconds 2000"), "redis.sh down-after-milliseconds: expected the down_after"),
         (_script("to-write 1", "to-write 0"), "redis.conf min-replicas-max-lag: .* with min-replicas-to-write"),
         (_script("down_after=5000", "down_after=4000"), "redis.conf min-replicas-max-lag: .*for down_after 4000"),
         (_together(REDIS, "StatefulSet"), "StatefulSet/argocd-redis-sentinel: expected a required anti-affinity"),
+        (_narrowed(namespaces=["other"]), "StatefulSet/argocd-redis-sentinel: expected a required anti-affinity"),
+        (_narrowed(matchLabelKeys=["app"]), "StatefulSet/argocd-redis-sentinel: expected a required anti-affinity"),
+        (_on_one_node, "StatefulSet/argocd-redis-sentinel: expected a required anti-affinity"),
         (_by_zone, "StatefulSet/argocd-redis-sentinel: expected a required anti-affinity"),
         (_together("argocd-server"), "Deployment/argocd-server: expected a required anti-affinity"),
         (_together("argocd-repo-server"), "Deployment/argocd-repo-server: expected a required anti-affinity"),

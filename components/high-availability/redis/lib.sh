@@ -24,25 +24,44 @@ address() {
   getent hosts "$1.$POD_NAMESPACE.svc" | awk '{ print $1; exit }' | grep .
 }
 
-# A command to this pod's Redis, which may hang.
+# Redis and Sentinel may hang.
+limit="timeout 2"
+
+# A command to this pod's Redis, or with -h to another's.
 redis() {
-  timeout 2 redis-cli "$@"
+  $limit redis-cli "$@"
 }
 
 # A command to the Sentinel at host $1. Fails on an error reply.
 sentinel() {
   host=$1
   shift
-  timeout 2 redis-cli -e -h "$host" -p 26379 sentinel "$@"
+  $limit redis-cli -e -h "$host" -p 26379 sentinel "$@"
 }
 
 # Is there a successor should the master be lost? This Sentinel must reach a majority, and see two replicas without a
-# fault that are linked to the master.
+# fault that are linked to the master and may take over.
 whole() {
   sentinel 127.0.0.1 ckquorum argocd | grep -q '^OK' &&
     sentinel 127.0.0.1 replicas argocd | awk '
       key == "flags" { good = ($0 == "slave") }
-      key == "master-link-status" && $0 == "ok" && good { replicas++ }
+      key == "master-link-status" && $0 != "ok" { good = 0 }
+      key == "slave-priority" && $0 != "0" && good { replicas++ }
       { key = (NR % 2) ? $0 : "" }
       END { exit replicas != 2 }'
+}
+
+# Has the Sentinel of another pod make another Redis master than this one, address $own. One that was paused says OK
+# and does nothing, so then the next is asked.
+hand_over() {
+  for pod in $pods; do
+    if [ "$pod" != "$POD_NAME" ] && sentinel "$pod" failover argocd; then
+      for second in 1 2 3 4; do
+        found=$(sentinel "$pod" get-master-addr-by-name argocd | head -n 1)
+        [ "${found:-$own}" = "$own" ] || return 0
+        sleep 1
+      done
+    fi
+  done
+  return 1
 }

@@ -32,14 +32,15 @@ ask() {
 # Sets $master and $replicas, how many of it the Sentinels know. Fails where too few of them answer.
 look() {
   answers=$(ask)
+  [ "$(echo "$answers" | wc -l)" -ge 2 ] || return 1
   # The highest epoch is the last election.
   last=$(echo "$answers" | grep -v none | sort -n | tail -n 1)
   if [ -n "$last" ]; then
     master=$(echo "$last" | cut -d ' ' -f 2)
     replicas=$(echo "$last" | cut -d ' ' -f 3)
   else
-    # Two of three who know no master: there never was one.
-    [ "$(echo "$answers" | grep -c none)" -ge 2 ] && master=$first && replicas=0
+    # None of the three knows a master: there never was one. Two could be new, and the third have the data.
+    [ "$(echo "$answers" | grep -c none)" = 3 ] && master=$first && replicas=0
   fi
 }
 
@@ -47,22 +48,50 @@ look() {
 introduce() {
   known=$(sentinel 127.0.0.1 get-master-addr-by-name argocd) &&
     { [ -n "$known" ] || sentinel 127.0.0.1 monitor argocd "$master" 6379 "$quorum"; } &&
-    printf %s "$REDIS_PASSWORD" | timeout 2 redis-cli -e -x -p 26379 sentinel set argocd auth-pass &&
+    printf %s "$REDIS_PASSWORD" | $limit redis-cli -e -x -p 26379 sentinel set argocd auth-pass &&
     # An election that failed is repeated after twice the failover-timeout.
     sentinel 127.0.0.1 set argocd down-after-milliseconds "$down_after" failover-timeout 5000 parallel-syncs 1
 }
 
 until look && introduce > /dev/null; do
-  echo "waiting for the Sentinels of two pods"
+  echo "waiting for the Sentinels of two pods, or at a first start of all three"
   sleep 1
 done
 
-# This Redis was the master. Its data may be gone or behind, so a replica takes over, where one was ever seen.
-# Only with data, and with nobody to take over, it is master again.
+# Does the Redis of pod $1 say that it must not take over? A replica does until it was in step; ready.sh ends that.
+behind() {
+  redis -h "$1" info replication | tr -d '\r' | grep -qx slave_priority:0
+}
+
+# Is it so, by command $1, in the two other pods?
+others() {
+  for pod in $pods; do
+    [ "$pod" = "$POD_NAME" ] || "$1" "$pod" || return 1
+  done
+}
+
+# Does the Redis of pod $1 say that it has no data?
+empty() {
+  [ "$(redis -h "$1" dbsize)" = 0 ]
+}
+
+# This Redis was the master, and its data may be gone or behind. So a replica takes over, where one may. Else it is
+# master again: with its data, or without where the others have none either.
 since=$(date +%s)
+asked=0
 while [ "$master" = "$own" ] && [ "$replicas" != 0 ]; do
-  [ -s /data/redis.conf ] && [ $(($(date +%s) - since)) -ge "$patience" ] && break
+  waited=$(($(date +%s) - since))
+  if [ -s /data/redis.conf ]; then
+    [ "$waited" -lt "$patience" ] && ! others behind || break
+  else
+    ! others empty || break
+  fi
   echo "waiting for the Sentinels to make another Redis master"
+  # An election takes less: where a second pod is new too, its Sentinel knows no replica and hinders elections.
+  if [ $((waited - asked)) -ge 8 ]; then
+    asked=$waited
+    hand_over || true
+  fi
   sleep 1
   look || true
 done

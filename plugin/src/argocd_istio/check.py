@@ -109,11 +109,20 @@ def wrong_function(node: Node) -> str:
     if not isinstance(inside, Mapping):
         return noun(root)
     fields = pairs(inside)
-    if "container" in fields:
-        return "a container"
     command = fields["exec"][1] if "exec" in fields else None
     below = command.target if command else None
-    program = pairs(below).get("path") if isinstance(below, Mapping) else None
+    inner = pairs(below) if isinstance(below, Mapping) else {}
+    # What else kustomize knows, as its functiontypes.go has it.
+    odd = [key for key in fields if key not in ("exec", "container", "deferFailure")]
+    odd += [f"exec.{key}" for key in inner if key not in ("path", "args", "envs")]
+    if odd:
+        return f"the field {shown(odd[0])}"
+    if "container" in fields and noun(fields["container"][1]) != "nothing":
+        return "a container"
+    for name in ("args", "envs"):
+        if name in inner and not isinstance(inner[name][1].target, Sequence):
+            return f"{noun(inner[name][1])} at exec.{name}"
+    program = inner.get("path")
     if program is None:
         return f"{noun(command)} at exec" if not isinstance(below, Mapping) else "no path at exec"
     value = program[1].target
@@ -256,7 +265,7 @@ class _Checker:
     def function(self, node: Node, path: str) -> None:
         """The annotation that makes kustomize run a program. What runs already was named rightly."""
         if self.resource["kind"] == PLAIN:
-            hint = f"write kind: {GENERATOR}, or remove it"
+            hint = f"write kind: {GENERATOR} and list it under generators:, or remove it"
             self.add(path, (f"a plain {PLAIN} with the function annotation", "none", hint))
         elif self.lines and (found := wrong_function(node)):
             self.add(path, (found, RUN, f"write {FUNCTION}: '{RUN}'"))

@@ -254,14 +254,14 @@ def _exposures(source: Source) -> list[Document]:
 
 
 def _again(source: Source, documents: list[Document]) -> Iterator[SourceError]:
-    """Every document that has the kind and name of one before it."""
+    """Every document that has the kind, name and namespace of one before it."""
     from argocd_istio.explain.objects import text
     from argocd_istio.names import shown
 
-    seen: dict[tuple[str, str], Node] = {}
+    seen: dict[tuple[str, str, str], Node] = {}
     for root in (document.root for document in documents if document.root):
         kind, name = text(root, "kind"), text(root, "metadata", "name")
-        before = seen.setdefault((kind, name), root)
+        before = seen.setdefault((kind, name, text(root, "metadata", "namespace")), root)
         if name and before is not root:
             found = f"the {kind} {shown(name)} a second time; it is on line {before.line} too"
             yield source.error(root, found, "each once", "remove one, or give it another name")

@@ -67,7 +67,8 @@ class Consumer:
             if typed != host
         ]
         if not _REF.fullmatch(ref):
-            raise ConsumerError(f"--ref: found {visible(ref)!r}, expected a tag, branch or commit; write {REF}")
+            expected = "a tag, branch or commit of letters, digits, . _ / -"
+            raise ConsumerError(f"--ref: found {visible(ref)!r}, expected {expected}; write {REF}")
         pairs = _selector(labels) or BY_PATH["spec.gateway.selector"].default
         spec: dict[str, object] = {"mode": mode, "hosts": written, "gateway": {"selector": pairs}}
         if mode != PASSTHROUGH or secret is not None:

@@ -75,7 +75,7 @@ class Group:
 
     @property
     def version(self) -> str:
-        """The Redis that runs, as `8.0.6`."""
+        """The version of the Redis that runs, as it says."""
         [found] = [line for line in self.ask(PODS[0], "info", "server") if line.startswith("redis_version:")]
         return found.partition(":")[2]
 

@@ -51,8 +51,8 @@ HA_DEVIATIONS: tuple[Deviation, ...] = (
         objects=_PARAMS,
         path="data[redis.server]",
         upstream="argocd-redis-ha-haproxy:6379",
-        ours=ABSENT,
-        reason="upstream puts HAProxy between Argo CD and Redis; here Argo CD asks the Sentinels",
+        ours="argocd-redis-sentinel:6379",
+        reason="upstream puts HAProxy between Argo CD and Redis; here Argo CD asks the Sentinels, and does not read it",
     ),
     Deviation(
         objects=_PARAMS,
