@@ -372,7 +372,7 @@ def test_an_argocd_server_is_killed(
         outage = watch.outage("one argocd-server killed", group.master(), bound(settings))
         wrong = watch.wrong("request")
     outages.add(outage)
-    assert len(wrong) <= 1, "what was on its way"
+    assert len(wrong) <= 3, "what was on its way, and what was tried again before the gateway knew that the pod is gone"
     assert refusing(cluster, token) == "all"
     assert {kind: outage.longest[kind] for kind in KINDS if outage.longest[kind] > LIMIT} == {}
 
