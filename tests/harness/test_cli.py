@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,15 @@ import pytest
 from live import cli
 from live.cluster import Cluster
 from live.errors import LiveError
+
+
+@pytest.fixture(autouse=True)
+def _signals() -> Iterator[None]:
+    """A command hears them in its own way, in this process for as long as it goes on."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 def test_a_damaged_folder_of_the_cluster_is_one_line(
