@@ -11,9 +11,9 @@ says() {
   echo "$state" | grep -qx "$1"
 }
 
-# It started a minute ago with data and has seen no master: what it has is the best there is.
+# It has data, and no master since it started five minutes ago: none is coming that has more.
 lone() {
-  [ "$(redis info server | tr -d '\r' | sed -n 's/^uptime_in_seconds://p')" -ge 60 ] && [ "$(redis dbsize)" != 0 ]
+  [ "$(redis info server | tr -d '\r' | sed -n 's/^uptime_in_seconds://p')" -ge 300 ] && redis dbsize | grep -q '^[1-9]'
 }
 
 # In step: from now on it may take over.

@@ -16,31 +16,29 @@ until own=$(address "$POD_NAME") && first=$(address "$group-0"); do
   sleep 1
 done
 
-# A line for each Sentinel that answers: "EPOCH MASTER REPLICAS", or "none" where it knows no master.
+# A line for each Sentinel that answers: "EPOCH MASTER", or "none" where it knows no master.
 ask() {
   for pod in $pods; do
     sentinel "$pod" master argocd 2>&1 | awk -v pod="$pod" '
       /WRONGPASS/ { print "the Sentinel of " pod " has another password: delete all three pods if it was changed" | "cat >&2" }
       /No such master/ { print "none" }
       key == "ip" { master = $0 }
-      key == "config-epoch" { epoch = $0 }
-      key == "num-slaves" { print epoch, master, $0 }
+      key == "config-epoch" { print $0, master }
       { key = (NR % 2) ? $0 : "" }'
   done
 }
 
-# Sets $master and $replicas, how many of it the Sentinels know. Fails where too few of them answer.
+# Sets $master. Fails where too few of the Sentinels answer.
 look() {
   answers=$(ask)
   [ "$(echo "$answers" | wc -l)" -ge 2 ] || return 1
   # The highest epoch is the last election.
   last=$(echo "$answers" | grep -v none | sort -n | tail -n 1)
   if [ -n "$last" ]; then
-    master=$(echo "$last" | cut -d ' ' -f 2)
-    replicas=$(echo "$last" | cut -d ' ' -f 3)
+    master=${last#* }
   else
     # None of the three knows a master: there never was one. Two could be new, and the third have the data.
-    [ "$(echo "$answers" | grep -c none)" = 3 ] && master=$first && replicas=0
+    [ "$(echo "$answers" | grep -c none)" = 3 ] && master=$first
   fi
 }
 
@@ -58,11 +56,6 @@ until look && introduce > /dev/null; do
   sleep 1
 done
 
-# Does the Redis of pod $1 say that it must not take over? A replica does until it was in step; ready.sh ends that.
-behind() {
-  redis -h "$1" info replication | tr -d '\r' | grep -qx slave_priority:0
-}
-
 # Is it so, by command $1, in the two other pods?
 others() {
   for pod in $pods; do
@@ -75,16 +68,29 @@ empty() {
   [ "$(redis -h "$1" dbsize)" = 0 ]
 }
 
+# Does it say that it must not take over? A replica that was not yet in step; in the first seconds, when there cannot
+# be a new master, also one that was cut off and is back.
+behind() {
+  [ "$waited" -lt 4 ] && not='slave_priority:0|role:master' || not='slave_priority:0'
+  redis -h "$1" info replication | tr -d '\r' | grep -qxE "$not"
+}
+
+# Lets the Redis of pod $1 take over with the data that it has.
+allow() {
+  empty "$1" || redis -h "$1" config set replica-priority 100
+}
+
 # This Redis was the master, and its data may be gone or behind. So a replica takes over, where one may. Else it is
-# master again: with its data, or without where the others have none either.
+# master again: with its data, or without where the others have none either, as at the first start.
 since=$(date +%s)
 asked=0
-while [ "$master" = "$own" ] && [ "$replicas" != 0 ]; do
+while [ "$master" = "$own" ]; do
   waited=$(($(date +%s) - since))
-  if [ -s /data/redis.conf ]; then
-    [ "$waited" -lt "$patience" ] && ! others behind || break
-  else
-    ! others empty || break
+  if [ ! -s /data/redis.conf ]; then
+    others empty && break
+    if others behind; then others allow || true; fi
+  elif [ "$waited" -ge "$patience" ] || others behind; then
+    break
   fi
   echo "waiting for the Sentinels to make another Redis master"
   # An election takes less: where a second pod is new too, its Sentinel knows no replica and hinders elections.
