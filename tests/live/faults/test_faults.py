@@ -30,6 +30,9 @@ LIMIT = 15.0
 LATE = 75.0
 """Seconds after which each argocd-server must know of a logout: one without its connection asks again in a minute."""
 
+REFRESH = 45.0
+"""Seconds after which an Application must be refreshed: its controller waits for a connection that nobody answers."""
+
 ROUNDS = 20
 
 BLINK = 0.1
@@ -216,7 +219,7 @@ def test_fault(
     assert outage.lost <= (0 if fault.lossless else outage.at_risk)
     if fault.limit:
         assert {kind: outage.longest[kind] for kind in LIMITED if outage.longest[kind] > fault.limit} == {}
-        assert outage.longest["refresh"] <= 2 * fault.limit
+        assert outage.longest["refresh"] <= REFRESH
         assert outage.everywhere is not None and outage.everywhere <= LATE
     assert refusing(cluster, token) == "all"
     restart_server(cluster)
