@@ -12,7 +12,7 @@ from typing import Any
 from live.cluster import Cluster
 from tests.live import table
 from tests.live.conftest import HERE, HOST, ROOT
-from tests.live.probes import Client
+from tests.live.probes import JSON, Client, curl
 from tests.live.table import TERMINATION
 
 Object = dict[str, Any]
@@ -155,21 +155,18 @@ def documented(cluster: Cluster, document: str, comment: str, folder: Path) -> N
     run(cluster, line, folder)
 
 
-def session(cluster: Cluster) -> str:
+def session(cluster: Cluster) -> int:
     """The status code of a log in with the first password of admin."""
-    body = json.dumps({"username": "admin", "password": cluster.admin_password()})
-    curl = ["curl", "--silent", "--output", "/dev/null", "--write-out", "%{http_code}", "--cacert", str(cluster.ca)]
-    return cluster.exec(
-        [*curl, "--header", "Content-Type: application/json", "--data", body, f"https://{HOST}/api/v1/session"]
-    ).stdout
+    client = Client(cluster, HOST)
+    return curl(client, "/api/v1/session", *JSON, data=client.credentials()).code
 
 
 def admin_can_log_in(cluster: Cluster, folder: Path) -> None:
     """Where two argocd-server each made the first password, the documented line makes another."""
-    if session(cluster) == "401":
+    if session(cluster) == 401:
         documented(cluster, HIGH_AVAILABILITY, "The first password", folder)
         workloads_ready(cluster)
-        until(lambda: session(cluster) == "200", 30, "a log in with the new password")
+        until(lambda: session(cluster) == 200, 30, "a log in with the new password")
 
 
 class Argocd:

@@ -167,9 +167,9 @@ def test_a_first_password_that_is_refused_is_made_anew_by_the_documented_line(cl
     """Two argocd-server that start together may each make one, and only one of the two is told."""
     told = {"stringData": {"password": "of-the-other"}}
     cluster.kubectl("patch", "secret", "argocd-initial-admin-secret", "-n", "argocd", "-p", json.dumps(told))
-    assert session(cluster) == "401"
+    assert session(cluster) == 401
     admin_can_log_in(cluster, tmp_path)
-    assert session(cluster) == "200" and cluster.admin_password() != "of-the-other"
+    assert session(cluster) == 200 and cluster.admin_password() != "of-the-other"
 
 
 def test_another_password_is_taken_by_the_documented_line(cluster: Cluster, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.plugin.cases import FUNCTION
 from tests.render.consumer import MODES, exposure, one, write
 from tests.render.parity.compare import outside_redis
 from tests.render.render import ROOT, BuildError, Object, build, load
@@ -21,8 +22,6 @@ TOP = [path.name for path in ROOT.iterdir() if path.is_dir() and not path.name.s
 DOCS = [path for path in sorted(ROOT.rglob("*.md")) if not re.match(r"\.|results$", path.relative_to(ROOT).parts[0])]
 TEXTS = {str(path.relative_to(ROOT)): path.read_text() for path in DOCS}
 MAKEFILE = (ROOT / "Makefile").read_text()
-
-RUNS = {"config.kubernetes.io/function": "exec: {path: argocd-istio-generator}"}
 
 per_document = pytest.mark.parametrize("name", TEXTS)
 
@@ -213,7 +212,9 @@ def test_each_documented_error_is_what_kustomize_says(tmp_path: Path) -> None:
                 "spec": {"replicas": 1},
             },
         ),
-        write(tmp_path / "function", mode, exposure=exposure() | {"metadata": {"name": "argocd", "annotations": RUNS}}),
+        write(
+            tmp_path / "function", mode, exposure=exposure() | {"metadata": {"name": "argocd", "annotations": FUNCTION}}
+        ),
         write(tmp_path / "moved-above", {"resources": ["../moved"], "components": ["components/high-availability"]}),
         write(
             tmp_path / "twice",

@@ -92,7 +92,7 @@ while [ "$master" = "$own" ]; do
   elif [ "$waited" -ge "$patience" ] || others behind; then
     break
   fi
-  echo "waiting for the Sentinels to make another Redis master"
+  echo "waiting for another Redis to take over, or for both others to say that they cannot"
   # An election takes less: where a second pod is new too, its Sentinel knows no replica and hinders elections.
   if [ $((waited - asked)) -ge 8 ]; then
     asked=$waited

@@ -163,19 +163,30 @@ def successor(group: Group, master: str) -> str:
     return found[0]
 
 
+def sentinel_of_a_server(cluster: Cluster) -> str:
+    """The pod whose Sentinel an argocd-server is connected to."""
+    [door] = doors(cluster, next(iter(addresses(cluster, "argocd-server"))))
+    enter = ["nsenter", f"--net=/run/netns/{door.network}", "--"]
+    found = cluster.node_exec([*enter, "ss", "-tnH", "state", "established", "dport = :26379"]).stdout
+    pods = {address: pod for pod, address in addresses(cluster, GROUP).items()}
+    return next(pods[address] for address in re.findall(r"(\S+):26379", found) if address in pods)
+
+
 @dataclass(frozen=True)
 class Fault:
-    """What happens to the master; `limit` in seconds where it is the one Redis lost."""
+    """What happens to the master; `limit` in seconds where it is the one Redis lost, `master` where the pod matters."""
 
     name: str
     cause: Callable[[Group, str], None]
     limit: float | None = LIMIT
     deleted: bool = False
     lossless: bool = False
+    master: Callable[[Cluster], str] | None = None
 
 
 FAULTS = [
-    Fault("master cut off for a minute", cut),
+    # The worst: then an argocd-server asks the lost pod's Sentinel who is master now.
+    Fault("master cut off for a minute", cut, master=sentinel_of_a_server),
     Fault("master stands still until 2 s after its successor", standing),
     Fault("master killed", killed),
     # Shorter than a loss takes: it hands over before it ends.
@@ -191,6 +202,8 @@ FAULTS = [
         replicas_replaced_and_standing,
         limit=None,
         deleted=True,
+        # Where no master is known it is pod 0, which would be right by chance.
+        master=lambda _: PODS[2],
     ),
     Fault("replicas cut off for 1.5 s, then the master's pod gone", unlucky, deleted=True),
 ]
@@ -201,12 +214,8 @@ def test_fault(
     cluster: Cluster, group: Group, settings: dict[str, int], outages: Outages, fault: Fault, tmp_path: Path
 ) -> None:
     token = revoked(cluster, tmp_path)
-    if fault.cause is replicas_replaced_and_standing:
-        # Where no master is known it is pod 0, which would be right by chance.
-        group.make_master(PODS[2])
-    if fault.cause is cut:
-        # The worst: then an argocd-server asks the lost pod's Sentinel who is master now.
-        group.make_master(sentinel_of(cluster, next(iter(addresses(cluster, "argocd-server")))))
+    if fault.master:
+        group.make_master(fault.master(cluster))
     master = group.master()
     with Watch(group, APPLICATION, deleted=fault.deleted) as watch:
         fault.cause(group, master)
@@ -224,15 +233,6 @@ def test_fault(
     assert refusing(cluster, token) == "all"
     restart_server(cluster)
     assert refusing(cluster, token) == "all"
-
-
-def sentinel_of(cluster: Cluster, server: str) -> str:
-    """The pod whose Sentinel that argocd-server is connected to."""
-    [door] = doors(cluster, server)
-    enter = ["nsenter", f"--net=/run/netns/{door.network}", "--"]
-    found = cluster.node_exec([*enter, "ss", "-tnH", "state", "established", "dport = :26379"]).stdout
-    pods = {address: pod for pod, address in addresses(cluster, GROUP).items()}
-    return next(pods[address] for address in re.findall(r"(\S+):26379", found) if address in pods)
 
 
 # --- while one Redis is away
@@ -376,6 +376,7 @@ def test_an_argocd_server_is_killed(
         wrong = watch.wrong("request")
     outages.add(outage)
     assert len(wrong) <= 3, "what was on its way, and what was tried again before the gateway knew that the pod is gone"
+    assert outage.longest["request"] <= 2
     assert refusing(cluster, token) == "all"
     assert {kind: outage.longest[kind] for kind in KINDS if outage.longest[kind] > LIMIT} == {}
 
