@@ -4,7 +4,7 @@
 
     sample ADDRESS                     tries a write every 20 ms: what that Redis says to it
     write PREFIX MASTER SENTINEL...    writes all the time, where Sentinel says: each acknowledged key
-    keys PREFIX MASTER SENTINEL...     the keys that the master has, without times
+    take PATTERN MASTER SENTINEL...    deletes the keys that the master has: each key, without times
 
 The password is in REDISCLI_AUTH.
 """
@@ -18,7 +18,8 @@ import threading
 import time
 
 PASSWORD = os.environ.get("REDISCLI_AUTH", "")
-TIMEOUT = 0.3
+# Seconds for an answer: where time is measured, and where it is not.
+TIMEOUT, PATIENCE = 0.3, 10.0
 PERIOD = 0.02
 # Writers at the same time, and each one's pause between two writes: more may be on its way when a master dies.
 CONNECTIONS, PAUSE = 4, 0.002
@@ -33,8 +34,8 @@ def say(*words: object) -> None:
 class Redis:
     """One connection. Raises OSError where nothing answers in time."""
 
-    def __init__(self, address: str, port: int) -> None:
-        self._socket = socket.create_connection((address, port), TIMEOUT)
+    def __init__(self, address: str, port: int, timeout: float = TIMEOUT) -> None:
+        self._socket = socket.create_connection((address, port), timeout)
         self._file = self._socket.makefile("rb")
         if PASSWORD:
             self("AUTH", PASSWORD)
@@ -83,15 +84,15 @@ def sample(address: str) -> None:
         time.sleep(max(0.0, began + PERIOD - time.time()))
 
 
-def master(name: str, sentinels: list[str]) -> Redis:
+def master(name: str, sentinels: list[str], timeout: float = TIMEOUT) -> Redis:
     """The master that the first Sentinel to answer names. Raises OSError where none does."""
     for address in sentinels:
         try:
-            sentinel = Redis(address, 26379)
+            sentinel = Redis(address, 26379, timeout)
             place = sentinel("SENTINEL", "get-master-addr-by-name", name)
             sentinel.close()
             if len(place) == 2:
-                return Redis(place[0], int(place[1]))
+                return Redis(place[0], int(place[1]), timeout)
         except OSError:
             continue
     raise ConnectionError("no Sentinel names a master that answers")
@@ -106,7 +107,7 @@ def write(prefix: str, name: str, sentinels: list[str]) -> None:
             redis = redis or master(name, sentinels)
             key = f"{prefix}:{number}"
             number += 1
-            if redis("SET", key, "", "EX", "600")[0] == "+OK":
+            if redis("SET", key, "")[0] == "+OK":
                 say(key)
                 time.sleep(PAUSE)
                 continue
@@ -119,15 +120,26 @@ def write(prefix: str, name: str, sentinels: list[str]) -> None:
         time.sleep(PERIOD)
 
 
+def take(pattern: str, name: str, sentinels: list[str]) -> None:
+    """Delete the keys and say them, a part at a time: KEYS, among half a million, holds up the master for too long."""
+    redis = master(name, sentinels, PATIENCE)
+    cursor = ""
+    while cursor != "0":
+        cursor, *found = redis("SCAN", cursor or "0", "MATCH", pattern, "COUNT", "10000")
+        if found:
+            redis("UNLINK", *found)
+            print("\n".join(found))
+
+
 def main(what: str, *arguments: str) -> None:
     if what == "sample":
         sample(arguments[0])
-    prefix, name, *sentinels = arguments
-    if what == "keys":
-        print("\n".join(master(name, sentinels)("KEYS", f"{prefix}:*")))
+    which, name, *sentinels = arguments
+    if what == "take":
+        take(which, name, sentinels)
         return
     for one in range(CONNECTIONS):
-        threading.Thread(target=write, args=(f"{prefix}:{one}", name, sentinels)).start()
+        threading.Thread(target=write, args=(f"{which}:{one}", name, sentinels)).start()
 
 
 if __name__ == "__main__":

@@ -129,9 +129,9 @@ class Group:
         """A writer that follows Sentinel: `<time> <key>` for each write that was acknowledged."""
         return self._client("write", prefix, MASTER, *self.addresses.values())
 
-    def keys(self, prefix: str) -> set[str]:
-        """Those of a writer's keys that the master has."""
-        command = [*PYTHON, REDIS_CLIENT, "keys", prefix, MASTER, *self.addresses.values()]
+    def take(self, pattern: str) -> set[str]:
+        """Delete the master's keys of that pattern, in Redis's terms; which they were."""
+        command = [*PYTHON, REDIS_CLIENT, "take", pattern, MASTER, *self.addresses.values()]
         return set(self.cluster.exec(command, env=self.env, check=True).stdout.split())
 
     def sample(self, pod: str, *, outside: bool = False) -> Lines:
@@ -280,9 +280,9 @@ class Watch:
 
     @cached_property
     def writes(self) -> list[tuple[float, bool]]:
-        """The time of each write that was acknowledged, and whether the master has it still. Ends the writer."""
+        """The time of each write that was acknowledged, and whether the master had it still. Ends the writer."""
         lines = [line.split() for line in self._writer.stop()]
-        kept = self.group.keys(self._prefix)
+        kept = self.group.take(f"{self._prefix}:*")
         return sorted((float(moment), key in kept) for moment, key in lines)
 
     def outage(self, fault: str, master: str, alone: float) -> Outage:
