@@ -120,14 +120,21 @@ def write(prefix: str, name: str, sentinels: list[str]) -> None:
         time.sleep(PERIOD)
 
 
+def good(answer: list[str]) -> list[str]:
+    """That answer. Raises ConnectionError where it is an error, as from a replica that is told to write."""
+    if answer[:1] and answer[0].startswith("-"):
+        raise ConnectionError(answer[0])
+    return answer
+
+
 def take(pattern: str, name: str, sentinels: list[str]) -> None:
     """Delete the keys and say them, a part at a time: KEYS, among half a million, holds up the master for too long."""
     redis = master(name, sentinels, PATIENCE)
     cursor = ""
     while cursor != "0":
-        cursor, *found = redis("SCAN", cursor or "0", "MATCH", pattern, "COUNT", "10000")
+        cursor, *found = good(redis("SCAN", cursor or "0", "MATCH", pattern, "COUNT", "10000"))
         if found:
-            redis("UNLINK", *found)
+            good(redis("UNLINK", *found))
             print("\n".join(found))
 
 
