@@ -84,9 +84,15 @@ class Group:
         return [pod for pod in PODS if self.ask(pod, "role")[:1] == ["master"]]
 
     def master(self) -> str:
-        """The pod of the one master. Raises AssertionError where there is none or more."""
-        [found] = self.masters()
-        return found
+        """The pod of the one master. Raises AssertionError where there is none or more for ten seconds."""
+        found: list[str] = []
+
+        def one() -> bool:
+            found[:] = self.masters()
+            return len(found) == 1
+
+        until(one, 10, "one master")
+        return found[0]
 
     def whole(self) -> bool:
         """Whether a master may be lost: there is one, and each pod sees its successors."""
@@ -107,8 +113,8 @@ class Group:
         self.ask(pod, "config", "set", "replica-priority", "1")
 
         def known() -> bool:
-            [one] = [found for found in self._replicas(pod) if found["ip"] == self.addresses[pod]]
-            return one["slave-priority"] == "1"
+            first = {"ip": self.addresses[pod], "slave-priority": "1"}
+            return any(first.items() <= found.items() for found in self._replicas(pod))
 
         until(known, 20, f"{pod} first in line")
         self.ask(pod, "sentinel", "failover", MASTER, port=26379)

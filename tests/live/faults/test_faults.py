@@ -336,6 +336,7 @@ def test_rounds_of_killing_the_master(
             kill(group.cluster, master)
             successor(group, master)
             group.wait_whole()
+            until(lambda: all(watch.good(kind) for kind in KINDS), 60, "users who can do everything again")
             outages.rounds.append({kind: round(watch.longest(kind), 1) for kind in KINDS})
         watch.began = began[0]
         watch.wait_well()
