@@ -67,6 +67,14 @@ def one(objects: list[Object], kind: str, name: str = "argocd") -> Object:
     return found[0]
 
 
+def hold_golden(found: str, name: str) -> None:
+    """Compare with a golden file, which UPDATE_GOLDEN=1 writes. Raises AssertionError where they differ."""
+    golden = ROOT / "tests/render/golden" / name
+    if os.environ.get("UPDATE_GOLDEN"):
+        golden.write_text(found)
+    assert found == golden.read_text(), f"UPDATE_GOLDEN=1 make check rewrites {name}; then read its diff"
+
+
 def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     """Every scalar (and empty list or mapping) below `value` with its path."""
     if isinstance(value, dict) and value:

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from tests.render.availability import REDIS, faults
-from tests.render.consumer import MODES, differences, exposure, leaves, one, write
+from tests.render.consumer import MODES, differences, exposure, hold_golden, leaves, one, write
 from tests.render.parity.compare import outside_redis
 from tests.render.render import ROOT, BuildError, Object, build, load
 from tools.build import argocd_module, program
@@ -46,11 +46,12 @@ def changes(before: list[Object], after: list[Object]) -> str:
 
 def test_it_changes_exactly_what_its_golden_file_says(tmp_path: Path) -> None:
     after = build(write(tmp_path, {"resources": ["base"], "components": [COMPONENT]}))
-    found = changes(build("base"), after)
-    golden = ROOT / "tests/render/golden/high-availability.txt"
-    if os.environ.get("UPDATE_GOLDEN"):
-        golden.write_text(found)
-    assert found == golden.read_text(), f"UPDATE_GOLDEN=1 make check rewrites {golden.name}; then read its diff"
+    hold_golden(changes(build("base"), after), "high-availability.txt")
+
+
+def test_its_stateful_set_is_exactly_what_its_golden_file_says(rendered: list[Object]) -> None:
+    found = "".join(f"{path}: {value}\n" for path, value in leaves(one(rendered, "StatefulSet", REDIS)))
+    hold_golden(re.sub(rf"(?<={REDIS}-)[a-z0-9]{{10}}\b", "(hash)", found), "high-availability-redis.txt")
 
 
 @pytest.mark.parametrize("entry", [*MODES, "grpc-routing/without-crds"])
@@ -133,7 +134,7 @@ def test_images_and_their_pull_policy_are_those_of_the_base(rendered: list[Objec
     base = images(one(build("base"), "Deployment", "argocd-redis"))
     own = images(one(rendered, "StatefulSet", REDIS))
     assert own["redis"] == own["sentinel"] == base["redis"]
-    assert own["secret-init"][0] == base["secret-init"][0]
+    assert own["secret-init"] == (base["secret-init"][0], base["redis"][1])
 
 
 def test_only_argo_cd_and_the_redis_themselves_reach_redis_and_sentinel(rendered: list[Object]) -> None:
