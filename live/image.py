@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from live.names import REPOSITORIES
-from tools.build import module_version
+from tools.versions import module, release
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -89,7 +89,8 @@ class Images:
         applets = subprocess.run([machine["busybox"], "--list"], check=True, capture_output=True, text=True)
         for name in applets.stdout.split():
             (redis / name).symlink_to("busybox")
-        self._argocd = module_version("argocd", "github.com/argoproj/argo-cd/v3")
+        # What is built is the module's; the release that is installed may be ahead of it.
+        self._argocd = dict.fromkeys([release(), module()])
         self._images = {
             "argocd": Image(
                 user=999,
@@ -116,16 +117,18 @@ class Images:
         }
 
     def find(self, reference: str) -> Image | None:
-        """The image for a reference such as `quay.io/argoproj/argocd:v3.6.1`; None where the node has none.
+        """The image for a reference such as `quay.io/argoproj/argocd:v3.6.3`; None where the node has none.
 
-        Of Argo CD the node has one version; Redis, dex and Envoy are what the machine has, whatever the tag.
+        Of Argo CD the node has one version, for the release that is installed and for the module that it is built
+        from; Redis, dex and Envoy are what the machine has, whatever the tag.
         """
         name, _, tag = reference.split("@")[0].rsplit("/", 1)[-1].partition(":")
-        return None if name == "argocd" and tag not in ("", self._argocd) else self._images.get(name)
+        return None if name == "argocd" and tag not in ("", *self._argocd) else self._images.get(name)
 
     @property
     def known(self) -> str:
-        return ", ".join(f"{name}:{self._argocd}" if name == "argocd" else name for name in self._images)
+        own = {"argocd": " and ".join(f"argocd:{version}" for version in self._argocd)}
+        return ", ".join(own.get(name, name) for name in self._images)
 
 
 def _program(name: str) -> Path:

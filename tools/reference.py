@@ -1,4 +1,4 @@
-"""Write what docs and package say of the code: the fields, the commands, a picture of `explain`, the JSON Schema.
+"""Write what docs and package say of the code: fields, commands, versions, a picture of `explain`, the JSON Schema.
 
 python -m tools.reference update|verify
 """
@@ -22,9 +22,11 @@ from argocd_istio.explain.read import explain
 from argocd_istio.explain.terminal import Terminal
 from argocd_istio.exposure import BY_PATH, FIELDS, Field
 from argocd_istio.source import read
-from tools.build import HERE, ToolError, program, say
+from tools.build import HERE, ToolError, istio_module, program, say
+from tools.versions import module, release, versions
 
 ROOT = HERE.parent
+README = Path("README.md")
 PAGE = Path("docs/plugin.md")
 PICTURE = Path("docs/explain-grpc-routing.svg")
 SCHEMA = Path("plugin/src/argocd_istio") / schema.FILE
@@ -88,23 +90,48 @@ def picture() -> str:
     return draw(explain(Objects(read(built, "examples/local")), namespace), "svg", Terminal())
 
 
-SECTIONS = {"fields": fields, "commands": commands}
-"""What stands in docs/plugin.md between `<!-- NAME -->` and `<!-- /NAME -->`."""
+def compatibility() -> str:
+    """The table of programs and their versions, as Markdown.
+
+    Two columns while the release of Argo CD that is installed is ahead of the module that is built and tested.
+    """
+    istio = f"{versions()['istio']} ({(istio_module() / 'VERSION').read_text().strip()} in development)"
+    rows = {"Argo CD": module(), "Istio": istio} | {
+        title: versions()[name]
+        for title, name in (("Envoy", "envoy"), ("Kubernetes, kubectl", "kubernetes"), ("kustomize", "kustomize"))
+    }
+    if release() == module():
+        lines = ["What the tests run:", "", "| Program | Version |", "|---|---|"]
+        return "\n".join([*lines, *(f"| {program} | {version} |" for program, version in rows.items())])
+    lines = [
+        f"Argo CD {release()} is installed. Its Go module cannot be had yet, so the tests build and run {module()},",
+        f"and compare every field but the image's tag with the install of {module()}.",
+        "",
+        "| Program | Installed | What the tests run |",
+        "|---|---|---|",
+    ]
+    installed = {"Argo CD": release()}
+    return "\n".join([*lines, *(f"| {one} | {installed.get(one, 'yours')} | {rows[one]} |" for one in rows)])
 
 
-def page(text: str) -> str:
-    """The page with its sections written anew. Raises ToolError where one has no place."""
-    for name, write in SECTIONS.items():
+SECTIONS = {PAGE: {"fields": fields, "commands": commands}, README: {"versions": compatibility}}
+"""What stands in a page between `<!-- NAME -->` and `<!-- /NAME -->`."""
+
+
+def page(path: Path, text: str) -> str:
+    """The page with its sections replaced. Raises ToolError where one has no place."""
+    for name, write in SECTIONS[path].items():
         found = re.search(rf"(?<=<!-- {name} -->\n).*?(?=<!-- /{name} -->)", text, re.S)
         if not found:
-            raise ToolError(f"{PAGE}: no <!-- {name} --> and <!-- /{name} --> found; put them where the section goes")
+            raise ToolError(f"{path}: no <!-- {name} --> and <!-- /{name} --> found; put them where the section goes")
         text = text[: found.start()] + "\n" + write() + "\n\n" + text[found.end() :]
     return text
 
 
 def files(root: Path = ROOT) -> dict[Path, str]:
     """The text of every file that is written, by its path from the root."""
-    return {PAGE: page((root / PAGE).read_text()), SCHEMA: schema.text(), PICTURE: picture()}
+    pages = {path: page(path, (root / path).read_text()) for path in SECTIONS}
+    return {**pages, SCHEMA: schema.text(), PICTURE: picture()}
 
 
 def update() -> None:

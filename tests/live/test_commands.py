@@ -17,6 +17,7 @@ from live.errors import LiveError
 from tests.live.conftest import ROOT
 from tests.render.consumer import exposure, write
 from tools.build import cache_dir
+from tools.versions import module
 
 Completed = subprocess.CompletedProcess[str]
 
@@ -88,7 +89,7 @@ def test_the_printed_lines_work_as_pasted_in_each_mode_and_down_ends_all(person:
         # The first starts a cluster, the others switch it.
         assert ("starting etcd" in up.stderr) == (mode == "termination")
         [curl] = lines(up, "curl ")
-        assert '"Version":"v3.6.1' in paste(curl).stdout
+        assert f'"Version":"{module()}' in paste(curl).stdout
         login, listing = lines(up, str(person.cache / "live" / "argocd"))
         assert "logged in successfully" in paste(login).stdout
         listed = paste(listing)
@@ -135,7 +136,7 @@ def test_a_folder_of_ones_own_comes_up_whatever_it_selects_and_leaves_to_others(
     own = write(person.cache / "own", mode, exposure=exposure(gateway={"selector": {"app": "edge", "istio": "edge"}}))
     up = person.make("up", f"OVERLAY={own}", f"PORT={person.port}")
     assert up.returncode == 0 and "applying base/crds first" in up.stderr, up.stderr
-    assert '"Version":"v3.6.1' in paste(*lines(up, "curl ")).stdout
+    assert f'"Version":"{module()}' in paste(*lines(up, "curl ")).stdout
 
     other = {"gateway": {"selector": {"istio": "other"}}}
     refused = write(person.cache / "other", mode, exposure=exposure(**other, tls={"secretName": "Not_A_Name"}))
@@ -144,7 +145,7 @@ def test_a_folder_of_ones_own_comes_up_whatever_it_selects_and_leaves_to_others(
     corrected = write(person.cache / "other", mode, exposure=exposure(**other))
     up = person.make("up", f"OVERLAY={corrected}")
     assert up.returncode == 0 and "base/crds" not in up.stderr, up.stderr
-    assert '"Version":"v3.6.1' in paste(*lines(up, "curl ")).stdout
+    assert f'"Version":"{module()}' in paste(*lines(up, "curl ")).stdout
 
 
 def test_a_folder_without_a_gateway_is_said_to_expose_nothing_and_where_another_does_to_need_a_new_start(
@@ -157,7 +158,7 @@ def test_a_folder_without_a_gateway_is_said_to_expose_nothing_and_where_another_
     full = {"resources": ["exposure.yaml", "base/crds/full"], "components": ["components/grpc-routing/without-crds"]}
     up = person.make("up", f"OVERLAY={write(person.cache / 'full', full, exposure=exposure())}")
     assert up.returncode == 0 and "applying with --server-side" in up.stderr, up.stderr
-    assert '"Version":"v3.6.1' in paste(*lines(up, "curl ")).stdout
+    assert f'"Version":"{module()}' in paste(*lines(up, "curl ")).stdout
 
     up = person.make("up", bare)
     assert up.returncode != 0 and "has no Gateway, and the one of an earlier overlay would stay; first: " in up.stderr

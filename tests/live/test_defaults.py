@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 
+from argocd_istio.drift.compare import NAMESPACE, expected, name_of
 from live.cluster import Cluster
 from tests.live.lifecycle import Object, erase
-from tests.render.parity.compare import NAMESPACE, expected, name_of
 from tests.render.render import build, load
 from tools.build import argocd_module
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from argocd_istio.drift.compare import outside_redis
 from tests.plugin.cases import FUNCTION
 from tests.render.consumer import MODES, exposure, one, write
-from tests.render.parity.compare import outside_redis
 from tests.render.render import ROOT, BuildError, Object, build, load
 from tests.render.test_examples import ADDRESS, TAG
 from tools.build import argocd_module
@@ -113,15 +113,6 @@ def test_high_availability_has_a_page_of_one_screen_and_the_readme_links_it() ->
 def test_the_readme_shows_the_files_of_the_remote_example() -> None:
     shown = dict(files(TEXTS["README.md"]))
     assert shown == {path.name: path.read_text() for path in (ROOT / "examples/remote").iterdir()}
-
-
-def test_the_compatibility_table_agrees_with_versions() -> None:
-    versions = yaml.safe_load((ROOT / "versions.yaml").read_text())
-    table = TEXTS["README.md"].split("| Program | Version |")[1].split("\n\n")[0]
-    rows = dict(re.findall(r"^\| (\w[^|]*?) \| (\S+)", table, re.M))
-    keys = {"Argo CD": "argocd", "Kubernetes, kubectl": "kubernetes"}
-    assert len(rows) == 5
-    assert rows == {program: versions[keys.get(program, program.lower())] for program in rows}
 
 
 def documented(folder: Path, parts: list[tuple[str, str]]) -> list[Object]:

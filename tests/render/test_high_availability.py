@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 import yaml
 
+from argocd_istio.drift.compare import outside_redis
 from tests.render.availability import REDIS, faults
 from tests.render.consumer import MODES, differences, exposure, hold_golden, leaves, one, write
-from tests.render.parity.compare import outside_redis
 from tests.render.render import ROOT, BuildError, Object, build, load
 from tools.build import argocd_module, program
 

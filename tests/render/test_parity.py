@@ -9,20 +9,11 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from argocd_istio.drift.compare import ABSENT, Deviation, expected, name_of, outside_redis
+from argocd_istio.drift.defaults import defaulted
 from tests.render.consumer import write
-from tests.render.parity.compare import (
-    ABSENT,
-    DEVIATIONS,
-    HA_DEVIATIONS,
-    Deviation,
-    differences,
-    expected,
-    install,
-    name_of,
-    outside_redis,
-)
-from tests.render.parity.defaults import defaulted
 from tests.render.parity.mutations import leaves, mutations
+from tests.render.parity.upstream import HA, deviations, differences, install
 from tests.render.render import Object, build
 
 # A key whose removal changes nothing: the API server writes the same value back. Any other
@@ -57,10 +48,11 @@ class Pair:
 def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Pair:
     name: str = request.param
     if name == "parity":
-        return Pair(name, deepcopy(build("base/argocd")), list(install()), DEVIATIONS)
+        return Pair(name, deepcopy(build("base/argocd")), list(install()), deviations(install()))
     folder = tmp_path_factory.mktemp("high-availability")
     ours = build(write(folder, {"resources": ["base/argocd"], "components": ["components/high-availability"]}))
-    return Pair(name, outside_redis(ours), outside_redis(install("ha/install.yaml")), HA_DEVIATIONS)
+    upstream = outside_redis(install(HA))
+    return Pair(name, outside_redis(ours), upstream, deviations(upstream, high_availability=True))
 
 
 def test_what_we_render_equals_upstreams_install(pair: Pair) -> None:

@@ -7,10 +7,10 @@ import subprocess
 from collections.abc import Iterator
 
 import pytest
-import yaml
 
 from tests.render.render import ROOT, Object, build
 from tools.build import PROGRAMS, istio_module, module_version
+from tools.versions import module, release, versions
 
 # Versions in the text that are not of versions.yaml, with the reason.
 OTHERS = {
@@ -41,14 +41,6 @@ NAMES = {
 NAMED = re.compile(rf"\b({'|'.join(NAMES)})[ |]+v?(\d+\.\d+(?:\.\d+)?)\b(?!\.\d|\+| (?:or|and) newer| on\b)")
 
 
-def truth() -> dict[str, str]:
-    """versions.yaml as one mapping; the images' tags are beside the programs' versions."""
-    versions: dict[str, object] = yaml.safe_load((ROOT / "versions.yaml").read_text())
-    images = versions.pop("images")
-    assert isinstance(images, dict)
-    return {name: str(version) for name, version in {**versions, **images}.items()}
-
-
 def tracked() -> Iterator[tuple[str, str]]:
     """The repository's text files to read: (path, text)."""
     listing = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
@@ -68,8 +60,9 @@ def images(objects: list[Object]) -> Iterator[tuple[str, str, str]]:
 
 def pins() -> Iterator[tuple[str, str, str]]:
     """Where a version decides what is used: (place, name in versions.yaml, version)."""
-    for folder, module in sorted({(spec.folder, spec.module) for spec in PROGRAMS.values()}):
-        yield f"tools/{folder}/go.mod: {module}", folder, module_version(folder, module)
+    for folder, path in sorted({(spec.folder, spec.module) for spec in PROGRAMS.values()}):
+        name = "argocd-module" if folder == "argocd" else folder
+        yield f"tools/{folder}/go.mod: {path}", name, module_version(folder, path)
     for lock in sorted(ROOT.glob("tools/*/requirements.txt")):
         package, _, version = lock.read_text().split()[0].partition("==")
         yield f"{lock.relative_to(ROOT)}: {package}", lock.parent.name, version
@@ -77,7 +70,7 @@ def pins() -> Iterator[tuple[str, str, str]]:
 
 
 def test_what_is_used_has_the_version_of_versions_yaml() -> None:
-    known = truth()
+    known = versions()
     wrong = [
         f"{place}: expected {known.get(name)}, found {version}"
         for place, name, version in pins()
@@ -87,22 +80,31 @@ def test_what_is_used_has_the_version_of_versions_yaml() -> None:
 
 
 def test_every_entry_of_versions_yaml_is_used() -> None:
-    assert {name for _, name, _ in pins()} == truth().keys()
+    assert {name for _, name, _ in pins()} == versions().keys()
+
+
+def numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.removeprefix("v").split("."))
+
+
+def test_the_module_is_of_the_release_s_minor_and_not_newer() -> None:
+    assert numbers(module())[:2] == numbers(release())[:2]
+    assert numbers(module()) <= numbers(release())
 
 
 def test_kubernetes_staging_modules_have_the_version_of_kubernetes() -> None:
     go_mod = (ROOT / "tools/kubernetes/go.mod").read_text()
     staging = set(re.findall(r"=> k8s\.io/\S+ (\S+)", go_mod))
-    assert staging == {truth()["kubernetes"].replace("v1.", "v0.", 1)}
+    assert staging == {versions()["kubernetes"].replace("v1.", "v0.", 1)}
 
 
 def test_the_readme_names_the_release_that_istio_s_commit_leads_to() -> None:
-    release = (istio_module() / "VERSION").read_text().strip()
-    assert f"| Istio | {truth()['istio']} ({release} in development) |" in (ROOT / "README.md").read_text()
+    number = (istio_module() / "VERSION").read_text().strip()
+    assert f"{versions()['istio']} ({number} in development) |" in (ROOT / "README.md").read_text()
 
 
 def test_every_version_in_the_text_is_known() -> None:
-    known = {version.removeprefix("v") for version in truth().values()} | OTHERS.keys()
+    known = {version.removeprefix("v") for version in versions().values()} | OTHERS.keys()
     wrong = []
     seen = set()
     for path, text in tracked():
@@ -115,9 +117,9 @@ def test_every_version_in_the_text_is_known() -> None:
                 if version not in known
             ]
             wrong += [
-                f"{path}:{number}: expected {name} {truth()[NAMES[name]]}, found {version}"
+                f"{path}:{number}: expected {name} {versions()[NAMES[name]]}, found {version}"
                 for name, version in NAMED.findall(line)
-                if not f"{truth()[NAMES[name]]}.".removeprefix("v").startswith(f"{version}.")
+                if not f"{versions()[NAMES[name]]}.".removeprefix("v").startswith(f"{version}.")
             ]
     assert not wrong, "\n" + "\n".join(wrong)
     assert not OTHERS.keys() - seen, "OTHERS names a version that is nowhere; remove it"

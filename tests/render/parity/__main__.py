@@ -2,7 +2,7 @@
 
 import sys
 
-from tests.render.parity.compare import differences, install
+from tests.render.parity.upstream import differences, install
 from tests.render.render import BuildError, build
 from tools.build import ToolError
 

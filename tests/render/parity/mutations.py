@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from tests.render.parity.compare import BY_NAME
+from argocd_istio.drift.compare import BY_NAME
 from tests.render.render import Object
 
 ADDED = "added-by-mutation"

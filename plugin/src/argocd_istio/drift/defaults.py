@@ -1,9 +1,8 @@
 """The values that the Kubernetes API server fills in where a manifest is silent.
 
 Only for the kinds and fields that the install uses. Source: `SetDefaults_*` in
-`pkg/apis/{core,apps,networking,rbac}/v1/defaults.go` of the Kubernetes version in
-`versions.yaml`, with its feature gates as they are by default. The live test holds
-this table against what the real API server returns.
+`pkg/apis/{core,apps,networking,rbac}/v1/defaults.go` of Kubernetes, with its feature gates as they are by
+default. A live test compares this table with what the real API server of `versions.yaml` returns.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from tests.render.render import Object
+Object = dict[str, Any]
 
 _CONTAINERS = ("containers[]", "initContainers[]")
 _PROBES = ("livenessProbe", "readinessProbe", "startupProbe")

@@ -1,0 +1,199 @@
+"""Two sets of manifests compared after API defaulting, and the differences that are meant."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from typing import Any, NamedTuple
+
+from argocd_istio.drift.defaults import defaulted
+
+Object = dict[str, Any]
+
+NAMESPACE = "argocd"
+CLUSTER_SCOPED = {"ClusterRole", "ClusterRoleBinding", "Namespace"}
+
+
+class _Absent:
+    def __repr__(self) -> str:
+        return "nothing"
+
+
+ABSENT = _Absent()
+"""Stands for an object or a field that is not there."""
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """A difference that is meant: in each of `objects` the field at `path` has the value `ours`.
+
+    `upstream` is upstream's value; ABSENT stands for a field that is not there.
+    """
+
+    objects: tuple[str, ...]
+    path: str
+    upstream: Any
+    ours: Any
+    reason: str
+
+
+class Difference(NamedTuple):
+    """A field of `object` (`Kind/name`) that is `upstream` there and `ours` here; the whole object where `path` is "".
+
+    `reason` is why, where a deviation declares it, else "".
+    """
+
+    object: str
+    path: str
+    upstream: Any
+    ours: Any
+    reason: str = ""
+
+
+def name_of(item: Object) -> str:
+    """`Kind/name`, which is unique in the install."""
+    return f"{item.get('kind')}/{item.get('metadata', {}).get('name')}"
+
+
+# Lists whose order has no meaning, with the field that names an item. A mount is known by its path,
+# since one volume may be mounted twice; a port by its name, else by its number.
+BY_NAME: dict[str, tuple[str, ...]] = {
+    "containers": ("name",),
+    "env": ("name",),
+    "volumes": ("name",),
+    "volumeMounts": ("mountPath",),
+    "ports": ("name", "port", "containerPort"),
+}
+
+
+def item_name(item: Any, fields: tuple[str, ...]) -> str:
+    """What names an item of a list of `BY_NAME`: the first of the fields that it has, else all of it."""
+    if isinstance(item, dict):
+        for field in fields:
+            if field in item:
+                return str(item[field])
+    return repr(item)
+
+
+def _named(items: list[Any], fields: tuple[str, ...]) -> tuple[dict[str, Any], list[tuple[str, Any]]]:
+    """The items by name, and those whose name was taken already."""
+    named: dict[str, Any] = {}
+    again = []
+    for item in items:
+        name = item_name(item, fields)
+        if name in named:
+            again.append((name, item))
+        named.setdefault(name, item)
+    return named, again
+
+
+def _form(value: Any) -> str:
+    """A text that two values share only if they are equal, whatever the order of their keys."""
+    if isinstance(value, dict):
+        return "{" + ",".join(sorted(f"{key!r}:{_form(item)}" for key, item in value.items())) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(_form, value)) + "]"
+    return repr(value)
+
+
+def aligned(upstream: list[Any], ours: list[Any]) -> Iterator[tuple[int | None, int | None]]:
+    """The items of two lists that stand for each other, by their places; None where a side has none.
+
+    Equal items stay together, so that one that was inserted is one difference. As many changed items as both sides
+    have between them are paired in order.
+    """
+    left, right = ([_form(item) for item in side] for side in (upstream, ours))
+    for _, start, end, our_start, our_end in SequenceMatcher(None, left, right, autojunk=False).get_opcodes():
+        both = min(end - start, our_end - our_start)
+        yield from ((start + step, our_start + step) for step in range(both))
+        yield from ((place, None) for place in range(start + both, end))
+        yield from ((None, place) for place in range(our_start + both, our_end))
+
+
+def step(path: str, key: str) -> str:
+    """The path of `key` in the mapping at `path`."""
+    if "." in key or "/" in key:
+        return f"{path}[{key}]"
+    return f"{path}.{key}" if path else key
+
+
+def walk(path: str, upstream: Any, ours: Any) -> Iterator[tuple[str, Any, Any]]:
+    """Every place below `path` where the two differ: (path, upstream's value, ours)."""
+    if type(upstream) is not type(ours):  # 1, "1" and true are three values
+        yield path, upstream, ours
+    elif isinstance(upstream, dict):
+        for key in dict.fromkeys([*upstream, *ours]):
+            yield from walk(step(path, str(key)), upstream.get(key, ABSENT), ours.get(key, ABSENT))
+    elif isinstance(upstream, list):
+        fields = BY_NAME.get(path.rpartition(".")[2])
+        if fields:
+            (left, left_again), (right, right_again) = _named(upstream, fields), _named(ours, fields)
+            for name in dict.fromkeys([*left, *right]):
+                yield from walk(f"{path}[{name}]", left.get(name, ABSENT), right.get(name, ABSENT))
+            yield from ((f"{path}[{name}] again", item, ABSENT) for name, item in left_again)
+            yield from ((f"{path}[{name}] again", ABSENT, item) for name, item in right_again)
+        elif repr(upstream) != repr(ours):  # 1 and true are equal to Python
+            for place, our_place in aligned(upstream, ours):
+                below = f"{path}[{our_place if place is None else place}]"
+                left_item = ABSENT if place is None else upstream[place]
+                yield from walk(below, left_item, ABSENT if our_place is None else ours[our_place])
+    elif upstream != ours:
+        yield path, upstream, ours
+
+
+def same(left: Any, right: Any) -> bool:
+    """Whether two values are equal for `walk`."""
+    return next(walk("", left, right), None) is None
+
+
+def _declares(deviation: Deviation, path: str, upstream: Any, ours: Any) -> bool:
+    return deviation.path == path and same(deviation.upstream, upstream) and same(deviation.ours, ours)
+
+
+def expected(upstream: Object, namespace: str = NAMESPACE) -> Object:
+    """Upstream's object as the API server must have ours.
+
+    With the namespace, which upstream leaves to the one who applies, and with the API's defaults.
+    """
+    result = defaulted(upstream)
+    if result["kind"] not in CLUSTER_SCOPED:
+        result["metadata"].setdefault("namespace", namespace)
+    return result
+
+
+def outside_redis(objects: Iterable[Object]) -> list[Object]:
+    """The objects without the label of Redis, `app.kubernetes.io/component: redis`."""
+    label = "app.kubernetes.io/component"
+    return [item for item in objects if item["metadata"].get("labels", {}).get(label) != "redis"]
+
+
+def repeated(objects: Iterable[Object]) -> dict[str, int]:
+    """How often each name comes that comes more than once."""
+    return {name: count for name, count in Counter(map(name_of, objects)).items() if count > 1}
+
+
+def compare(
+    ours: Iterable[Object], upstream: Iterable[Object], deviations: Iterable[Deviation] = ()
+) -> tuple[list[Difference], list[tuple[str, Deviation]]]:
+    """The differences after API defaulting, and the declared ones that are not there, each with its object.
+
+    Objects are paired by kind and name, the last one of a name where it comes twice (see `repeated`); those of
+    `upstream` are as `expected` makes them.
+    """
+    ours_by_name = {name_of(item): item for item in ours}
+    upstream_by_name = {name_of(item): item for item in upstream}
+    unused = [(name, deviation) for deviation in deviations for name in deviation.objects]
+    found = []
+    for name in dict.fromkeys([*upstream_by_name, *ours_by_name]):
+        our, their = ours_by_name.get(name), upstream_by_name.get(name)
+        if our is None or their is None:
+            found.append(Difference(name, "", their or ABSENT, our or ABSENT))
+            continue
+        for path, left, right in walk("", their, defaulted(our)):
+            declared = [item for item in unused if item[0] == name and _declares(item[1], path, left, right)]
+            for item in declared:
+                unused.remove(item)
+            found.append(Difference(name, path, left, right, declared[0][1].reason if declared else ""))
+    return found, unused

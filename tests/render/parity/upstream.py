@@ -1,0 +1,94 @@
+"""What upstream installs, and how what we render differs from it, a line each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import cache
+from typing import Any
+
+from argocd_istio.drift.compare import (
+    ABSENT,
+    NAMESPACE,
+    Deviation,
+    compare,
+    expected,
+    name_of,
+    repeated,
+)
+from argocd_istio.drift.deviations import DEVIATIONS, HA_DEVIATIONS
+from tests.render.render import Object, load
+from tools.build import argocd_module
+from tools.versions import argocd_image, module, release
+
+HA = "ha/install.yaml"
+
+
+@cache
+def install(manifest: str = "install.yaml") -> tuple[Object, ...]:
+    """The Namespace and a file of the pinned module's `manifests`, without CRDs, as `expected` makes them.
+
+    `base/argocd` must render `install.yaml`; with `components/high-availability` it must render
+    `ha/install.yaml`, outside Redis.
+    """
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
+    upstream = load((argocd_module() / "manifests" / manifest).read_text())
+    return tuple(expected(item) for item in [namespace, *upstream] if item["kind"] != "CustomResourceDefinition")
+
+
+def released(upstream: Iterable[Object]) -> tuple[Deviation, ...]:
+    """The image of every container that runs Argo CD, where the release that is installed is ahead of its module."""
+    if release() == module():
+        return ()
+    return tuple(
+        Deviation(
+            objects=(name_of(item),),
+            path=f"spec.template.spec.{path}.image",
+            upstream=argocd_image(module()),
+            ours=argocd_image(release()),
+            reason="the release is installed before its module can be had",
+        )
+        for item in upstream
+        for path, container in _containers(item)
+        if container["image"] == argocd_image(module())
+    )
+
+
+def _containers(item: Object) -> Iterator[tuple[str, dict[str, Any]]]:
+    pod = item.get("spec", {}).get("template", {}).get("spec", {})
+    for container in pod.get("containers", []):
+        yield f"containers[{container['name']}]", container
+    for place, container in enumerate(pod.get("initContainers", [])):
+        yield f"initContainers[{place}]", container
+
+
+def deviations(upstream: Iterable[Object], *, high_availability: bool = False) -> tuple[Deviation, ...]:
+    """Every difference that is meant: the library's, and the image's tag where release and module differ."""
+    return (*(HA_DEVIATIONS if high_availability else DEVIATIONS), *released(upstream))
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 120 else f"{text[:100]}... ({len(text)} characters)"
+
+
+def differences(
+    ours: Iterable[Object], upstream: Iterable[Object], declared: Iterable[Deviation] | None = None
+) -> Iterator[str]:
+    """One line for each difference that no deviation declares, and for each unused deviation.
+
+    Declared are `deviations` of `upstream` unless others are given; `upstream` is as `expected` makes it.
+    """
+    left, right = list(upstream), list(ours)
+    for side, items in (("upstream", left), ("ours", right)):
+        for name, count in repeated(items).items():
+            yield f"{name}: {count} objects of this name in {side}"
+    found, unused = compare(right, left, deviations(left) if declared is None else declared)
+    for one in found:
+        if one.ours is ABSENT and not one.path:
+            yield f"{one.object}: expected this object, found none"
+        elif one.upstream is ABSENT and not one.path:
+            yield f"{one.object}: expected no such object, found one"
+        elif not one.reason:
+            yield f"{one.object} {one.path}: expected {_short(one.upstream)}, found {_short(one.ours)}"
+    for name, deviation in unused:
+        yield f"{name} {deviation.path}: the declared deviation is not there, remove it from DEVIATIONS"
