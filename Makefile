@@ -7,7 +7,7 @@ PY := tools/python
 OFFLINE := -m pytest tests --ignore tests/live --numprocesses auto --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status doctor test test-faults check lint verify-crds update-crds verify-reference update-reference bench
+.PHONY: help up down status doctor test test-faults check lint verify-crds update-crds verify-reference update-reference bump history bench
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -50,6 +50,12 @@ update-reference: ## write the JSON Schema and the tables of docs/plugin.md from
 
 verify-reference: ## fail where they are not what update-reference writes
 	@$(PY) -m tools.reference verify
+
+bump: ## to another release of Argo CD: ARGOCD=vX.Y.Z, else the newest; RELEASE=vX.Y.Z ahead of its module
+	@exec $(PY) -m tools.bump --argocd "$(if $(filter command%,$(origin ARGOCD)),$(ARGOCD))" --release "$(RELEASE)"
+
+history: ## what `make bump` does with the releases of the past, into docs/releases.md
+	@exec $(PY) -m tools.bump.history
 
 bench: ## our builds beside upstream's install, as ratios
 	@$(PY) -m bench

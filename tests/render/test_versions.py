@@ -20,9 +20,11 @@ OTHERS = {
     "9.9.9": "a release that does not exist",
 }
 
-# Locks have checks of their own below; the changelog tells of the past; this file gives examples.
+# Locks have checks of their own below; the changelog and the page of releases tell of the past; this file and the bump
+# give examples.
 NOT_READ = re.compile(
-    r"versions\.yaml|CHANGELOG\.md|tests/render/test_versions\.py|.*/(go\.mod|go\.sum|requirements\.txt)|.*\.(svg|png)"
+    r"versions\.yaml|CHANGELOG\.md|docs/releases\.md|tests/render/test_versions\.py|tests/tools/test_bump\.py|tools/bump/.*"
+    r"|.*/(go\.mod|go\.sum|requirements\.txt)|.*\.(svg|png)"
 )
 
 # Three numbers, with or without `v` and a suffix; four are an address.
@@ -90,6 +92,12 @@ def numbers(version: str) -> tuple[int, ...]:
 def test_the_module_is_of_the_release_s_minor_and_not_newer() -> None:
     assert numbers(module())[:2] == numbers(release())[:2]
     assert numbers(module()) <= numbers(release())
+
+
+def test_a_person_has_read_the_release_notes() -> None:
+    """What a new release changes is written down: `make bump` edits every other place that names it."""
+    page = (ROOT / "docs/releases.md").read_text()
+    assert f"**{release()}** (" in page and f"/releases/tag/{release()})" in page
 
 
 def test_kubernetes_staging_modules_have_the_version_of_kubernetes() -> None:

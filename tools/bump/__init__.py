@@ -1,0 +1,1 @@
+"""Bring the install to another release of Argo CD: `python -m tools.bump --help`."""

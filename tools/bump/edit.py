@@ -1,0 +1,207 @@
+"""Do one operation in the text of an authored file, and nothing else."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+import yaml
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.mergevalue import MergeValue
+from ruamel.yaml.scalarstring import DoubleQuotedScalarString, LiteralScalarString
+
+from argocd_istio.drift.compare import ABSENT, BY_NAME, item_name, same, walk
+from tools import authored
+from tools.bump.plan import Operation, Step
+
+LONGEST_ROW = 150
+PARAMS = "argocd-cmd-params-cm"
+
+
+class CannotEdit(Exception):
+    """The operation would change something else too; the message says what."""
+
+
+def plain(text: str) -> list[Any]:
+    """The documents of a file as plain values: what kustomize reads."""
+    return list(yaml.load_all(text, yaml.CSafeLoader))
+
+
+def apply(text: str, place: int, operation: Operation) -> str:
+    """The text with the operation done in its document number `place`.
+
+    Raises CannotEdit where the text, read again, differs in anything else, or has lost a comment of something else.
+    """
+    documents = authored.load(text)
+    _do(documents[place], operation)
+    done = authored.dump(documents)
+    before, after = plain(text), plain(done)
+    changed = [found for one, other in zip(before, after, strict=True) for found in walk("", one, other)]
+    if len(changed) != 1 or not same(changed[0][2], operation.new):
+        others = ", ".join(path for path, _, _ in changed if path != operation.path) or "nothing"
+        raise CannotEdit(f"the edit would also change {others}")
+    lost = _comments(text) - _comments(done) - _comments(str(operation.old))
+    if lost and operation.new is not ABSENT:
+        raise CannotEdit(f"the edit would lose the comment {next(iter(lost))!r}")
+    return done
+
+
+def _comments(text: str) -> Counter[str]:
+    return Counter(line.strip() for line in text.splitlines() if line.lstrip().startswith("#"))
+
+
+def _do(document: Any, operation: Operation) -> None:
+    *above, last = operation.steps
+    holder = document
+    for one in above:
+        holder = holder[_key(holder, one)]
+    if operation.new is ABSENT:
+        _delete(document, holder, _key(holder, last))
+    elif operation.old is ABSENT and isinstance(holder, CommentedSeq):
+        place = last if isinstance(last, int) else _place(holder, last, operation)
+        holder.insert(place, styled(operation.new, flow=_flow(holder), params=_params(holder)))
+    else:
+        key = _key(holder, last)
+        flow = isinstance(holder, CommentedMap) and holder.fa.flow_style()
+        holder[key] = styled(operation.new, flow=flow)
+
+
+def _flow(holder: CommentedSeq) -> bool | None:
+    """Whether a new item stands on one line: in a list on one line it must; None leaves it to its length."""
+    if holder.fa.flow_style():
+        return True
+    blocks = [isinstance(item, CommentedMap) and not item.fa.flow_style() for item in holder]
+    return False if blocks and all(blocks) else None
+
+
+def _key(holder: Any, one: Step) -> Any:
+    if not isinstance(one, tuple):
+        return one
+    kind, name = one
+    return next((place for place, item in enumerate(holder) if item_name(item, BY_NAME[kind]) == name), None)
+
+
+def _delete(document: Any, holder: Any, key: Any) -> None:
+    gone = holder[key]
+    if isinstance(holder, CommentedSeq):
+        _pass_anchors_on(gone, holder[key + 1 :])
+        comment = holder.ca.items.get(key)
+        del holder[key]
+        # The comment of a group stands before its first item: it stays with the group.
+        if comment and key < len(holder) and key not in holder.ca.items:
+            holder.ca.items[key] = comment
+    else:
+        del holder[key]
+
+
+def _pass_anchors_on(gone: Any, rest: Iterable[Any]) -> None:
+    """Where the ConfigMap's reference of a row is merged into others, the next of these defines it."""
+    reference = _reference(gone)
+    if reference is None or not reference.anchor.value:
+        return
+    for row in rest:
+        other = _reference(row)
+        if other is not None and other.merge and other.merge[0] is reference:
+            reference["key"] = other["key"]
+            row["valueFrom"]["configMapKeyRef"] = reference
+            return
+
+
+def _reference(row: Any) -> Any:
+    """The `configMapKeyRef` of a row of an env table, None of anything else."""
+    source = row.get("valueFrom") if isinstance(row, dict) else None
+    return source.get("configMapKeyRef") if isinstance(source, dict) else None
+
+
+def _params(rows: Any) -> Any:
+    """The reference to the ConfigMap of settings that the rows of an env table merge, None where there is none."""
+    found = [reference for row in rows if (reference := _reference(row)) is not None and reference.anchor.value]
+    return next((reference for reference in found if reference["name"] == PARAMS), None)
+
+
+def _place(rows: Any, last: Step, operation: Operation) -> int:
+    """Where a new item goes: a setting to those that are named most alike, anything else to the end."""
+    assert isinstance(last, tuple)
+    setting = _setting(operation.new)
+    if last[0] != "env" or not setting:
+        return len(rows)
+    keys = [_setting(row) for row in rows]
+    # The first word names the component, and says nothing where most of the table has it.
+    [(usual, _)] = Counter(key.split(".")[0] for key in keys if key).most_common(1) or [("", 0)]
+    scores = [_alike(key, setting, usual) for key in keys]
+    best = max(scores, default=0)
+    if best:
+        return max(place for place, score in enumerate(scores) if score == best) + 1
+    names = [row["name"] for row in rows]
+    before = next((name for name in operation.after if name in names), None)
+    return names.index(before) + 1 if before else len(rows)
+
+
+def _setting(row: Any) -> str:
+    reference = _reference(row)
+    return str(reference["key"]) if reference and reference.get("name") == PARAMS else ""
+
+
+def _alike(key: str, setting: str, usual: str) -> int:
+    """How many first words two settings share, the usual one not counted."""
+    count = 0
+    for one, other in zip(re.split(r"[.]", key), re.split(r"[.]", setting), strict=False):
+        if one != other:
+            break
+        count += one != usual
+    return count
+
+
+def _order(item: tuple[str, Any]) -> tuple[bool, bool, bool]:
+    """A name first, and what is nested last."""
+    key, value = item
+    return key != "name", not key.endswith("Name"), isinstance(value, dict | list)
+
+
+def styled(value: Any, *, flow: bool | None = None, params: Any = None) -> Any:
+    """A plain value in the form of the authored files: on one line where it is short, settings by the shared anchor."""
+    if isinstance(value, str):
+        return _scalar(value)
+    if not isinstance(value, dict | list):
+        return value
+    row = isinstance(value, dict) and "name" in value and ("valueFrom" in value or "value" in value)
+    short = _length(value) <= LONGEST_ROW and not _has_block(value)
+    inline = flow or row or (flow is None and short)
+    if isinstance(value, list):
+        items = CommentedSeq(styled(item, flow=inline or None) for item in value)
+        (items.fa.set_flow_style if inline else items.fa.set_block_style)()
+        return items
+    result = CommentedMap()
+    if params is not None and value.get("name") == PARAMS and set(value) == {"name", "optional", "key"}:
+        merge = MergeValue()
+        merge.merge_pos = 0
+        merge.append(params)
+        result.add_yaml_merge(merge)
+        value = {"key": value["key"]}
+    for key, item in sorted(value.items(), key=_order):
+        result[key] = styled(item, flow=inline or None, params=params)
+    (result.fa.set_flow_style if inline else result.fa.set_block_style)()
+    return result
+
+
+def _length(value: Any) -> int:
+    return len(json.dumps(value))
+
+
+def _has_block(value: Any) -> bool:
+    """Whether a text of several lines is in it."""
+    if isinstance(value, dict | list):
+        return any(map(_has_block, value.values() if isinstance(value, dict) else value))
+    return isinstance(value, str) and "\n" in value
+
+
+def _scalar(text: str) -> str:
+    if "\n" in text:
+        block: str = LiteralScalarString(text)
+        return block
+    bare = yaml.safe_load(text) if re.fullmatch(r"[\w.+-]*", text) else text
+    quoted: str = DoubleQuotedScalarString(text)
+    return text if isinstance(bare, str) and text else quoted
