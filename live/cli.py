@@ -18,7 +18,8 @@ from pathlib import Path
 from live import doctor
 from live.cluster import ROOT, Cluster, forget, state_folder
 from live.errors import LiveError
-from tools.build import ToolError, say
+from tools.build import ToolError, own_program, say
+from tools.versions import module, release
 
 CRD = "applications.argoproj.io"
 MODES = sorted(path.name for path in (ROOT / "overlays").iterdir() if path.is_dir())
@@ -146,6 +147,17 @@ def _alone() -> Iterator[None]:
         yield
 
 
+def _built() -> str:
+    """Which Argo CD runs, and what it does without."""
+    if own_program("argocd"):
+        return "Argo CD is the program that ARGOCD names"
+    ahead = "" if module() == release() else f" in place of {release()}, whose module cannot be had yet"
+    return (
+        f"Argo CD {module()} built from its Go module{ahead}; "
+        "it has no UI files: the API and the CLI work, / shows no page"
+    )
+
+
 def _running(port: int | None) -> tuple[Cluster, bool]:
     """The cluster that is up, or a new one; and whether it is new."""
     with contextlib.suppress(LiveError):
@@ -166,7 +178,7 @@ def _running(port: int | None) -> tuple[Cluster, bool]:
             f"try PORT={8443 if error.errno == errno.EACCES or port == 65535 else port + 1}"
         ) from error
     with listener:
-        say("Argo CD built from its Go module has no UI files: the API and the CLI work, / shows no page")
+        say(_built())
         say("starting etcd, Kubernetes, istiod and Envoy")
         cluster = Cluster.start(state_folder(), keep=True, listener=listener)
     return cluster, True
