@@ -59,7 +59,7 @@ def steps_a_byte(work: Callable[[bytes], object], data: bytes) -> float:
 
 
 MOST_A_BYTE = 200
-"""What these steps stay below for broken input of any kind: twice what the slowest took."""
+"""What these steps stay below for broken input of any kind: twice what the worst of them takes."""
 
 
 @contextmanager
