@@ -142,11 +142,10 @@ def test_an_exec_probe_that_fails_or_hangs_restarts(
 def test_a_hook_runs_before_the_end(cluster: Cluster, namespace: str) -> None:
     script = "trap 'echo signal >>/proc/1/fd/1; exit' TERM; while :; do sleep 0.1; done"
     hook = {"preStop": {"exec": {"command": ["sh", "-c", "sleep 1; echo hook"]}}}
-    run(cluster, "ends", script, lifecycle=hook, pod={"terminationGracePeriodSeconds": 5})
+    # kubectl gives up long before the pod would be ended by force: it hears the signal.
+    run(cluster, "ends", script, lifecycle=hook, pod={"terminationGracePeriodSeconds": 3600})
     eventually(lambda: "running" in status(cluster, "ends")["state"])
-    began = time.monotonic()
     cluster.kubectl("delete", "pod", "ends", "-n", namespace)
-    assert time.monotonic() - began < 5, "it heard the signal"
     assert [line.split()[-1] for line in output(cluster, "ends").splitlines()] == ["hook", "signal"]
 
 
@@ -225,7 +224,7 @@ def ping(cluster: Cluster, address: str) -> str:
 
 def test_a_killed_pod_starts_again(cluster: Cluster, stateful: dict[str, str]) -> None:
     kill(cluster, "twins-0", "twins-1", namespace=NAMESPACE)
-    eventually(lambda: [status(cluster, name)["restartCount"] for name in stateful] == [1, 1], seconds=5)
+    eventually(lambda: [status(cluster, name)["restartCount"] for name in stateful] == [1, 1])
     assert status(cluster, "twins-0")["lastState"]["terminated"]["exitCode"] == 137
     eventually(lambda: [ping(cluster, address) for address in stateful.values()] == ["PONG", "PONG"])
 

@@ -14,6 +14,7 @@ from argocd_istio.check import check
 from argocd_istio.exposure import Exposure
 from argocd_istio.findings import Finding
 from argocd_istio.source import read
+from tests.work import HANG
 
 FUNCTION = {"config.kubernetes.io/function": "exec: {path: argocd-istio-generator}\n"}
 
@@ -65,7 +66,7 @@ def run(
         capture_output=True,
         check=False,
         env=env,
-        timeout=30,
+        timeout=HANG,
     )
 
 

@@ -26,6 +26,7 @@ from argocd_istio.exposure import MODES
 from tests.plugin.cases import BOMB, exposure
 from tests.render.render import ROOT, build_text
 from tests.render.test_docs import DOCS, code
+from tests.work import HANG
 from tools.reference import every_command
 
 COMMAND = [sys.executable, "-m", "argocd_istio.cli"]
@@ -41,7 +42,7 @@ def run(*arguments: str | bytes, input: bytes = b"", env: dict[str, str] | None 
         input=input,
         capture_output=True,
         check=False,
-        timeout=60,
+        timeout=HANG,
         env=os.environ | (env or {}),
         **more,
     )
@@ -207,7 +208,7 @@ def test_a_dash_is_stdin(here: Path) -> None:
 def test_a_terminal_as_stdin_ends_at_once(command: str) -> None:
     terminal, other = pty.openpty()
     try:
-        result = subprocess.run([*COMMAND, command, "-"], stdin=other, capture_output=True, timeout=30, check=False)
+        result = subprocess.run([*COMMAND, command, "-"], stdin=other, capture_output=True, timeout=HANG, check=False)
     finally:
         os.close(terminal)
         os.close(other)
@@ -359,14 +360,14 @@ def test_closed_streams_change_no_exit_code_and_reach_no_file(here: Path) -> Non
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_ends_without_a_traceback_and_takes_kustomize_along(number: int, code: int, here: Path) -> None:
     script = here / "kustomize"
-    script.write_text("#!/bin/sh\nsleep 1\necho $$ > pid\nexec sleep 60\n")
+    script.write_text(f"#!/bin/sh\nsleep 1\necho $$ > pid\nexec sleep {5 * HANG}\n")
     script.chmod(0o755)
     environment = os.environ | {"KUSTOMIZE": str(script)}
     with subprocess.Popen([*COMMAND, "explain", "."], env=environment, stderr=subprocess.PIPE) as process:
         while not (here / "pid").exists() or not (here / "pid").read_text():
             time.sleep(0.01)
         process.send_signal(number)
-        assert process.wait(20) == code
+        assert process.wait(HANG) == code
         assert process.stderr and process.stderr.read() == b""
     with pytest.raises(ProcessLookupError):
         os.kill(int((here / "pid").read_text()), 0)
@@ -387,8 +388,8 @@ def test_the_environment_does_not_change_the_bytes_of_what_is_written(environmen
     assert b"8443" in (here / path).read_bytes()
 
 
-def on_terminal(*arguments: str, env: dict[str, str]) -> str:
-    """What a command writes to a terminal of 70 columns."""
+def on_terminal(*arguments: str, env: dict[str, str], said: Path | None = None) -> str:
+    """What a command writes to a terminal of 70 columns; `said` is made once it has written something."""
     terminal, other = pty.openpty()
     fcntl.ioctl(other, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 70, 0, 0))
     environment = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "NO_COLOR")} | env
@@ -398,21 +399,26 @@ def on_terminal(*arguments: str, env: dict[str, str]) -> str:
         with suppress(OSError):  # how Linux tells that the other end is closed
             while piece := os.read(terminal, 65536):
                 written += piece
+                if said:
+                    said.touch()
     os.close(terminal)
     return written.decode().replace("\r\n", "\n")
 
 
 @pytest.fixture
 def slow(here: Path) -> dict[str, str]:
-    """A kustomize that takes more than a second."""
+    """A kustomize that takes more than a second and, with SAID, until there is that file."""
     (here / "render.yaml").write_text(build_text("overlays/termination/without-crds"))
-    (here / "kustomize").write_text("#!/bin/sh\nsleep 1.2\ncat render.yaml\n")
+    wait = f"timeout {HANG} sh -c 'until test -e \"$SAID\"; do sleep 0.1; done'"
+    (here / "kustomize").write_text(f'#!/bin/sh\nsleep 1.2\ntest -z "$SAID" || {wait}\ncat render.yaml\n')
     (here / "kustomize").chmod(0o755)
     return {"KUSTOMIZE": str(here / "kustomize"), "TERM": "xterm"}
 
 
-def test_what_takes_more_than_a_second_says_so_on_a_terminal_only(slow: dict[str, str]) -> None:
-    assert on_terminal("explain", ".", env=slow).startswith("building . with kustomize\n\x1b[1margocd.example.com")
+def test_what_takes_more_than_a_second_says_so_on_a_terminal_only(here: Path, slow: dict[str, str]) -> None:
+    said = here / "said"
+    text = on_terminal("explain", ".", env=slow | {"SAID": str(said)}, said=said)
+    assert text.startswith("building . with kustomize\n\x1b[1margocd.example.com")
     result = run("explain", ".", env=slow)
     assert (result.returncode, result.stderr) == (0, b"")
 

@@ -15,6 +15,7 @@ import yaml
 
 from argocd_istio import __version__
 from tests.plugin.cases import generator, resource_list, run
+from tests.work import HANG
 
 GOOD = resource_list(generator(hosts=["cd.acme.io"]))
 BAD = resource_list(generator(hosts=["https://cd.acme.io"]))
@@ -89,7 +90,7 @@ def test_version_help_and_unknown_arguments() -> None:
 def test_a_terminal_on_stdin_ends_at_once_with_what_to_do() -> None:
     ours, theirs = pty.openpty()
     try:
-        result = subprocess.run(PROGRAM, stdin=theirs, capture_output=True, check=False, timeout=10)
+        result = subprocess.run(PROGRAM, stdin=theirs, capture_output=True, check=False, timeout=HANG)
     finally:
         os.close(ours)
         os.close(theirs)
@@ -100,7 +101,7 @@ def test_a_terminal_on_stdin_ends_at_once_with_what_to_do() -> None:
 def closed(which: str, data: bytes = GOOD) -> subprocess.CompletedProcess[bytes]:
     """Run with one of the standard files closed or in another state, as a shell says it."""
     command = f"{' '.join(PROGRAM)} {which}"
-    return subprocess.run(["sh", "-c", command], input=data, capture_output=True, check=False, timeout=10)
+    return subprocess.run(["sh", "-c", command], input=data, capture_output=True, check=False, timeout=HANG)
 
 
 def test_a_full_disk_is_exit_3_and_a_line() -> None:
@@ -134,7 +135,7 @@ def test_a_reader_that_went_away_is_a_quiet_end() -> None:
     process.stdout.close()
     process.stdin.write(large)
     process.stdin.close()
-    assert process.wait(30) == 141
+    assert process.wait(HANG) == 141
     assert process.stderr.read() == b""
     process.stderr.close()
 
@@ -143,9 +144,10 @@ def test_a_reader_that_went_away_is_a_quiet_end() -> None:
 def test_an_interrupted_build_ends_without_a_traceback(number: signal.Signals) -> None:
     """Python ends by the signal, which shells show as 130 and 143."""
     process = subprocess.Popen(PROGRAM, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    deadline = time.monotonic() + 10
-    while "_yaml" not in Path(f"/proc/{process.pid}/maps").read_text() and time.monotonic() < deadline:
+    deadline = time.monotonic() + HANG
+    while "_yaml" not in Path(f"/proc/{process.pid}/maps").read_text():
+        assert time.monotonic() < deadline, "it does not load PyYAML"
         time.sleep(0.01)
     process.send_signal(number)
-    output, errors = process.communicate(timeout=10)
+    output, errors = process.communicate(timeout=HANG)
     assert (process.returncode, output, errors) == (-number, b"", b"")

@@ -7,6 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from argocd_istio.source import LIMITS, SourceError, read
+from bench import reader
 from tests.render.render import ROOT, build_text
 
 
@@ -14,9 +18,20 @@ def test_bench_compares_the_bytes_that_kustomize_prints(tmp_path: Path) -> None:
     file = tmp_path / "bench.json"
     command = [sys.executable, "-m", "bench", "--rounds", "1", "--live", "0", "--json", str(file)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    rows = {row["name"]: row for row in json.loads(file.read_text())["builds"]}
-    assert all(name in done.stdout for name in rows)
+    figures = json.loads(file.read_text())
+    rows, files = ({row["name"]: row for row in figures[part]} for part in ("builds", "reader"))
+    assert all(name in done.stdout for name in (*rows, *files))
+    assert files.keys() == {*LIMITS.__slots__, reader.RENDER}
+    assert files[reader.RENDER]["bytes"] == len(build_text(reader.RENDER).encode())
     assert rows["upstream install"]["bytes_ratio"] == 1
     ours = rows["overlays/grpc-routing"]
     assert ours["bytes"] == len(build_text("overlays/grpc-routing").encode())
     assert ours["bytes_ratio"] <= 0.5
+
+
+@pytest.mark.parametrize("name", reader.FILES)
+def test_a_file_of_the_bench_is_at_its_limit(name: str) -> None:
+    limit = getattr(LIMITS, name)
+    read(reader.FILES[name](limit).encode(), name)
+    with pytest.raises(SourceError, match=rf"\b{limit}\b"):
+        read(reader.FILES[name](limit + 1).encode(), name)
