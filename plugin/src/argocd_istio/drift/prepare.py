@@ -36,13 +36,13 @@ def group(item: Object) -> str:
 def _from_cluster(item: Object) -> None:
     """Take out what an API server has put in."""
     metadata = item["metadata"]
+    for key in _NOTES:
+        metadata.get("annotations", {}).pop(key, None)
     if "uid" not in metadata:
         return
     item.pop("status", None)
     for key in _WRITTEN:
         metadata.pop(key, None)
-    for key in _NOTES:
-        metadata.get("annotations", {}).pop(key, None)
     spec = item.get("spec")
     if item["kind"] == "Service" and isinstance(spec, dict):
         for key in (*_ALLOCATED, *(["clusterIP"] if spec.get("clusterIP") != "None" else [])):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -22,6 +23,8 @@ from argocd_istio.drift.compare import (
 from argocd_istio.drift.deviations import declared
 from argocd_istio.drift.install import Install, comparable
 from argocd_istio.drift.prepare import prepared
+
+Rows = tuple[Deviation, ...]
 
 HIDDEN = "(hidden)"
 """Stands for a value of a Secret."""
@@ -77,18 +80,20 @@ class Report:
 
 
 def _hidden(name: str, field: str, value: Any) -> Any:
-    """The value without what a Secret keeps."""
+    """The value without what a Secret keeps; who applies one may keep a copy in its annotations."""
     if value is ABSENT:
         return None
-    if not name.startswith("Secret/"):
+    if name.partition("/")[0].partition(".")[0] != "Secret":
         return value
     if field:
-        top = field.partition(".")[0].partition("[")[0]
-        return value if top in _SHOWN_OF_SECRET else HIDDEN
-    return {key: item if key in _SHOWN_OF_SECRET else HIDDEN for key, item in value.items()}
+        top = re.split(r"[.\[]", field, maxsplit=1)[0]
+        return value if top in _SHOWN_OF_SECRET and not field.startswith("metadata.annotations") else HIDDEN
+    shown = {key: item if key in _SHOWN_OF_SECRET else HIDDEN for key, item in value.items()}
+    shown["metadata"] = {key: HIDDEN if key == "annotations" else item for key, item in value["metadata"].items()}
+    return shown
 
 
-def _of_our_object(found: Difference, rows: tuple[Deviation, ...]) -> tuple[str, list[tuple[str, Any]]] | None:
+def _of_our_object(found: Difference, rows: Rows) -> tuple[str, list[tuple[str, Any]]] | None:
     """For an object of this library that somebody has changed, the reason of the object, and what it has beyond it."""
     if found.path or found.upstream is not ABSENT:
         return None
@@ -103,7 +108,7 @@ def _of_our_object(found: Difference, rows: tuple[Deviation, ...]) -> tuple[str,
     return reason, [(path, value) for path, value in beyond if value is not ABSENT]
 
 
-def _told(found: list[Difference], rows: tuple[Deviation, ...]) -> Iterator[Difference]:
+def _told(found: list[Difference], rows: Rows) -> Iterator[Difference]:
     """The differences, an object of this library that somebody has changed as its reason and the changes."""
     for one in found:
         library = None if one.reason else _of_our_object(one, rows)
@@ -161,15 +166,21 @@ def _side(install: Install, namespace: str) -> dict[str, Object]:
     return objects
 
 
-def report(render: Install, against: Install) -> Report:
-    """Compare a render with an official install. Raises SourceError where the two are of different kinds."""
-    comparable(render, against)
+def compared(render: Install, against: Install) -> tuple[list[Difference], list[tuple[str, Deviation]], Rows]:
+    """What `compare` finds between two installs, the deviations that are not there, and all that may be."""
     ours, upstream = _side(render, render.namespace), _side(against, render.namespace)
     names = {id(item): name for side in (ours, upstream) for name, item in side.items()}
     rows = declared(render, against, list(upstream.values()), ours)
-    found, _ = compare(
+    found, unused = compare(
         ours.values(), upstream.values(), rows, name=lambda item: names[id(item)], complete=lambda item: item
     )
+    return found, unused, rows
+
+
+def report(render: Install, against: Install) -> Report:
+    """Compare a render with an official install. Raises SourceError where the two are of different kinds."""
+    comparable(render, against)
+    found, _, rows = compared(render, against)
     result = Report(render, against, [], [], [], [])
     for name, path, theirs, our, reason in _told(found, rows):
         our, theirs = _as_read(render, name, path, our), _as_read(against, name, path, theirs)
