@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from bench import applies, builds, functions, starts
+from bench import applies, builds, drift, functions, starts
 from live.errors import LiveError
 from tools.build import ToolError, say
 
@@ -39,6 +39,9 @@ def main() -> int:
         checked = functions.compare(arguments.rounds)
         print("\n" + functions.table(checked))
         figures["functions"] = [row.as_json() for row in checked]
+        drifts = drift.compare(arguments.rounds)
+        print("\n" + drift.table(drifts))
+        figures["drift"] = drifts.as_json()
         if arguments.live > 0:
             times = applies.compare(arguments.live)
             print("\n" + applies.table(times))

@@ -24,6 +24,9 @@ from argocd_istio.source import SourceError, read
 from tests.plugin.cases import BOMB, MERGES
 from tests.plugin.test_fuzz import mutated, within
 
+NEW, OLD, OTHER = (f"v9.{rest}" for rest in ("9.9", "9.1", "8.9"))
+"""Two releases of one minor version, and one of another."""
+
 SERVER = """\
 apiVersion: apps/v1
 kind: Deployment
@@ -35,10 +38,10 @@ spec:
     spec:
       containers:
       - name: argocd-server
-        image: quay.io/argoproj/argocd:v3.6.1
+        image: quay.io/argoproj/argocd:OLD
         env: [{name: A, value: a}]
         ports: [{containerPort: 8080}]
-"""
+""".replace("OLD", OLD)
 SETTINGS = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: argocd-cm}\ndata: {kept: a, gone: b}\n"
 SECRET = "apiVersion: v1\nkind: Secret\nmetadata: {name: argocd-secret}\nstringData: {password: hunter1}\n"
 REDIS = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: argocd-redis}\nspec: {replicas: 1}\n"
@@ -46,7 +49,7 @@ OFFICIAL = "---\n".join([SERVER, SETTINGS, SECRET, REDIS])
 RENDER = "---\n".join(
     [
         SERVER.replace("name: argocd-server}", "name: argocd-server, namespace: cd}", 1)
-        .replace("v3.6.1", "v3.6.4")
+        .replace(OLD, NEW)
         .replace("env: [", "env: [{name: B, value: b}, ")
         .replace("spec:\n", "spec:\n  replicas: 2\n", 1),
         SETTINGS.replace("gone: b", '"::x\\e[31m": "\\e[31m", url: "https://cd.acme.io"'),
@@ -58,7 +61,7 @@ RENDER = "---\n".join(
 )
 
 TEXT = """\
-render.yaml (v3.6.4) against install.yaml (v3.6.1): 2 changed, 5 added, 1 missing, 2 explained
+render.yaml (NEW) against install.yaml (OLD): 2 changed, 5 added, 1 missing, 2 explained
 
 changed
   Deployment/argocd-server
@@ -81,9 +84,9 @@ missing
     data.gone: "b"
 
 explained
-  1  another patch release: v3.6.4, upstream's is v3.6.1
+  1  another patch release: NEW, upstream's is OLD
   1  the public address
-"""
+""".replace("NEW", NEW).replace("OLD", OLD)
 
 
 def taken(text: str | bytes, name: str = "render.yaml") -> Install:
@@ -110,9 +113,9 @@ def test_all_lists_each_explained_difference() -> None:
     assert lines[: TEXT.count("\n") - 2] == TEXT.splitlines()[:-2]
     image = "spec.template.spec.containers[argocd-server].image"
     assert lines[-4:] == [
-        "  1  another patch release: v3.6.4, upstream's is v3.6.1",
-        f'    Deployment/argocd-server {image}: "quay.io/argoproj/argocd:v3.6.4", upstream has '
-        '"quay.io/argoproj/argocd:v3.6.1"',
+        f"  1  another patch release: {NEW}, upstream's is {OLD}",
+        f'    Deployment/argocd-server {image}: "quay.io/argoproj/argocd:{NEW}", upstream has '
+        f'"quay.io/argoproj/argocd:{OLD}"',
         "  1  the public address",
         '    ConfigMap/argocd-cm data.url: "https://cd.acme.io"',
     ]
@@ -138,7 +141,7 @@ def test_the_json_has_stable_keys() -> None:
     shown = json.loads(text)
     assert list(shown) == ["render", "against", "versions", "namespace", "changed", "added", "missing", "explained"]
     assert (shown["render"], shown["against"], shown["namespace"]) == ("render.yaml", "install.yaml", "cd")
-    assert shown["versions"] == {"render": "v3.6.4", "against": "v3.6.1"}
+    assert shown["versions"] == {"render": NEW, "against": OLD}
     assert shown["changed"][0] == {
         "object": "Deployment/argocd-server",
         "field": "spec.replicas",
@@ -178,7 +181,7 @@ def test_equal_secrets_of_two_forms_do_not_differ() -> None:
 def test_control_characters_are_made_visible() -> None:
     name = "::error::\x1b[31m"
     text = draw(report(taken(RENDER, name), taken(OFFICIAL, name)), "text", Terminal(colour=False))
-    assert text.startswith(" ::error::\\x1b[31m (v3.6.4)") and "\x1b" not in text
+    assert text.startswith(f" ::error::\\x1b[31m ({NEW})") and "\x1b" not in text
     assert "\x1b[1mchanged\x1b[0m" in draw(found(), "text", Terminal(colour=True))
     euro = RENDER.replace("kept: a", "kept: €")
     assert draw(found(euro), "text", Terminal(unicode=False)).isascii()
@@ -275,9 +278,9 @@ def test_a_group_of_others_is_another_object() -> None:
 
 def test_a_version_without_a_tag_is_unknown() -> None:
     for image in ("registry.io:5000/argocd", "argocd@sha256:abc", "argocd:latest"):
-        other = found(OFFICIAL.replace("quay.io/argoproj/argocd:v3.6.1", image))
-        assert "render.yaml (unknown version) against install.yaml (v3.6.1): " in printed(other)
-        assert other.as_json()["versions"] == {"render": None, "against": "v3.6.1"}
+        other = found(OFFICIAL.replace(f"quay.io/argoproj/argocd:{OLD}", image))
+        assert f"render.yaml (unknown version) against install.yaml ({OLD}): " in printed(other)
+        assert other.as_json()["versions"] == {"render": None, "against": OLD}
     mirrored = found(OFFICIAL.replace("quay.io/argoproj", "registry.io:5000"), OFFICIAL)
     assert [entry.field.rpartition(".")[2] for entry in mirrored.changed] == ["image"]
 
@@ -374,8 +377,8 @@ BAD: dict[str, tuple[str | bytes, str]] = {
     "a page of the web": ("<!DOCTYPE html>\n<html><head>\n", "found a text"),
     "a template": ("{{- if .Values.on }}\nkind: A\n{{- end }}\n", "render it first"),
     "an open quote": ('a: "\n', "not plain YAML"),
-    "another minor": (OFFICIAL.replace("v3.6.1", "v3.5.9"), "v3.5.9"),
-    "another major": (OFFICIAL.replace("v3.6.1", "v4.6.1"), "v4.6.1"),
+    "another minor": (OFFICIAL.replace(OLD, OTHER), OTHER),
+    "another major": (OFFICIAL.replace(":v9", ":v8"), "v8.9"),
     "high availability": (
         OFFICIAL.replace(
             "Deployment\nmetadata: {name: argocd-redis}", "StatefulSet\nmetadata: {name: argocd-redis-ha-server}"
@@ -420,12 +423,12 @@ def test_a_file_that_is_no_install_is_one_line(side: str, case: str, here: Path,
 
 
 def test_another_minor_names_both_and_the_file(here: Path, call: Called) -> None:
-    (here / "install.yaml").write_text(OFFICIAL.replace("v3.6.1", "v3.5.9"))
+    (here / "install.yaml").write_text(OFFICIAL.replace(OLD, OTHER))
     assert call("render.yaml", "--against", "install.yaml") == (
         2,
         "",
-        "install.yaml: found Argo CD v3.5.9, expected v3.6, as render.yaml has v3.6.4; "
-        "take https://raw.githubusercontent.com/argoproj/argo-cd/v3.6.4/manifests/install.yaml\n",
+        f"install.yaml: found Argo CD {OTHER}, expected v9.9, as render.yaml has {NEW}; "
+        f"take https://raw.githubusercontent.com/argoproj/argo-cd/{NEW}/manifests/install.yaml\n",
     )
 
 
@@ -505,7 +508,7 @@ def test_a_folder_is_built(here: Path) -> None:
         against = "-" if input else "install.yaml"
         result = _process(*arguments, "--against", against, input=input, env=env)
         assert (result.returncode, result.stderr) == (1, "")
-        assert result.stdout.startswith(f". (v3.6.4) against {'stdin' if input else 'install.yaml'} (v3.6.1): 2 cha")
+        assert result.stdout.startswith(f". ({NEW}) against {'stdin' if input else 'install.yaml'} ({OLD}): 2 cha")
 
 
 def test_neither_generator_nor_commands_load_it() -> None:

@@ -6,6 +6,7 @@ import copy
 import json
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,10 @@ from typing import Any
 import pytest
 import yaml
 
-from argocd_istio.drift import deviations
+from argocd_istio.drift import deviations, draw
 from argocd_istio.drift.install import Install, install
 from argocd_istio.drift.report import Entry, Report, compared, report
+from argocd_istio.explain.terminal import Terminal
 from argocd_istio.source import SourceError, read
 from tests.render.consumer import EXPOSURE, MODES, consumer, exposure, one, write
 from tests.render.render import ROOT, Object, build, build_text
@@ -259,6 +261,21 @@ def test_an_edit_is_reported_in_its_section(edit: str, local: list[Object]) -> N
             assert wanted is ... or value == wanted
 
 
+def test_the_documented_report_is_what_is_printed(local: list[Object]) -> None:
+    objects = copy.deepcopy(local)
+    one(objects, "Deployment", "argocd-server")["spec"]["replicas"] = 3
+    one(objects, "ConfigMap", "argocd-cm")["data"]["ui.bannercontent"] = BANNER[2]
+    objects.append({**EXTRA, "metadata": {"name": "team", "namespace": "argocd"}})
+    text = (
+        (argocd_module() / "manifests/install.yaml")
+        .read_text()
+        .replace(argocd_image(module()), argocd_image(release()))
+    )
+    render = replace(taken(yaml.dump_all(objects, Dumper=yaml.CSafeDumper)), file="stdin")
+    shown = draw(report(render, taken(text, "install.yaml")), "text", Terminal())
+    assert f"```\n{shown}```\n" in (ROOT / "docs/plugin.md").read_text()
+
+
 def test_a_changed_gateway_stays_explained_as_object(local: list[Object]) -> None:
     found = edited(local, EDITS["a setting of the Gateway"][0])
     assert [entry.field for entry in found.explained if entry.object == GATEWAY] == [""]
@@ -266,10 +283,10 @@ def test_a_changed_gateway_stays_explained_as_object(local: list[Object]) -> Non
 
 def test_a_mixed_image_is_no_patch_release(local: list[Object]) -> None:
     def change(objects: list[Object]) -> None:
-        pods(objects, "argocd-dex-server")["initContainers"][0]["image"] = argocd_image("v3.6.0")
+        pods(objects, "argocd-dex-server")["initContainers"][0]["image"] = argocd_image(f"{module()}0")
 
     [entry] = edited(local, change).changed
-    assert (entry.render, entry.upstream) == (argocd_image("v3.6.0"), argocd_image(module()))
+    assert (entry.render, entry.upstream) == (argocd_image(f"{module()}0"), argocd_image(module()))
 
 
 @pytest.mark.parametrize(
