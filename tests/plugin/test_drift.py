@@ -166,8 +166,10 @@ def test_no_value_of_a_secret_is_printed(form: str) -> None:
     secrets = ("hunter1", "hunter2", "aHVudGVyMg==", "aHVudGVyMQ==")
     odd = SECRET.replace("stringData: {password: hunter1}", "stringData: hunter2\nData: {a: hunter2}")
     note = "metadata: {annotations: {kubectl.kubernetes.io/last-applied-configuration: hunter2}, uid: a,"
+    other = "metadata: {annotations: {example.com/applied: hunter2},"
     for render in (RENDER, OFFICIAL.replace(SECRET, odd), OFFICIAL.replace(SECRET, ""), SERVER):
-        for text in (render, render.replace("kind: Secret\nmetadata: {", f"kind: Secret\n{note}")):
+        for start in ("metadata: {", note, other):
+            text = render.replace("kind: Secret\nmetadata: {", f"kind: Secret\n{start}")
             for one in (found(text), found(OFFICIAL, text)):
                 shown = printed(one, form, every=True)
                 assert not any(secret in shown for secret in secrets)
@@ -182,6 +184,8 @@ def test_control_characters_are_made_visible() -> None:
     name = "::error::\x1b[31m"
     text = draw(report(taken(RENDER, name), taken(OFFICIAL, name)), "text", Terminal(colour=False))
     assert text.startswith(f" ::error::\\x1b[31m ({NEW})") and "\x1b" not in text
+    named = draw(found(RENDER.replace("name: own", 'name: "\\e[31m"')), "text", Terminal())
+    assert "  Secret/\\x1b[31m\n" in named and "\x1b" not in named
     assert "\x1b[1mchanged\x1b[0m" in draw(found(), "text", Terminal(colour=True))
     euro = RENDER.replace("kept: a", "kept: €")
     assert draw(found(euro), "text", Terminal(unicode=False)).isascii()
