@@ -245,22 +245,24 @@ def compare(
     unused = [(declared, deviation) for deviation in deviations for declared in deviation.objects]
     several: list[tuple[str, Deviation]] = []
 
-    def reason(title: str, path: str, left: Any, right: Any) -> str:
-        found = [item for item in unused if _covers(item[0], title) and _declares(item[1], path, left, right)]
+    def reason(near: list[tuple[str, Deviation]], path: str, left: Any, right: Any) -> str:
+        found = [item for item in near if _declares(item[1], path, left, right)]
         for item in found:
             if "*" in item[0] or "*" in item[1].path:
                 several.append(item)
             else:
                 unused.remove(item)
+                near.remove(item)
         return found[0][1].reason if found else ""
 
     found = []
     for title in dict.fromkeys([*upstream_by_name, *ours_by_name]):
         our, their = ours_by_name.get(title), upstream_by_name.get(title)
+        near = [item for item in unused if _covers(item[0], title)]
         if our is None or their is None:
-            left, right = their or ABSENT, our or ABSENT
-            found.append(Difference(title, "", left, right, reason(title, "", left, right)))
-            continue
-        for path, left, right in walk("", their, complete(our)):
-            found.append(Difference(title, path, left, right, reason(title, path, left, right)))
+            places = iter([("", their or ABSENT, our or ABSENT)])
+        else:
+            places = walk("", their, complete(our))
+        for path, left, right in places:
+            found.append(Difference(title, path, left, right, reason(near, path, left, right)))
     return found, [item for item in unused if item not in several]
