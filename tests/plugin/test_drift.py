@@ -275,6 +275,14 @@ def test_an_install_without_namespace_moves_along() -> None:
     assert [entry.field for entry in found(other).added] == ["metadata.labels.a"]
 
 
+def test_a_namespace_of_upstream_moves_along() -> None:
+    def text(name: str) -> str:
+        space = f"apiVersion: v1\nkind: Namespace\nmetadata: {{name: {name}}}\n"
+        return f"{OFFICIAL.replace('metadata: {name:', f'metadata: {{namespace: {name}, name:')}---\n{space}"
+
+    assert found(text("cd"), text("argocd")).clean
+
+
 def test_a_group_of_others_is_another_object() -> None:
     other = OFFICIAL + "---\napiVersion: example.com/v1\nkind: ConfigMap\nmetadata: {name: argocd-cm}\n"
     assert [entry.object for entry in found(other).added] == ["ConfigMap.example.com/argocd-cm"]

@@ -219,6 +219,11 @@ EDITS: dict[str, tuple[Callable[[list[Object]], Any], str, list[tuple[Any, ...]]
         "added",
         [(GATEWAY, "spec.servers", ..., None)],
     ),
+    "a Gateway without a selector": (
+        lambda objects: one(objects, "Gateway")["spec"].pop("selector"),
+        "added",
+        [(GATEWAY, "", ..., None)],
+    ),
     "a NetworkPolicy less": (
         remove("NetworkPolicy", "argocd-redis-network-policy"),
         "missing",

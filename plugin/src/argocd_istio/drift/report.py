@@ -94,7 +94,10 @@ def _hidden(name: str, field: str, value: Any) -> Any:
 
 
 def _of_our_object(found: Difference, rows: Rows) -> tuple[str, list[tuple[str, Any]]] | None:
-    """For an object of this library that somebody has changed, the reason of the object, and what it has beyond it."""
+    """For an object of this library with changes, the reason of the object, and what it has beyond the library's.
+
+    None for any other object, and for one where something of the library's is not there.
+    """
     if found.path or found.upstream is not ABSENT:
         return None
     ways = [
@@ -105,7 +108,7 @@ def _of_our_object(found: Difference, rows: Rows) -> tuple[str, list[tuple[str, 
     if not ways:
         return None
     reason, beyond = min(ways, key=lambda way: len(way[1]))
-    return reason, [(path, value) for path, value in beyond if value is not ABSENT]
+    return None if any(value is ABSENT for _, value in beyond) else (reason, beyond)
 
 
 def _told(found: list[Difference], rows: Rows) -> Iterator[Difference]:
@@ -158,12 +161,12 @@ def _as_read(install: Install, name: str, path: str, value: Any) -> Any:
 
 def _side(install: Install, namespace: str) -> dict[str, Object]:
     """The objects of an install as `compare` takes them, by name, moved to a namespace."""
-    objects = {name: prepared(item, namespace, install.own) for name, item in install.objects.items()}
+    objects = dict(install.objects)
     space = objects.pop(f"Namespace/{install.namespace}", None)
     if space:
-        space["metadata"] = {**space["metadata"], "name": namespace}
-        objects[f"Namespace/{namespace}"] = prepared(space)
-    return objects
+        metadata = {**space["metadata"], "name": namespace}
+        objects[f"Namespace/{namespace}"] = {**space, "metadata": metadata}
+    return {name: prepared(item, namespace, install.own) for name, item in objects.items()}
 
 
 def compared(render: Install, against: Install) -> tuple[list[Difference], list[tuple[str, Deviation]], Rows]:
