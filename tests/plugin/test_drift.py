@@ -425,7 +425,7 @@ def call(capfd: pytest.CaptureFixture[str]) -> Called:
 
 @pytest.mark.parametrize("case", BAD)
 @pytest.mark.parametrize("side", ["render.yaml", "install.yaml"])
-def test_a_file_that_is_no_install_is_one_line(side: str, case: str, here: Path, call: Called) -> None:
+def test_what_is_no_install_is_one_line(side: str, case: str, here: Path, call: Called) -> None:
     text, words = BAD[case]
     (here / side).write_bytes(text.encode() if isinstance(text, str) else text)
     code, out, error = call("render.yaml", "--against", "install.yaml")

@@ -110,11 +110,11 @@ def _is_server(server: Any) -> bool:
         return False
     name, tls = server["name"], server["tls"]
     port, secret = {"name": name, "number": 443}, tls.get("credentialName") if isinstance(tls, dict) else None
-    held = {"mode": "SIMPLE", "minProtocolVersion": "TLSV1_2", "credentialName": secret}
+    terminated = {"mode": "SIMPLE", "minProtocolVersion": "TLSV1_2", "credentialName": secret}
     known = (
         ({"name": name, "number": 80, "protocol": "HTTP"}, {"httpsRedirect": True}),
         ({**port, "protocol": "TLS"}, {"mode": "PASSTHROUGH"}),
-        *([({**port, "protocol": "HTTPS"}, held)] if isinstance(secret, str) else []),
+        *([({**port, "protocol": "HTTPS"}, terminated)] if isinstance(secret, str) else []),
     )
     own = _are_texts(server["hosts"]) and all(host.startswith("./") for host in server["hosts"])
     return own and isinstance(name, str) and (server["port"], tls) in known

@@ -111,7 +111,7 @@ def _of_our_object(found: Difference, rows: Rows) -> tuple[str, list[tuple[str, 
     return None if any(value is ABSENT for _, value in beyond) else (reason, beyond)
 
 
-def _told(found: list[Difference], rows: Rows) -> Iterator[Difference]:
+def _shown(found: list[Difference], rows: Rows) -> Iterator[Difference]:
     """The differences, an object of this library that somebody has changed as its reason and the changes."""
     for one in found:
         library = None if one.reason else _of_our_object(one, rows)
@@ -185,7 +185,7 @@ def report(render: Install, against: Install) -> Report:
     comparable(render, against)
     found, _, rows = compared(render, against)
     result = Report(render, against, [], [], [], [])
-    for name, path, theirs, our, reason in _told(found, rows):
+    for name, path, theirs, our, reason in _shown(found, rows):
         our, theirs = _as_read(render, name, path, our), _as_read(against, name, path, theirs)
         kind = result.missing if our is ABSENT else result.added if theirs is ABSENT else result.changed
         entry = Entry(name, path, _hidden(name, path, our), _hidden(name, path, theirs), reason)
