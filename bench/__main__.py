@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from bench import applies, builds, functions, reader, starts
+from bench import applies, builds, drift, functions, reader, starts
 from live.errors import LiveError
 from tools.build import ToolError, say
 
@@ -42,6 +42,9 @@ def main() -> int:
         files = reader.compare(arguments.rounds)
         print("\n" + reader.table(files))
         figures["reader"] = [row.as_json() for row in files]
+        drifts = drift.compare(arguments.rounds)
+        print("\n" + drift.table(drifts))
+        figures["drift"] = drifts.as_json()
         if arguments.live > 0:
             times = applies.compare(arguments.live)
             print("\n" + applies.table(times))

@@ -53,6 +53,7 @@ READERS = {
     "check": ["check"],
     "generate": ["generate"],
     "explain": ["explain"],
+    "drift": ["drift", "--against", "exposure.yaml"],
     "set host": ["set", "host", "cd2.acme.io"],
     "set secret-name": ["set", "secret-name", "other"],
     "set selector": ["set", "selector", "istio=ingress"],
@@ -126,7 +127,7 @@ def test_a_file_that_cannot_be_used_is_one_line(reader: str, case: str, here: Pa
     code, out, error = call(*READERS[reader], "exposure.yaml")
     assert (code, out) == (expected, ""), error
     assert re.search(words, error) and error.splitlines()[-1].startswith("exposure.yaml"), error
-    assert error.count("\n") == (2 if (reader, case) == ("explain", "a folder") else 1), error
+    assert error.count("\n") == (2 if reader in ("explain", "drift") and case == "a folder" else 1), error
 
 
 WRONG = exposure("mode: grpc-routing\nhosts: [cd.acme.io]\nsecretName: a\n")
@@ -204,11 +205,13 @@ def test_a_dash_is_stdin(here: Path) -> None:
     assert run("check", "-", input=b"a" * ((64 << 20) + 1)).returncode == 2
 
 
-@pytest.mark.parametrize("command", ["check", "generate", "explain"])
+@pytest.mark.parametrize("command", ["check", "generate", "explain", "drift --against a"])
 def test_a_terminal_as_stdin_ends_at_once(command: str) -> None:
     terminal, other = pty.openpty()
     try:
-        result = subprocess.run([*COMMAND, command, "-"], stdin=other, capture_output=True, timeout=HANG, check=False)
+        result = subprocess.run(
+            [*COMMAND, *command.split(), "-"], stdin=other, capture_output=True, timeout=HANG, check=False
+        )
     finally:
         os.close(terminal)
         os.close(other)
@@ -228,6 +231,7 @@ USAGE = [
     (["set", "none"], "argocd-istio set: No such command 'none'"),
     (["unset", "host"], "argocd-istio unset: Invalid value for FIELD: 'host' is not one of secret-name, selector, url"),
     (["explain", "--format", "png"], "argocd-istio explain: Invalid value for --format: 'png' is not one of text"),
+    (["drift"], "argocd-istio drift: Missing option '--against'; see argocd-istio drift --help"),
     (["explain", "a", "b"], "argocd-istio explain: Got unexpected extra argument"),
     (["\x1b[31m\n::error::"], "argocd-istio: No such command '\\x1b[31m\\n::error::'"),
 ]
@@ -314,6 +318,7 @@ def test_completion_offers_commands_and_values() -> None:
     assert completed("argocd-istio ex") == {"explain"}
     assert completed("argocd-istio init cd --mode ") == set(MODES)
     assert completed("argocd-istio explain --format s") == {"svg"}
+    assert completed("argocd-istio drift --format j") == {"json"}
 
 
 # ---- streams and signals ------------------------------------------------------------------------------------------

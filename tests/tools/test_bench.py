@@ -23,6 +23,7 @@ def test_bench_compares_the_bytes_that_kustomize_prints(tmp_path: Path) -> None:
     assert all(name in done.stdout for name in (*rows, *files))
     assert files.keys() == {*LIMITS.__slots__, reader.RENDER}
     assert files[reader.RENDER]["bytes"] == len(build_text(reader.RENDER).encode())
+    assert figures["drift"]["drift"]["median"] > 0 and "drift, a full install: " in done.stdout
     assert rows["upstream install"]["bytes_ratio"] == 1
     ours = rows["overlays/grpc-routing"]
     assert ours["bytes"] == len(build_text("overlays/grpc-routing").encode())

@@ -375,10 +375,8 @@ def explain(
     from argocd_istio.explain.objects import Objects
     from argocd_istio.explain.read import ISTIO
     from argocd_istio.explain.read import explain as explained
-    from argocd_istio.explain.render import render
     from argocd_istio.explain.terminal import Terminal
     from argocd_istio.names import namespace_problem
-    from argocd_istio.source import read
 
     if form not in FORMATS:
         raise typer.BadParameter(f"{form!r} is not one of {', '.join(FORMATS)}", param_hint="--format")
@@ -386,7 +384,7 @@ def explain(
     if problem:
         raise SourceError("--gateway-namespace", 0, 0, *problem)
     folder = path if os.path.isdir(path) else ""  # noqa: PTH112
-    source = read(render(folder, enable_exec=enable_exec, waiting=_waiting), folder) if folder else _source(path)
+    source = _render(path, enable_exec)
     objects = Objects(source)
     if not objects.of(ISTIO, "Gateway"):
         hint = "name a folder, or what kustomize builds of one"
@@ -395,6 +393,91 @@ def explain(
     terminal = Terminal.of_stdout()
     print(draw(found, form, replace(terminal, unicode=terminal.unicode and not ascii_only)), end="")
     return 1 if found.all_problems() else 0
+
+
+def _render(path: str, enable_exec: bool) -> Source:
+    """What is built of a folder, or was built: a file, or stdin."""
+    from argocd_istio.explain.render import render
+    from argocd_istio.source import read
+
+    if not os.path.isdir(path):  # noqa: PTH112
+        return _source(path)
+    return read(render(path, enable_exec=enable_exec, waiting=_waiting), path)
+
+
+def _official(path: str, high_availability: bool) -> str:
+    """The file of an official install: the path itself, or the one in a folder of upstream's. Raises FileError."""
+    from argocd_istio.files import FileError
+
+    if not os.path.isdir(path):  # noqa: PTH112
+        return path
+    name = "ha/install.yaml" if high_availability else "install.yaml"
+    for place in (Path(path, name), Path(path, "manifests", name)):
+        if place.is_file():
+            return str(place)
+    expected = f"{name} or manifests/{name}"
+    raise FileError(path, f"found a folder without {expected}, expected one of them; name the file", 2)
+
+
+@app.command("drift")
+def show_drift(
+    against: Annotated[
+        str,
+        typer.Option(
+            metavar="FILE|DIR|-",
+            help="Upstream's install.yaml, a folder that has it in manifests, or - for stdin.",
+        ),
+    ],
+    path: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="DIR|FILE|-",
+            help="A folder to build, a file that was built, or - for stdin. Else what is piped in, or this folder.",
+            show_default=False,
+        ),
+    ] = None,
+    form: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            metavar="FORMAT",
+            help="One of text, json; else text.",
+            show_default=False,
+            autocompletion=lambda: ["text", "json"],
+        ),
+    ] = "text",
+    enable_exec: Annotated[
+        bool, typer.Option("--enable-exec", help="Let kustomize run the functions that the folder names.")
+    ] = False,
+    every: Annotated[bool, typer.Option("--all", help="List every field, and each explained difference.")] = False,
+) -> int:
+    """Show how a render differs from an official install.
+
+    What you changed, added and left out is listed by object and field. What this library changes is explained below;
+    the exit code is 1 where something else differs.
+
+    \b
+    kustomize build cd | argocd-istio drift --against install.yaml
+    argocd-istio drift cd --against install.yaml --format json
+    """
+    from argocd_istio.drift import FORMATS as DRIFT_FORMATS
+    from argocd_istio.drift import draw, without_collector
+    from argocd_istio.drift.install import install
+    from argocd_istio.drift.report import report
+    from argocd_istio.explain.terminal import Terminal
+
+    if form not in DRIFT_FORMATS:
+        raise typer.BadParameter(f"{form!r} is not one of {', '.join(DRIFT_FORMATS)}", param_hint="--format")
+    if path is None:
+        path = "." if against == STDIN or os.isatty(0) else STDIN
+    if path == against == STDIN:
+        raise typer.BadParameter("stdin is the render already; name a file or a folder", param_hint="--against")
+    with without_collector():
+        render = install(_render(path, enable_exec), piped=path == STDIN)
+        official = install(_source(_official(against, bool(render.high_availability))), piped=against == STDIN)
+        found = report(render, official)
+    print(draw(found, form, Terminal.of_stdout(), every=every), end="")
+    return 0 if found.clean else 1
 
 
 def _waiting(text: str) -> None:

@@ -12,10 +12,10 @@ from argocd_istio.drift.compare import (
     Deviation,
     compare,
     expected,
-    name_of,
     repeated,
 )
 from argocd_istio.drift.deviations import DEVIATIONS, HA_DEVIATIONS
+from argocd_istio.drift.deviations import released as images
 from tests.render.render import Object, load
 from tools.build import argocd_module
 from tools.versions import argocd_image, module, release
@@ -37,28 +37,8 @@ def install(manifest: str = "install.yaml") -> tuple[Object, ...]:
 
 def released(upstream: Iterable[Object]) -> tuple[Deviation, ...]:
     """The image of every container that runs Argo CD, where the release that is installed is ahead of its module."""
-    if release() == module():
-        return ()
-    return tuple(
-        Deviation(
-            objects=(name_of(item),),
-            path=f"spec.template.spec.{path}.image",
-            upstream=argocd_image(module()),
-            ours=argocd_image(release()),
-            reason="the release is installed before its module can be had",
-        )
-        for item in upstream
-        for path, container in _containers(item)
-        if container["image"] == argocd_image(module())
-    )
-
-
-def _containers(item: Object) -> Iterator[tuple[str, dict[str, Any]]]:
-    pod = item.get("spec", {}).get("template", {}).get("spec", {})
-    for container in pod.get("containers", []):
-        yield f"containers[{container['name']}]", container
-    for place, container in enumerate(pod.get("initContainers", [])):
-        yield f"initContainers[{place}]", container
+    reason = "the release is installed before its module can be had"
+    return images(list(upstream), argocd_image(module()), argocd_image(release()), reason)
 
 
 def deviations(upstream: Iterable[Object], *, high_availability: bool = False) -> tuple[Deviation, ...]:

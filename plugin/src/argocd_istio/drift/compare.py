@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Any, NamedTuple
@@ -13,7 +14,7 @@ from argocd_istio.drift.defaults import defaulted
 Object = dict[str, Any]
 
 NAMESPACE = "argocd"
-CLUSTER_SCOPED = {"ClusterRole", "ClusterRoleBinding", "Namespace"}
+CLUSTER_SCOPED = {"ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition", "Namespace"}
 
 
 class _Absent:
@@ -26,10 +27,26 @@ ABSENT = _Absent()
 
 
 @dataclass(frozen=True)
+class Matching:
+    """Stands in a Deviation for every value that `accepts` takes; `words` say which those are."""
+
+    words: str
+    accepts: Callable[[Any], bool]
+
+    def __repr__(self) -> str:
+        return self.words
+
+
+ANYTHING = Matching("anything", lambda value: True)
+
+
+@dataclass(frozen=True)
 class Deviation:
     """A difference that is meant: in each of `objects` the field at `path` has the value `ours`.
 
-    `upstream` is upstream's value; ABSENT stands for a field that is not there.
+    `upstream` is upstream's value; ABSENT stands for a field that is not there, and the path "" for the whole object.
+    A value may be a Matching, or have some in it. In `objects` and `path`, `*` stands for any text without a dot and
+    brackets; such a deviation may be there several times.
     """
 
     objects: tuple[str, ...]
@@ -98,18 +115,33 @@ def _form(value: Any) -> str:
     return repr(value)
 
 
+def _names(items: list[Any]) -> list[str] | None:
+    """What each item is called, None where one has no name."""
+    names = [item.get("name") if isinstance(item, dict) else None for item in items]
+    return [str(name) for name in names] if None not in names else None
+
+
 def aligned(upstream: list[Any], ours: list[Any]) -> Iterator[tuple[int | None, int | None]]:
     """The items of two lists that stand for each other, by their places; None where a side has none.
 
-    Equal items stay together, so that one that was inserted is one difference. As many changed items as both sides
-    have between them are paired in order.
+    Equal items stay together, so that one that was inserted is one difference. Changed items between them are paired
+    by name, and where one has none in order, as many as both sides have.
     """
     left, right = ([_form(item) for item in side] for side in (upstream, ours))
     for _, start, end, our_start, our_end in SequenceMatcher(None, left, right, autojunk=False).get_opcodes():
-        both = min(end - start, our_end - our_start)
-        yield from ((start + step, our_start + step) for step in range(both))
-        yield from ((place, None) for place in range(start + both, end))
-        yield from ((None, place) for place in range(our_start + both, our_end))
+        named, our_named = _names(upstream[start:end]), _names(ours[our_start:our_end])
+        if named and our_named and named != our_named:
+            for _, low, high, our_low, our_high in SequenceMatcher(None, named, our_named, False).get_opcodes():
+                yield from _in_order(start + low, start + high, our_start + our_low, our_start + our_high)
+        else:
+            yield from _in_order(start, end, our_start, our_end)
+
+
+def _in_order(start: int, end: int, our_start: int, our_end: int) -> Iterator[tuple[int | None, int | None]]:
+    both = min(end - start, our_end - our_start)
+    yield from ((start + step, our_start + step) for step in range(both))
+    yield from ((place, None) for place in range(start + both, end))
+    yield from ((None, place) for place in range(our_start + both, our_end))
 
 
 def step(path: str, key: str) -> str:
@@ -148,8 +180,29 @@ def same(left: Any, right: Any) -> bool:
     return next(walk("", left, right), None) is None
 
 
+def fill(declared: Any, value: Any) -> Any:
+    """What a Deviation declares, with each Matching replaced by what `value` has there, if it takes that."""
+    if isinstance(declared, Matching):
+        return value if value is not ABSENT and declared.accepts(value) else declared
+    if isinstance(declared, dict) and isinstance(value, dict):
+        return {key: fill(item, value.get(key, ABSENT)) for key, item in declared.items()}
+    if isinstance(declared, list) and isinstance(value, list) and len(declared) == len(value):
+        return [fill(item, below) for item, below in zip(declared, value, strict=True)]
+    return declared
+
+
+def _covers(pattern: str, text: str) -> bool:
+    if "*" not in pattern:
+        return pattern == text
+    return re.fullmatch(r"[^.\[\]]*".join(map(re.escape, pattern.split("*"))), text) is not None
+
+
 def _declares(deviation: Deviation, path: str, upstream: Any, ours: Any) -> bool:
-    return deviation.path == path and same(deviation.upstream, upstream) and same(deviation.ours, ours)
+    return (
+        _covers(deviation.path, path)
+        and same(fill(deviation.upstream, upstream), upstream)
+        and same(fill(deviation.ours, ours), ours)
+    )
 
 
 def expected(upstream: Object, namespace: str = NAMESPACE) -> Object:
@@ -175,25 +228,41 @@ def repeated(objects: Iterable[Object]) -> dict[str, int]:
 
 
 def compare(
-    ours: Iterable[Object], upstream: Iterable[Object], deviations: Iterable[Deviation] = ()
+    ours: Iterable[Object],
+    upstream: Iterable[Object],
+    deviations: Iterable[Deviation] = (),
+    *,
+    name: Callable[[Object], str] = name_of,
+    complete: Callable[[Object], Object] = defaulted,
 ) -> tuple[list[Difference], list[tuple[str, Deviation]]]:
     """The differences after API defaulting, and the declared ones that are not there, each with its object.
 
-    Objects are paired by kind and name, the last one of a name where it comes twice (see `repeated`); those of
-    `upstream` are as `expected` makes them.
+    Objects are paired by `name`, the last one of a name where it comes twice (see `repeated`); those of `upstream`
+    are as `expected` makes them, ours become so by `complete`.
     """
-    ours_by_name = {name_of(item): item for item in ours}
-    upstream_by_name = {name_of(item): item for item in upstream}
-    unused = [(name, deviation) for deviation in deviations for name in deviation.objects]
-    found = []
-    for name in dict.fromkeys([*upstream_by_name, *ours_by_name]):
-        our, their = ours_by_name.get(name), upstream_by_name.get(name)
-        if our is None or their is None:
-            found.append(Difference(name, "", their or ABSENT, our or ABSENT))
-            continue
-        for path, left, right in walk("", their, defaulted(our)):
-            declared = [item for item in unused if item[0] == name and _declares(item[1], path, left, right)]
-            for item in declared:
+    ours_by_name = {name(item): item for item in ours}
+    upstream_by_name = {name(item): item for item in upstream}
+    unused = [(declared, deviation) for deviation in deviations for declared in deviation.objects]
+    several: list[tuple[str, Deviation]] = []
+
+    def reason(near: list[tuple[str, Deviation]], path: str, left: Any, right: Any) -> str:
+        found = [item for item in near if _declares(item[1], path, left, right)]
+        for item in found:
+            if "*" in item[0] or "*" in item[1].path:
+                several.append(item)
+            else:
                 unused.remove(item)
-            found.append(Difference(name, path, left, right, declared[0][1].reason if declared else ""))
-    return found, unused
+                near.remove(item)
+        return found[0][1].reason if found else ""
+
+    found = []
+    for title in dict.fromkeys([*upstream_by_name, *ours_by_name]):
+        our, their = ours_by_name.get(title), upstream_by_name.get(title)
+        near = [item for item in unused if _covers(item[0], title)]
+        if our is None or their is None:
+            places = iter([("", their or ABSENT, our or ABSENT)])
+        else:
+            places = walk("", their, complete(our))
+        for path, left, right in places:
+            found.append(Difference(title, path, left, right, reason(near, path, left, right)))
+    return found, [item for item in unused if item not in several]

@@ -2,7 +2,8 @@
 
 Only for the kinds and fields that the install uses. Source: `SetDefaults_*` in
 `pkg/apis/{core,apps,networking,rbac}/v1/defaults.go` of Kubernetes, with its feature gates as they are by
-default. A live test compares this table with what the real API server of `versions.yaml` returns.
+default, and `pkg/apis/apiextensions/v1/defaults.go` of its apiextensions-apiserver. A live test compares this table
+with what the real API server of `versions.yaml` returns, but for the CRDs.
 """
 
 from __future__ import annotations
@@ -71,6 +72,7 @@ DEFAULTS: dict[str, Rows] = {
     "ClusterRole": (),
     "ClusterRoleBinding": _ROLE_REF,
     "ConfigMap": (),
+    "CustomResourceDefinition": (("spec", {"conversion": {"strategy": "None"}}),),
     "Deployment": (
         (
             "spec",
@@ -107,11 +109,11 @@ DEFAULTS: dict[str, Rows] = {
 }
 
 
-def _copy(value: Any) -> Any:
+def copy(value: Any) -> Any:
     """A deep copy of plain data; the library's own is ten times slower, and the tests make thousands."""
     if isinstance(value, dict):
-        return {key: _copy(item) for key, item in value.items()}
-    return [_copy(item) for item in value] if isinstance(value, list) else value
+        return {key: copy(item) for key, item in value.items()}
+    return [copy(item) for item in value] if isinstance(value, list) else value
 
 
 def _found(start: Any, path: str) -> Iterator[dict[str, Any]]:
@@ -130,7 +132,7 @@ def _fill(start: Any, rows: Rows) -> None:
     for path, values in rows:
         for mapping in _found(start, path):
             for key, value in values.items():
-                mapping.setdefault(key, _copy(value))
+                mapping.setdefault(key, copy(value))
 
 
 def _pull_policy(image: str) -> str:
@@ -159,7 +161,7 @@ def defaulted(source: Object) -> Object:
     kind = source.get("kind")
     if kind not in DEFAULTS:
         raise ValueError(f"no API defaults known for kind {kind!r}; add it to DEFAULTS in {__name__}")
-    result: Object = _copy(source)
+    result: Object = copy(source)
     if kind == "Namespace":
         result.setdefault("spec", {})
         result["metadata"].setdefault("labels", {}).setdefault(

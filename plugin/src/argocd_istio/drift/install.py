@@ -1,0 +1,194 @@
+"""An install of Argo CD, read from a file: its objects, namespace and release."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from argocd_istio.drift.compare import CLUSTER_SCOPED, NAMESPACE, Object
+from argocd_istio.drift.prepare import CORE, group
+from argocd_istio.drift.values import refuse, value
+from argocd_istio.names import shown
+from argocd_istio.source import Node, Source, SourceError
+
+SERVER = "argocd-server"
+CRD = "CustomResourceDefinition"
+
+RELEASES = "https://raw.githubusercontent.com/argoproj/argo-cd"
+
+_TAG = re.compile(r":(v?(\d{1,9})\.(\d{1,9})\.\d[0-9A-Za-z.+-]*)(?:@.*)?")
+# The objects that say which of upstream's two installs it is, and ours for the second.
+_PLAIN = ("Deployment/argocd-redis",)
+_HIGHLY_AVAILABLE = ("StatefulSet/argocd-redis-sentinel", "StatefulSet/argocd-redis-ha-server")
+
+
+@dataclass(frozen=True)
+class Install:
+    """`objects` by the names that the report shows, as they were read.
+
+    `own` is the namespace that it names, "" where it names none. `image` is that of argocd-server, `version` its
+    tag such as v3.6.3, "" where the image has none. `high_availability` is None where no Redis says it.
+    """
+
+    file: str
+    objects: dict[str, Object]
+    own: str
+    image: str
+    version: str
+    high_availability: bool | None
+
+    @property
+    def namespace(self) -> str:
+        """Where it is installed: upstream's manifests leave that to the one who applies them."""
+        return self.own or NAMESPACE
+
+    @property
+    def minor(self) -> tuple[int, int] | None:
+        """The first two numbers of the version."""
+        found = _TAG.fullmatch(f":{self.version}")
+        return (int(found[2]), int(found[3])) if found else None
+
+
+def _kind_of(item: Any) -> str:
+    words = {dict: "a mapping", list: "a list", str: "a text", bool: "a boolean", int: "a number", float: "a number"}
+    return words.get(type(item), "nothing")
+
+
+def _members(node: Node | None) -> Iterator[Node]:
+    """An object, or those of a List."""
+    if node is None:
+        return
+    kind, items = node.find("kind"), node.find("items")
+    listed = items.target if items else None
+    members = getattr(listed, "items", None)
+    if kind and str(getattr(kind.target, "value", "")).endswith("List") and members is not None:
+        for member in members:
+            yield from _members(member.target)
+    else:
+        yield node.target
+
+
+def _checked(source: Source, node: Node) -> Object:
+    """An object whose kind, name and labels can be read. Raises SourceError."""
+    item = value(node)
+    hint = "name what kustomize build prints, or an install.yaml"
+    if not isinstance(item, dict):
+        raise source.error(node, _kind_of(item), "an object of Kubernetes", hint)
+    kind, metadata = item.get("kind"), item.get("metadata")
+    if not isinstance(kind, str) or not kind:
+        raise source.error(node, "an object without a kind", "an object of Kubernetes", hint)
+    for place, found in (("apiVersion", item.get("apiVersion", "")), ("metadata", metadata)):
+        wanted = str if place == "apiVersion" else dict
+        if not isinstance(found, wanted):
+            found = f"{place} of {shown(kind)} that is {_kind_of(found)}"
+            raise source.error(node, found, "a text" if wanted is str else "a mapping", "write it")
+    assert isinstance(metadata, dict)
+    name = metadata.get("name") or metadata.get("generateName")
+    if not isinstance(name, str):
+        raise source.error(node, f"a {shown(kind)} without metadata.name", "a name", "write it")
+    for key, wanted in (("namespace", str), ("labels", dict), ("annotations", dict)):
+        if not isinstance(metadata.get(key, wanted()), wanted):
+            found = f"metadata.{key} of {shown(kind)} that is {_kind_of(metadata[key])}"
+            raise source.error(node, found, _kind_of(wanted()), "correct it")
+    return item
+
+
+def title(item: Object, own: str) -> str:
+    """`Kind/name`, with the group of kinds that an official install has not, and with another namespace than `own`."""
+    known = group(item) in CORE or "." not in group(item)
+    kind = item["kind"] if known else f"{item['kind']}.{group(item)}"
+    metadata = item["metadata"]
+    name = metadata.get("name") or metadata["generateName"]
+    namespace = metadata.get("namespace", "")
+    elsewhere = namespace and namespace != own and item["kind"] not in CLUSTER_SCOPED
+    return f"{kind}/{namespace}/{name}" if elsewhere else f"{kind}/{name}"
+
+
+def _image(server: Object) -> str:
+    """The image of the container argocd-server; "" where there is none."""
+    found: Any = server
+    for key in ("spec", "template", "spec", "containers"):
+        found = found.get(key) if isinstance(found, dict) else None
+    for container in found if isinstance(found, list) else []:
+        if isinstance(container, dict) and container.get("name") == SERVER:
+            return str(container.get("image", ""))
+    return ""
+
+
+def _no_install(source: Source, kinds: list[str], *, piped: bool) -> SourceError:
+    """What a file is that has no argocd-server."""
+    found = f"{len(kinds)} objects without a Deployment {SERVER}" if len(kinds) != 1 else f"one object, {kinds[0]}"
+    hint = "name what kustomize build prints, or upstream's install.yaml"
+    if not kinds:
+        found = "no object"
+        hint = "see whether the command before the pipe failed" if piped else hint
+    elif "Kustomization" in kinds or "Component" in kinds:
+        hint = "name its folder, or what kustomize build prints of it"
+    elif "Exposure" in kinds or "ExposureGenerator" in kinds:
+        hint = "name the folder that the build reads it from"
+    elif "StatefulSet" in kinds:
+        hint += ": core-install.yaml has no argocd-server"
+    return SourceError(source.file, 0, 0, found, "an install of Argo CD", hint)
+
+
+def install(source: Source, *, piped: bool = False) -> Install:
+    """The install of a source. Raises SourceError where it is none, has two, or has an object twice.
+
+    `piped` says that it came from a pipe.
+    """
+    refuse(source)
+    nodes = [node for document in source.documents for node in _members(document.root)]
+    items = [(node, _checked(source, node)) for node in nodes]
+    servers = [
+        (node, item)
+        for node, item in items
+        if item["kind"] == "Deployment" and item["metadata"].get("name") == SERVER and group(item) in CORE
+    ]
+    if not servers:
+        raise _no_install(source, [item["kind"] for _, item in items], piped=piped)
+    if len(servers) > 1:
+        node, item = servers[1]
+        found = f"the Deployment {SERVER} a second time; it is on line {servers[0][0].line} too"
+        raise source.error(node, found, "one install", "give each a file of its own")
+    own = servers[0][1]["metadata"].get("namespace", "")
+    objects: dict[str, Object] = {}
+    lines: dict[str, int] = {}
+    for node, item in items:
+        name = title(item, own)
+        if name in objects:
+            found = f"{shown(name)} a second time; it is on line {lines[name]} too"
+            raise source.error(node, found, "each object once", "remove one")
+        objects[name], lines[name] = item, node.line
+    image = _image(servers[0][1])
+    tag = _TAG.search(image)
+    available = [any(name in objects for name in names) for names in (_PLAIN, _HIGHLY_AVAILABLE)]
+    return Install(
+        file=source.file,
+        objects=objects,
+        own=own,
+        image=image,
+        version=tag[1] if tag and tag.end() == len(image) else "",
+        high_availability=available[1] if any(available) else None,
+    )
+
+
+def address(version: str, *, high_availability: bool) -> str:
+    """Where upstream has the install of a version."""
+    folder = "manifests/ha" if high_availability else "manifests"
+    tag = version if version.startswith("v") else f"v{version}"
+    return f"{RELEASES}/{tag}/{folder}/install.yaml"
+
+
+def comparable(render: Install, against: Install) -> None:
+    """Raise a SourceError where two installs have more differences by nature than by anyone's choice."""
+    wanted = bool(render.high_availability)
+    take = f"take {address(render.version or 'VERSION', high_availability=wanted)}"
+    if render.minor and against.minor and render.minor != against.minor:
+        expected = f"v{render.minor[0]}.{render.minor[1]}, as {render.file} has {render.version}"
+        raise SourceError(against.file, 0, 0, f"Argo CD {against.version}", expected, take)
+    if None not in (render.high_availability, against.high_availability) and wanted != against.high_availability:
+        kinds = ("the plain install", "the install for high availability")
+        expected = f"{kinds[wanted]}, as {render.file} is one"
+        raise SourceError(against.file, 0, 0, kinds[not wanted], expected, take)
