@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from argocd_istio.source import LIMITS, read
+from argocd_istio.syntax.source import LIMITS, read
 from bench.builds import ROOT, Spread
 from tools.build import ToolError, program
 

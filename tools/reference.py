@@ -14,14 +14,14 @@ from typing import Any
 
 import typer
 
-from argocd_istio import schema
 from argocd_istio.commands import app
 from argocd_istio.explain import draw
-from argocd_istio.explain.objects import Objects
-from argocd_istio.explain.read import explain
-from argocd_istio.explain.terminal import Terminal
-from argocd_istio.exposure import BY_PATH, FIELDS, Field
-from argocd_istio.source import read
+from argocd_istio.exposure import schema
+from argocd_istio.exposure.fields import BY_PATH, FIELDS, Field
+from argocd_istio.render.objects import Objects
+from argocd_istio.render.read import explain
+from argocd_istio.syntax.source import read
+from argocd_istio.terminal import Terminal
 from tools.build import HERE, ToolError, istio_module, program, say
 from tools.versions import module, release, versions
 

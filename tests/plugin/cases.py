@@ -10,10 +10,10 @@ from typing import Any
 import yaml
 
 from argocd_istio import API_VERSION
-from argocd_istio.check import check
-from argocd_istio.exposure import Exposure
+from argocd_istio.exposure.check import check
+from argocd_istio.exposure.fields import Exposure
 from argocd_istio.findings import Finding
-from argocd_istio.source import read
+from argocd_istio.syntax.source import read
 from tests.work import HANG
 
 FUNCTION = {"config.kubernetes.io/function": "exec: {path: argocd-istio-generator}\n"}
@@ -57,7 +57,7 @@ _Dumper.add_representer(str, lambda dumper, text: dumper.represent_scalar("tag:y
 
 
 def run(
-    data: bytes, *arguments: str, env: Mapping[str, str] | None = None, command: str = "-m argocd_istio.generator"
+    data: bytes, *arguments: str, env: Mapping[str, str] | None = None, command: str = "-m argocd_istio.krm.generator"
 ) -> subprocess.CompletedProcess[bytes]:
     """Run the function as a program of its own."""
     return subprocess.run(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
-from argocd_istio import edit
+from argocd_istio.exposure import edit
 
 HEAD = """apiVersion: argocd-istio.github.io/v1alpha1
 kind: Exposure

@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from argocd_istio.exposure import MODES
+from argocd_istio.exposure.fields import MODES
 
 hosts = st.from_regex(r"[a-z0-9]{1,6}(-[a-z0-9]{1,4})?(\.[a-z]{2,4}){1,2}", fullmatch=True)
 secrets = st.from_regex(r"[a-z0-9]{1,8}(-[a-z0-9]{1,4})?(\.[a-z0-9]{1,3})?", fullmatch=True)

@@ -14,8 +14,8 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from argocd_istio.emit import to_yaml
-from argocd_istio.exposure import complete
+from argocd_istio.exposure.fields import complete
+from argocd_istio.syntax.emit import to_yaml
 from tests.plugin.cases import FUNCTION, checked, generator
 from tests.plugin.strategies import specs
 from tests.render.consumer import EXPOSURE, MODES, one, write

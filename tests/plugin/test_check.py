@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
-from argocd_istio.check import MOST, check
-from argocd_istio.emit import to_yaml
-from argocd_istio.exposure import complete
+from argocd_istio.exposure.check import MOST, check
+from argocd_istio.exposure.fields import complete
 from argocd_istio.findings import Finding
-from argocd_istio.source import read
+from argocd_istio.syntax.emit import to_yaml
+from argocd_istio.syntax.source import read
 from tests.plugin.cases import FUNCTION, checked, exposure
 from tests.work import LINEAR, growth
 

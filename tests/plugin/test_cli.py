@@ -22,7 +22,7 @@ import pytest
 
 from argocd_istio import __version__, cli
 from argocd_istio.explain import FORMATS
-from argocd_istio.exposure import MODES
+from argocd_istio.exposure.fields import MODES
 from tests.plugin.cases import BOMB, exposure
 from tests.render.render import ROOT, build_text
 from tests.render.test_docs import DOCS, code

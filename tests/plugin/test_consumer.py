@@ -15,8 +15,8 @@ import pytest
 import yaml
 
 from argocd_istio import cli, consumer
-from argocd_istio.exposure import MODES
-from argocd_istio.schema import modeline
+from argocd_istio.exposure.fields import MODES
+from argocd_istio.exposure.schema import modeline
 from tests.plugin.cases import exposure
 from tests.render.consumer import write
 from tests.render.render import ROOT, load

@@ -18,9 +18,9 @@ from argocd_istio.drift import draw
 from argocd_istio.drift.compare import ABSENT, ANYTHING, Deviation, Matching, aligned, compare
 from argocd_istio.drift.install import Install, install
 from argocd_istio.drift.report import Report, report
-from argocd_istio.drift.values import refuse, value
-from argocd_istio.explain.terminal import Terminal
-from argocd_istio.source import SourceError, read
+from argocd_istio.syntax.source import SourceError, read
+from argocd_istio.syntax.values import refuse, value
+from argocd_istio.terminal import Terminal
 from tests.plugin.cases import BOMB, MERGES
 from tests.plugin.test_fuzz import mutated
 from tests.work import no_hang
@@ -525,7 +525,9 @@ def test_a_folder_is_built(here: Path) -> None:
 
 
 def test_neither_generator_nor_commands_load_it() -> None:
-    code = "import sys, argocd_istio.{0}; print([name for name in sys.modules if 'drift' in name])"
+    code = (
+        "import sys, argocd_istio.{0}; print([name for name in sys.modules if name.startswith('argocd_istio.drift')])"
+    )
     for module in ("generator", "commands", "cli"):
         command = [sys.executable, "-c", code.format(module)]
         assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "[]\n"

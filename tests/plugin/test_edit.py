@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
-from argocd_istio import edit
-from argocd_istio.source import SourceError
+from argocd_istio.exposure import edit
+from argocd_istio.syntax.source import SourceError
 from tests.plugin.exposures import HEAD, set_field
 
 # ---- what is changed, and how
@@ -730,7 +730,7 @@ def test_unset_of_what_is_not_there_changes_nothing() -> None:
 
 def test_bytes_do_not_depend_on_the_locale() -> None:
     script = (
-        "import sys; from argocd_istio import edit; "
+        "import sys; from argocd_istio.exposure import edit; "
         "sys.stdout.buffer.write(edit.set_hosts(sys.stdin.buffer.read(), ['b.x.io'], file='f').data)"
     )
     environment = {"PYTHONPATH": ":".join(sys.path), "LC_ALL": "C", "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}

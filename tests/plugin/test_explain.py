@@ -16,14 +16,15 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from argocd_istio.check import check
-from argocd_istio.explain import FORMATS, draw, istio, svg, tree
-from argocd_istio.explain.model import Explanation
-from argocd_istio.explain.objects import Objects
-from argocd_istio.explain.read import explain
-from argocd_istio.explain.terminal import Terminal
-from argocd_istio.exposure import complete
-from argocd_istio.source import Source, read
+from argocd_istio.explain import FORMATS, draw, svg, tree
+from argocd_istio.exposure.check import check
+from argocd_istio.exposure.fields import complete
+from argocd_istio.render import istio
+from argocd_istio.render.model import Explanation
+from argocd_istio.render.objects import Objects
+from argocd_istio.render.read import explain
+from argocd_istio.syntax.source import Source, read
+from argocd_istio.terminal import Terminal
 from tests.render.consumer import MODES, consumer, one
 from tests.render.render import Object, build
 from tests.work import LINEAR, growth

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from argocd_istio.findings import Finding
-from argocd_istio.function import parse, run
+from argocd_istio.krm.function import parse, run
 from tests.plugin.cases import generator, resource_list
 from tests.plugin.strategies import specs
 

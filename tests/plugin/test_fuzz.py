@@ -7,8 +7,8 @@ import random
 import time
 from collections.abc import Callable
 
-from argocd_istio.function import parse, run
-from argocd_istio.source import SourceError, read
+from argocd_istio.krm.function import parse, run
+from argocd_istio.syntax.source import SourceError, read
 from tests.plugin.cases import BOMB, exposure, generator, resource_list
 from tests.plugin.test_bad_inputs import ACCEPTED, MISTAKES, UNREADABLE
 from tests.plugin.test_check import RIGHT, WRONG

@@ -19,11 +19,11 @@ from tests.work import HANG
 
 GOOD = resource_list(generator(hosts=["cd.acme.io"]))
 BAD = resource_list(generator(hosts=["https://cd.acme.io"]))
-PROGRAM = [sys.executable, "-m", "argocd_istio.generator"]
+PROGRAM = [sys.executable, "-m", "argocd_istio.krm.generator"]
 
 LOADED = """
 import sys
-from argocd_istio.generator import main
+from argocd_istio.krm.generator import main
 code = main()
 print(*sys.modules, file=sys.stderr)
 sys.exit(code)
@@ -31,7 +31,7 @@ sys.exit(code)
 
 BLOCKED = """
 import builtins, os, socket, sys
-import argocd_istio.generator, argocd_istio.function, encodings.idna, encodings.punycode, difflib
+import argocd_istio.krm.generator, argocd_istio.krm.function, encodings.idna, encodings.punycode, difflib
 
 def audit(event, arguments):
     if event in {"open", "import", "os.listdir", "os.scandir", "subprocess.Popen"} or event.startswith("socket."):
@@ -39,14 +39,14 @@ def audit(event, arguments):
         os._exit(9)
 
 sys.addaudithook(audit)
-os._exit(argocd_istio.generator.main())
+os._exit(argocd_istio.krm.generator.main())
 """
 
 
 def test_it_loads_neither_the_command_lines_packages_nor_slow_ones() -> None:
     result = subprocess.run([sys.executable, "-c", LOADED], input=GOOD, capture_output=True, check=True)
     loaded = set(result.stderr.decode().split())
-    assert "yaml" in loaded and "argocd_istio.check" in loaded
+    assert "yaml" in loaded and "argocd_istio.exposure.check" in loaded
     slow = {"typer", "click", "rich", "ruamel", "ruamel.yaml", "dataclasses", "inspect", "typing", "json", "difflib"}
     slow |= {"logging", "pathlib", "socket", "subprocess", "hashlib", "encodings.idna", "argocd_istio.cli"}
     assert loaded & slow == set()
@@ -64,7 +64,7 @@ def test_it_opens_no_file_and_no_socket_and_needs_no_environment(data: bytes) ->
 
 
 def test_the_block_in_the_test_above_blocks() -> None:
-    program = BLOCKED.replace("os._exit(argocd_istio.generator.main())", "")
+    program = BLOCKED.replace("os._exit(argocd_istio.krm.generator.main())", "")
     for attempt in ("open('/dev/null')", "socket.socket()", "os.listdir('/')"):
         command = [sys.executable, "-c", program + attempt]
         result = subprocess.run(command, capture_output=True, check=False)

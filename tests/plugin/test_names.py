@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from argocd_istio.hosts import a_label, host_problem, split_url, url_problem
-from argocd_istio.names import (
+from argocd_istio.exposure.hosts import a_label, host_problem, split_url, url_problem
+from argocd_istio.exposure.names import (
     label_key_problem,
     label_value_problem,
     name_problem,

@@ -14,8 +14,8 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from argocd_istio import schema
-from argocd_istio.exposure import (
+from argocd_istio.exposure import schema
+from argocd_istio.exposure.fields import (
     BY_PATH,
     FIELDS,
     GENERATED,
@@ -30,7 +30,7 @@ from argocd_istio.exposure import (
     Text,
     complete,
 )
-from argocd_istio.hosts import URL_PATTERN, url_problem
+from argocd_istio.exposure.hosts import URL_PATTERN, url_problem
 from tests.plugin.cases import checked, exposure, generator
 from tests.plugin.strategies import specs
 from tests.plugin.test_build import completed, plainly

@@ -10,9 +10,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from argocd_istio.emit import needs_quotes, quoted, to_yaml
-from argocd_istio.scalars import plain_reading, reading
-from argocd_istio.source import Scalar, read
+from argocd_istio.syntax.emit import needs_quotes, quoted, to_yaml
+from argocd_istio.syntax.scalars import plain_reading, reading
+from argocd_istio.syntax.source import Scalar, read
 
 TRAPS = {
     "the boolean": ["on", "Off", "yes", "NO", "y", "N", "true", "False"],

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from argocd_istio.source import SourceError
+from argocd_istio.syntax.source import SourceError
 from tests.plugin.exposures import HEAD, set_field
 from tests.plugin.test_edit import CHANGES, FRAMES, REFUSALS
 from tests.work import MOST_A_BYTE, no_hang, steps_a_byte

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import pytest
 
-from argocd_istio.source import (
+from argocd_istio.syntax.source import (
     LIMITS,
     Alias,
     Document,

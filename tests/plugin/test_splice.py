@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from argocd_istio import source
-from argocd_istio.scalars import reading
-from argocd_istio.source import Mapping, Scalar, Sequence, Source, SourceError
-from argocd_istio.splice import Path as Place
-from argocd_istio.splice import change
+from argocd_istio.syntax import source
+from argocd_istio.syntax.scalars import reading
+from argocd_istio.syntax.source import Mapping, Scalar, Sequence, Source, SourceError
+from argocd_istio.syntax.splice import Path as Place
+from argocd_istio.syntax.splice import change
 from tools.build import argocd_module
 
 Texts = list[tuple[int, Place, Scalar]]

@@ -17,8 +17,8 @@ import yaml
 from argocd_istio.drift import deviations, draw
 from argocd_istio.drift.install import Install, install
 from argocd_istio.drift.report import Entry, Report, compared, report
-from argocd_istio.explain.terminal import Terminal
-from argocd_istio.source import SourceError, read
+from argocd_istio.syntax.source import SourceError, read
+from argocd_istio.terminal import Terminal
 from tests.render.consumer import EXPOSURE, MODES, consumer, exposure, one, write
 from tests.render.render import ROOT, Object, build, build_text
 from tests.render.test_examples import LOCAL

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from argocd_istio.check import check
-from argocd_istio.source import read
+from argocd_istio.exposure.check import check
+from argocd_istio.syntax.source import read
 from tests.render.consumer import MODES, consumer, exposure, one, title, write
 from tests.render.git_http import serve
 from tests.render.render import ROOT, build, load

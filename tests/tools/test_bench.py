@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from argocd_istio.source import LIMITS, SourceError, read
+from argocd_istio.syntax.source import LIMITS, SourceError, read
 from bench import reader
 from tests.render.render import ROOT, build_text
 

@@ -48,9 +48,9 @@ def run(arguments: list[str]) -> int:
 
     from argocd_istio.commands import app
     from argocd_istio.consumer import ConsumerError
-    from argocd_istio.explain.render import RenderError
     from argocd_istio.files import FileError
-    from argocd_istio.source import SourceError, visible
+    from argocd_istio.render.build import RenderError
+    from argocd_istio.syntax.source import SourceError, visible
 
     command = typer.main.get_command(app)
     output = io.StringIO()

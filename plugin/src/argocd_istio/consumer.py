@@ -10,16 +10,16 @@ from contextlib import suppress
 from pathlib import Path
 
 from argocd_istio import API_VERSION, __version__
-from argocd_istio.check import check
-from argocd_istio.emit import to_yaml
-from argocd_istio.explain.objects import text, texts
-from argocd_istio.exposure import BY_PATH, FUNCTION, GENERATOR, KINDS, PASSTHROUGH, PLAIN, RUN
+from argocd_istio.exposure.check import check
+from argocd_istio.exposure.fields import BY_PATH, FUNCTION, GENERATOR, KINDS, PASSTHROUGH, PLAIN, RUN
+from argocd_istio.exposure.hosts import as_typed
+from argocd_istio.exposure.schema import modeline
 from argocd_istio.files import FileError, read
 from argocd_istio.findings import ERROR
-from argocd_istio.hosts import as_typed
-from argocd_istio.schema import modeline
-from argocd_istio.source import Node, SourceError, visible
-from argocd_istio.source import read as read_yaml
+from argocd_istio.render.objects import text, texts
+from argocd_istio.syntax.emit import to_yaml
+from argocd_istio.syntax.source import Node, SourceError, visible
+from argocd_istio.syntax.source import read as read_yaml
 
 LIBRARY = "https://github.com/argocd-istio/argocd-istio"
 REF = f"v{__version__}"

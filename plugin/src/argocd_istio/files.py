@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType, TracebackType
 
-from argocd_istio.source import LIMITS, visible
+from argocd_istio.syntax.source import LIMITS, visible
 
 _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC  # a FIFO without a writer must not block
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from argocd_istio.source import visible
+from argocd_istio.syntax.source import visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

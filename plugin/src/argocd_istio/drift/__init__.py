@@ -13,7 +13,7 @@ from contextlib import contextmanager
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argocd_istio.drift.report import Report
-    from argocd_istio.explain.terminal import Terminal
+    from argocd_istio.terminal import Terminal
 
 FORMATS = ("text", "json")
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from argocd_istio.drift.compare import CLUSTER_SCOPED, NAMESPACE, Object
 from argocd_istio.drift.prepare import CORE, group
-from argocd_istio.drift.values import refuse, value
-from argocd_istio.names import shown
-from argocd_istio.source import Node, Source, SourceError
+from argocd_istio.exposure.names import shown
+from argocd_istio.syntax.source import Node, Source, SourceError
+from argocd_istio.syntax.values import refuse, value
 
 SERVER = "argocd-server"
 CRD = "CustomResourceDefinition"

@@ -9,7 +9,7 @@ from typing import Any
 
 from argocd_istio.drift.install import Install
 from argocd_istio.drift.report import HIDDEN, Entry, Report
-from argocd_istio.source import visible
+from argocd_istio.syntax.source import visible
 
 SHOWN = 60
 """How many characters of a value a line shows."""

@@ -6,8 +6,8 @@
 
 from __future__ import annotations
 
-from argocd_istio.explain.model import Explanation
-from argocd_istio.explain.terminal import Terminal
+from argocd_istio.render.model import Explanation
+from argocd_istio.terminal import Terminal
 
 FORMATS = ("text", "mermaid", "svg", "json")
 

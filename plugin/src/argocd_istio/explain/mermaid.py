@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterable
 
 from argocd_istio.explain import words
-from argocd_istio.explain.model import Explanation, Pods, Route, Way
-from argocd_istio.source import visible
+from argocd_istio.render.model import Explanation, Pods, Route, Way
+from argocd_istio.syntax.source import visible
 
 # Everything else could be taken for Mermaid's or HTML's own signs.
 _SIGN = re.compile(r"[^\w ./,:=()\-]", re.ASCII)

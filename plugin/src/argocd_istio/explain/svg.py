@@ -9,8 +9,8 @@ from itertools import groupby
 from xml.sax.saxutils import escape
 
 from argocd_istio.explain import words
-from argocd_istio.explain.model import Explanation, Listener, Pods, Route, Way
-from argocd_istio.source import visible
+from argocd_istio.render.model import Explanation, Listener, Pods, Route, Way
+from argocd_istio.syntax.source import visible
 
 _WIDTH = 1060
 _MARGIN, _TOP, _GAP, _PAD = 16, 44, 14, 10

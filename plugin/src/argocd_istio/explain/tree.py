@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from argocd_istio.explain import words
-from argocd_istio.explain.model import Explanation, Listener, Pods, Way
-from argocd_istio.source import visible
+from argocd_istio.render.model import Explanation, Listener, Pods, Way
+from argocd_istio.syntax.source import visible
 
 
 @dataclass(frozen=True)

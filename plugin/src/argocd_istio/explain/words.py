@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from argocd_istio.explain.model import Certificate, Destination, Listener, Pods, Route, Way
-from argocd_istio.source import visible
+from argocd_istio.render.model import Certificate, Destination, Listener, Pods, Route, Way
+from argocd_istio.syntax.source import visible
 
 CLEAR = "clear text"
 _SHOWN = 4

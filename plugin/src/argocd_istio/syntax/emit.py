@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from argocd_istio.scalars import plain_reading, reading
-from argocd_istio.source import Mapping, Node, Scalar, Sequence
+from argocd_istio.syntax.scalars import plain_reading, reading
+from argocd_istio.syntax.source import Mapping, Node, Scalar, Sequence
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

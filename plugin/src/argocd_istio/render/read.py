@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from argocd_istio.explain import istio, match, server
-from argocd_istio.explain.model import Certificate, Destination, Explanation, Hop, Listener, Pods, Route, Way
-from argocd_istio.explain.objects import Object, Objects, fields, items, labels, number, text, texts
-from argocd_istio.source import Node
+from argocd_istio.render import argocd_server as server
+from argocd_istio.render import istio, match
+from argocd_istio.render.model import Certificate, Destination, Explanation, Hop, Listener, Pods, Route, Way
+from argocd_istio.render.objects import Object, Objects, fields, items, labels, number, text, texts
+from argocd_istio.syntax.source import Node
 
 ISTIO = "networking.istio.io"
 _HTTP = ("HTTP", "HTTP2", "GRPC", "GRPC-WEB", "HTTP_PROXY")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from argocd_istio.source import Scalar
+from argocd_istio.syntax.source import Scalar
 
 _READINGS = (
     ("the boolean", r"y|Y|yes|Yes|YES|n|N|no|No|NO|true|True|TRUE|false|False|FALSE|on|On|ON|off|Off|OFF"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from argocd_istio.source import Mapping, Node, Scalar, Sequence, Source
+from argocd_istio.syntax.source import Mapping, Node, Scalar, Sequence, Source
 
 _NULL = ("", "~", "null", "Null", "NULL")
 

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 from collections.abc import Callable
 
-from argocd_istio.source import visible
+from argocd_istio.syntax.source import visible
 
 
 class RenderError(Exception):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from argocd_istio.names import LABEL, Problem, problem_of_text, shown
+from argocd_istio.exposure.names import LABEL, Problem, problem_of_text, shown
 
 EXPECTED = "a bare host name such as cd.acme.io"
 PATTERN = rf"(?!.*\.(?:[0-9]+|0x[0-9a-f]*)$){LABEL}(?:\.{LABEL})+"

@@ -15,13 +15,13 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
 from argocd_istio import GROUP
-from argocd_istio import source as src
-from argocd_istio.check import check
-from argocd_istio.exposure import KINDS
-from argocd_istio.hosts import as_typed, host_problem, url_problem
-from argocd_istio.names import Problem, label_key_problem, label_value_problem, secret_problem, shown
-from argocd_istio.source import Mapping, Node, Scalar, Source, SourceError, visible
-from argocd_istio.splice import Path, Value, change, former
+from argocd_istio.exposure.check import check
+from argocd_istio.exposure.fields import KINDS
+from argocd_istio.exposure.hosts import as_typed, host_problem, url_problem
+from argocd_istio.exposure.names import Problem, label_key_problem, label_value_problem, secret_problem, shown
+from argocd_istio.syntax import source as src
+from argocd_istio.syntax.source import Mapping, Node, Scalar, Source, SourceError, visible
+from argocd_istio.syntax.splice import Path, Value, change, former
 
 V = TypeVar("V", str, list[str], dict[str, str])
 Field = Literal["secret-name", "url", "selector"]

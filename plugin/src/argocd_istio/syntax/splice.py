@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import NoReturn
 
-from argocd_istio import source as src
-from argocd_istio.check import noun
-from argocd_istio.scalars import plain_reading, reading
-from argocd_istio.source import Alias, Mapping, Node, Scalar, Source, SourceError
+from argocd_istio.exposure.check import noun
+from argocd_istio.syntax import source as src
+from argocd_istio.syntax.scalars import plain_reading, reading
+from argocd_istio.syntax.source import Alias, Mapping, Node, Scalar, Source, SourceError
 
 Path = tuple[str | int, ...]
 Value = str | list[str] | dict[str, str]

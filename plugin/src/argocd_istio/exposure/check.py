@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argocd_istio import API_VERSION, GROUP
-from argocd_istio.exposure import (
+from argocd_istio.exposure.fields import (
     BY_PATH,
     FIELDS,
     FUNCTION,
@@ -22,11 +22,11 @@ from argocd_istio.exposure import (
     complete,
     nearest,
 )
+from argocd_istio.exposure.hosts import split_url
+from argocd_istio.exposure.names import Problem, cut, shown
 from argocd_istio.findings import ERROR, INFO, WARNING, Finding
-from argocd_istio.hosts import split_url
-from argocd_istio.names import Problem, cut, shown
-from argocd_istio.scalars import reading, tag_name
-from argocd_istio.source import Mapping, Node, Scalar, Sequence, Source, SourceError, read
+from argocd_istio.syntax.scalars import reading, tag_name
+from argocd_istio.syntax.source import Mapping, Node, Scalar, Sequence, Source, SourceError, read
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -39,8 +39,8 @@ def main() -> int:
 
 
 def _run() -> int:
-    from argocd_istio.function import parse, run
-    from argocd_istio.source import LIMITS, SourceError
+    from argocd_istio.krm.function import parse, run
+    from argocd_istio.syntax.source import LIMITS, SourceError
 
     try:
         # One byte more than is accepted, so that more is refused without reading all of it.

@@ -6,12 +6,12 @@ Specification: https://github.com/kubernetes-sigs/kustomize/blob/master/cmd/conf
 from __future__ import annotations
 
 from argocd_istio import API_VERSION
-from argocd_istio.check import check, noun, odd
-from argocd_istio.emit import to_yaml
-from argocd_istio.exposure import GENERATOR, PLAIN, complete
+from argocd_istio.exposure.check import check, noun, odd
+from argocd_istio.exposure.fields import GENERATOR, PLAIN, complete
 from argocd_istio.findings import ERROR, INFO, WARNING, Finding
-from argocd_istio.scalars import reading
-from argocd_istio.source import LIMITS, Limits, Mapping, Node, Scalar, Sequence, Source, SourceError, read
+from argocd_istio.syntax.emit import to_yaml
+from argocd_istio.syntax.scalars import reading
+from argocd_istio.syntax.source import LIMITS, Limits, Mapping, Node, Scalar, Sequence, Source, SourceError, read
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ import math
 import re
 from typing import Any
 
-from argocd_istio.scalars import tag_name
-from argocd_istio.source import Mapping, Node, Scalar, Sequence, Source
+from argocd_istio.syntax.scalars import tag_name
+from argocd_istio.syntax.source import Mapping, Node, Scalar, Sequence, Source
 
 _TRUE = ("y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON")
 _FALSE = ("n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF")

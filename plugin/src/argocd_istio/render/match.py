@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from argocd_istio.explain.objects import fields, labels, number, text, texts
-from argocd_istio.source import Node
+from argocd_istio.render.objects import fields, labels, number, text, texts
+from argocd_istio.syntax.source import Node
 
 GRPC = "application/grpc"
 

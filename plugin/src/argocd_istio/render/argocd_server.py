@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from argocd_istio.explain.objects import Object, Objects, fields, items, labels, number, text, texts
-from argocd_istio.source import Node
+from argocd_istio.render.objects import Object, Objects, fields, items, labels, number, text, texts
+from argocd_istio.syntax.source import Node
 
 PORT = 8080
 """Where argocd-server listens unless --port says otherwise."""

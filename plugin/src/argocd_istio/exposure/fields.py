@@ -7,8 +7,8 @@ docs/plugin.md come from it.
 from __future__ import annotations
 
 from argocd_istio import API_VERSION, GROUP
-from argocd_istio.hosts import LONGEST_URL, PATTERN, URL_PATTERN, host_problem, split_url, url_problem
-from argocd_istio.names import (
+from argocd_istio.exposure.hosts import LONGEST_URL, PATTERN, URL_PATTERN, host_problem, split_url, url_problem
+from argocd_istio.exposure.names import (
     LABEL,
     LABEL_KEY,
     LABEL_VALUE,

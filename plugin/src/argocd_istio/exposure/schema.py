@@ -9,7 +9,7 @@ import json
 from typing import Any
 
 from argocd_istio import API_VERSION
-from argocd_istio.exposure import (
+from argocd_istio.exposure.fields import (
     FIELDS,
     GENERATED,
     GENERATOR,

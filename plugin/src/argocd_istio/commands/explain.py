@@ -1,0 +1,82 @@
+"""`argocd-istio explain`."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+
+from argocd_istio import consumer
+from argocd_istio.commands.app import app
+from argocd_istio.commands.inputs import built
+from argocd_istio.explain import FORMATS
+from argocd_istio.syntax.source import SourceError
+
+
+@app.command()
+def explain(
+    path: Annotated[
+        str,
+        typer.Argument(
+            metavar="DIR|FILE|-",
+            help="A folder to build, a file that was built, or - for stdin; else this folder.",
+            show_default=False,
+        ),
+    ] = ".",
+    form: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            metavar="FORMAT",
+            help=f"One of {', '.join(FORMATS)}; else text.",
+            show_default=False,
+            autocompletion=lambda: list(FORMATS),
+        ),
+    ] = FORMATS[0],
+    gateway_namespace: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAMESPACE",
+            help="Where the gateway's pods are; else as the folder's Exposure says, or istio-system.",
+        ),
+    ] = None,
+    enable_exec: Annotated[
+        bool, typer.Option("--enable-exec", help="Let kustomize run the functions that the folder names.")
+    ] = False,
+    ascii_only: Annotated[bool, typer.Option("--ascii", help="Draw the text with ASCII characters only.")] = False,
+) -> int:
+    """Draw the way of a request to Argo CD.
+
+    From the host over gateway port, route and Service port to the pod: what travels as clear text, and who holds
+    which certificate. What is broken on the way is marked; the exit code is 1 then.
+
+    \b
+    argocd-istio explain cd
+    kustomize build cd | argocd-istio explain -
+    argocd-istio explain cd --format svg > cd.svg
+    """
+    from dataclasses import replace
+
+    from argocd_istio.explain import draw
+    from argocd_istio.exposure.names import namespace_problem
+    from argocd_istio.render.objects import Objects
+    from argocd_istio.render.read import ISTIO
+    from argocd_istio.render.read import explain as explained
+    from argocd_istio.terminal import Terminal
+
+    if form not in FORMATS:
+        raise typer.BadParameter(f"{form!r} is not one of {', '.join(FORMATS)}", param_hint="--format")
+    problem = namespace_problem(gateway_namespace) if gateway_namespace is not None else None
+    if problem:
+        raise SourceError("--gateway-namespace", 0, 0, *problem)
+    folder = path if os.path.isdir(path) else ""  # noqa: PTH112
+    source = built(path, enable_exec)
+    objects = Objects(source)
+    if not objects.of(ISTIO, "Gateway"):
+        hint = "name a folder, or what kustomize builds of one"
+        raise SourceError(source.file, 0, 0, f"no Gateway of {ISTIO}", "at least one", hint)
+    found = explained(objects, gateway_namespace or consumer.gateway_namespace(folder))
+    terminal = Terminal.of_stdout()
+    print(draw(found, form, replace(terminal, unicode=terminal.unicode and not ascii_only)), end="")
+    return 1 if found.all_problems() else 0

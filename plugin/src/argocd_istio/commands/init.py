@@ -1,0 +1,56 @@
+"""`argocd-istio init`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from argocd_istio import consumer
+from argocd_istio.commands.app import app
+from argocd_istio.exposure.fields import MODES
+from argocd_istio.streams import tell
+from argocd_istio.syntax.source import visible
+
+
+@app.command()
+def init(
+    folder: Annotated[str, typer.Argument(metavar="DIR", help="The folder; it is made where there is none.")],
+    mode: Annotated[
+        str,
+        typer.Option(metavar="MODE", help=f"Where TLS ends: {', '.join(MODES)}.", autocompletion=lambda: list(MODES)),
+    ],
+    host: Annotated[
+        list[str], typer.Option(metavar="HOST", help="A host name, again for more; the first is the public address.")
+    ],
+    secret_name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The Secret of the certificate; else argocd-certificate.")
+    ] = None,
+    selector: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY=VALUE", help="A label of the gateway's pods, again for more; else istio=ingressgateway."
+        ),
+    ] = None,
+    ref: Annotated[
+        str,
+        typer.Option(
+            metavar="REF", help=f"The library's tag, branch or commit; else {consumer.REF}.", show_default=False
+        ),
+    ] = consumer.REF,
+    checked: Annotated[bool, typer.Option("--checked", help="Let the build run the generator, which checks.")] = False,
+) -> int:
+    """Write a new consumer, a folder that builds.
+
+    Nothing is ever overwritten.
+
+    \b
+    argocd-istio init cd --mode grpc-routing --host cd.acme.io
+    """
+    made = consumer.Consumer(mode, host, secret_name, selector or [], ref, checked)
+    made.write(folder)
+    tell(*made.notices)
+    names = " and ".join(visible(str(Path(folder, name))) for name in made.files)
+    print("\n  ".join([f"Wrote {names}. Next:", *made.next_steps(folder)]))
+    return 0
