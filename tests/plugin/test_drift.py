@@ -528,7 +528,7 @@ def test_neither_generator_nor_commands_load_it() -> None:
     code = (
         "import sys, argocd_istio.{0}; print([name for name in sys.modules if name.startswith('argocd_istio.drift')])"
     )
-    for module in ("generator", "commands", "cli"):
+    for module in ("krm.generator", "commands", "cli"):
         command = [sys.executable, "-c", code.format(module)]
         assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "[]\n"
 
