@@ -117,7 +117,7 @@ class Images:
         }
 
     def find(self, reference: str) -> Image | None:
-        """The image for a reference such as `quay.io/argoproj/argocd:v3.6.3`; None where the node has none.
+        """The image for a reference such as `quay.io/argoproj/argocd:TAG`; None where the node has none.
 
         Of Argo CD the node has one version, for the release that is installed and for the module that it is built
         from; Redis, dex and Envoy are what the machine has, whatever the tag.

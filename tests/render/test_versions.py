@@ -97,7 +97,8 @@ def test_the_module_is_of_the_release_s_minor_and_not_newer() -> None:
 def test_a_person_has_read_the_release_notes() -> None:
     """What a new release changes is written down: `make bump` edits every other place that names it."""
     page = (ROOT / "docs/releases.md").read_text()
-    assert f"**{release()}** (" in page and f"/releases/tag/{release()})" in page
+    missing = f"write into docs/releases.md what {release()} changes, with its date and a link to its notes"
+    assert f"**{release()}** (" in page and f"/releases/tag/{release()})" in page, missing
 
 
 def test_kubernetes_staging_modules_have_the_version_of_kubernetes() -> None:

@@ -13,15 +13,15 @@ from typing import Any
 import pytest
 import yaml
 
-from argocd_istio.drift.compare import Object, name_of
+from argocd_istio.drift.compare import ABSENT, Object, name_of
 from tests.render.parity.mutations import mutations
 from tests.render.render import ROOT
 from tools.build import ToolError, argocd_module
 from tools.bump import __main__ as command
-from tools.bump import history, modules, pins
+from tools.bump import history, install, modules, pins
 from tools.bump.edit import CannotEdit, apply
-from tools.bump.install import BASE, MARK, Outcome, bring, unequal, upstream_install
-from tools.bump.plan import Obstacle, Operation, plan
+from tools.bump.install import BASE, MARK, Outcome, bring, build, unequal, upstream_install
+from tools.bump.plan import Obstacle, Operation, Sides, plan
 from tools.versions import module, release
 
 SERVER = "base/argocd/server/deployment.yaml"
@@ -276,15 +276,118 @@ def test_an_unknown_kind_changes_nothing(root: Path, upstream: list[Object]) -> 
 
 def test_an_edit_of_a_shared_value_is_refused() -> None:
     text = "a: &shared {x: 1}\nb: *shared\n"
-    with pytest.raises(CannotEdit, match="would also change"):
+    with pytest.raises(CannotEdit, match=r"would also change b\.x, because of an anchor"):
         apply(text, 0, Operation(("a", "x"), "a.x", 1, 2))
-    assert apply("a: {x: 1}\nb: {x: 1}\n", 0, Operation(("a", "x"), "a.x", 1, 2)) == "a: {x: 2}\nb: {x: 1}\n"
+    changed, gone = apply("a: {x: 1}\nb: {x: 1}\n", 0, Operation(("a", "x"), "a.x", 1, 2))
+    assert (changed, gone) == ("a: {x: 2}\nb: {x: 1}\n", [])
 
 
 def test_a_list_with_a_repeated_name_is_an_obstacle() -> None:
     row = {"name": "A", "value": "1"}
     file, wanted = {"env": [row, row]}, {"env": [row]}
-    assert [type(one) for one in plan(file, file, wanted, wanted)] == [Obstacle]
+    assert [type(one) for one in plan(Sides(file, file, file, wanted, wanted))] == [Obstacle]
+
+
+def _pod(upstream: list[Object], name: str = "Deployment/argocd-server") -> Any:
+    return find(upstream, name)["spec"]["template"]["spec"]
+
+
+def _resources(upstream: list[Object]) -> None:
+    container(upstream)["resources"] = {"limits": {"memory": "1Gi"}}
+
+
+def _pod_security(upstream: list[Object]) -> None:
+    _pod(upstream)["securityContext"] = {"seccompProfile": {"type": "RuntimeDefault"}}
+
+
+def _strategy(upstream: list[Object]) -> None:
+    find(upstream, "Deployment/argocd-server")["spec"]["strategy"] = {"type": "Recreate"}
+
+
+def _update_strategy(upstream: list[Object]) -> None:
+    spec = find(upstream, "StatefulSet/argocd-application-controller")["spec"]
+    spec["updateStrategy"] = {"rollingUpdate": {"partition": 1}, "type": "RollingUpdate"}
+
+
+def _namespace_label(upstream: list[Object]) -> None:
+    find(upstream, "Namespace/argocd")["metadata"]["labels"] = {"new.io/label": "on"}
+
+
+def _no_env(upstream: list[Object]) -> None:
+    container(upstream)["env"] = []
+
+
+def _no_ingress(upstream: list[Object]) -> None:
+    find(upstream, "NetworkPolicy/argocd-server-network-policy")["spec"]["ingress"] = []
+
+
+@pytest.mark.parametrize(
+    "change", [_resources, _pod_security, _strategy, _update_strategy, _namespace_label, _no_env, _no_ingress]
+)
+def test_what_only_the_defaults_had_is_written(
+    root: Path, upstream: list[Object], change: Callable[[list[Object]], None]
+) -> None:
+    change(upstream)
+    outcome = bumped(root, upstream)
+    assert outcome.edited and not outcome.left
+    assert not unequal(root, upstream, module())
+
+
+def follows(root: Path, file: str, comment: str) -> str:
+    """The line after a comment, "" where the comment is not there."""
+    text = (root / file).read_text().splitlines()
+    found = [number for number, line in enumerate(text) if comment in line]
+    return text[found[0] + 1].strip() if found else ""
+
+
+def test_a_comment_goes_with_its_own_item(root: Path, upstream: list[Object]) -> None:
+    file, policy = "base/argocd/dex/networkpolicy.yaml", "NetworkPolicy/argocd-dex-server-network-policy"
+    del find(upstream, policy)["spec"]["ingress"][0]
+    outcome = bumped(root, upstream)
+    assert outcome.comments == [(file, "# The browser reaches Dex through argocd-server only.")]
+    assert follows(root, file, "# metrics") == "- from: [{namespaceSelector: {}}]"
+    assert follows(root, file, "The browser") == ""
+
+
+def test_a_comment_goes_with_its_own_key(root: Path, upstream: list[Object]) -> None:
+    del container(upstream)["readinessProbe"]
+    outcome = bumped(root, upstream)
+    assert [comment.split()[1] for _, comment in outcome.comments] == ["Plain"]
+    assert "# Plain HTTP" not in (root / SERVER).read_text()
+
+
+def test_a_new_first_item_stands_above_the_comment(root: Path, upstream: list[Object]) -> None:
+    file, policy = "base/argocd/redis/networkpolicy.yaml", "NetworkPolicy/argocd-redis-network-policy"
+    before = follows(ROOT, file, "# ")
+    find(upstream, policy)["spec"]["ingress"].insert(0, {"ports": [{"port": 1}]})
+    assert not bumped(root, upstream).left
+    assert follows(root, file, "# ") == before
+
+
+@pytest.mark.parametrize("list_", ["containers", "initContainers"])
+def test_a_new_container_is_left_to_a_person(root: Path, upstream: list[Object], list_: str) -> None:
+    new = {"name": "new", "image": f"quay.io/argoproj/argocd:{module()}", "command": ["a"]}
+    _pod(upstream)[list_] = [*_pod(upstream).get(list_, []), new]
+    outcome = bumped(root, upstream)
+    assert len(outcome.left) == 1 and not outcome.edited
+    assert (root / SERVER).read_text().splitlines()[1:] == (ROOT / SERVER).read_text().splitlines()
+
+
+def test_a_base_that_cannot_be_built_is_taken_back(
+    root: Path, upstream: list[Object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _probe(upstream)
+    before, first = {path: path.read_bytes() for path in root.rglob("*.yaml")}, [build(root / BASE)]
+
+    def once(folder: Path) -> list[Object]:
+        if first:
+            return first.pop()
+        raise ToolError("it does not build")
+
+    monkeypatch.setattr(install, "build", once)
+    with pytest.raises(ToolError, match="it does not build"):
+        bring(root, upstream)
+    assert {path: path.read_bytes() for path in root.rglob("*.yaml")} == before
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -338,7 +441,8 @@ def test_nearly_all_of_the_past_went_by_machine() -> None:
 
 
 def test_no_mark_of_a_bump_is_left() -> None:
-    assert [path for path in (ROOT / "base").rglob("*.yaml") if MARK in path.read_text()] == []
+    folders = [ROOT / "base", ROOT / "components"]
+    assert [path for folder in folders for path in folder.rglob("*.yaml") if MARK in path.read_text()] == []
 
 
 @pytest.mark.parametrize(
@@ -397,8 +501,14 @@ def make(clone: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(["make", "bump", *words], cwd=clone, capture_output=True, text=True, check=False)
 
 
-def test_a_release_ahead_of_its_module_is_pinned(clone: Path) -> None:
+@pytest.mark.parametrize("from_equal", [False, True], ids=["ahead already", "both equal"])
+def test_a_release_ahead_of_its_module_is_pinned(clone: Path, from_equal: bool) -> None:
     ahead = f"{release()}0"
+    if from_equal:
+        assert make(clone, f"RELEASE={module()}", f"ARGOCD={module()}").returncode == 0
+        assert f"| Argo CD | {module()} |\n" in (clone / "README.md").read_text()
+        identity = ["-c", "user.name=test", "-c", "user.email=test@localhost"]
+        subprocess.run(["git", *identity, "commit", "-qam", "equal"], cwd=clone, check=True)
     done = make(clone, f"RELEASE={ahead}", f"ARGOCD={module()}")
     assert done.returncode == 0, done.stderr
     assert f"Nothing has looked at {ahead} itself" in done.stdout
@@ -406,6 +516,8 @@ def test_a_release_ahead_of_its_module_is_pinned(clone: Path) -> None:
     assert (versions["argocd"], versions["argocd-module"]) == (ahead, module())
     assert f"newTag: {ahead}}}" in (clone / "base/argocd/kustomization.yaml").read_text()
     assert f"| Argo CD | {ahead} | {module()} |" in (clone / "README.md").read_text()
+    assert f"write into docs/releases.md what {ahead} changes" in done.stdout
+    assert not [path for path in command.changed_files(clone) if path.startswith(("tools/", "plugin/", "live/"))]
 
 
 def test_a_failed_bump_leaves_the_tree_clean(clone: Path) -> None:
@@ -414,6 +526,21 @@ def test_a_failed_bump_leaves_the_tree_clean(clone: Path) -> None:
     assert "the Go module of Argo CD v3.6.9999 cannot be had; the newest is" in done.stderr
     assert "make bump RELEASE=v3.6.9999; nothing was changed" in done.stderr
     assert command.changed_files(clone) == []
+
+
+def test_outside_of_a_checkout_it_is_one_line(clone: Path) -> None:
+    shutil.rmtree(clone / ".git")
+    done = make(clone, f"RELEASE={release()}0", f"ARGOCD={module()}")
+    assert "git status failed" in done.stderr and "nothing was changed" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_crds_that_differ_are_left(clone: Path, tmp_path: Path) -> None:
+    text = (argocd_module() / "manifests/install.yaml").read_text()
+    renamed = text.replace("name: appprojects.argoproj.io", "name: promotions.argoproj.io")
+    (tmp_path / "install.yaml").write_text(renamed)
+    found = [(left.object, left.new) for left in command._crds(clone, tmp_path)]
+    assert found == [("promotions.argoproj.io", "this CRD"), ("appprojects.argoproj.io", ABSENT)]
 
 
 def test_changes_that_are_not_committed_stop_it(clone: Path) -> None:

@@ -21,19 +21,23 @@ import signal
 import subprocess
 import sys
 import tempfile
+import traceback
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
+
 from argocd_istio.drift.compare import ABSENT
 from tools.build import HERE, ToolError, say
 from tools.bump import modules, pins
-from tools.bump.install import BASE, Left, Outcome, bring, build, line, unequal, upstream_install
+from tools.bump.install import BASE, MARK, Left, Outcome, bring, build, line, unequal, upstream_install
 from tools.versions import module, release, versions
 
 ROOT = HERE.parent
-# What is not text of ours, or tells of the past.
-NOT_EDITED = ("CHANGELOG.md", "docs/releases.md", "LICENSE", "go.mod", "go.sum", "requirements.txt")
+RELEASES = Path("docs/releases.md")
+CRDS = Path("base/crds")
+HIGH_AVAILABILITY = Path("components/high-availability")
 
 
 class UsageError(Exception):
@@ -83,14 +87,33 @@ def _minor(version: str) -> tuple[int, ...]:
 def changed_files(root: Path) -> list[str]:
     """What git sees changed in the work tree, new files included."""
     command = ["git", "status", "--porcelain", "--untracked-files=all", "-z"]
-    listing = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
-    return [entry[3:] for entry in listing.stdout.split("\0") if entry]
+    listing = _git(root, *command[1:])
+    return [entry[3:] for entry in listing.split("\0") if entry]
 
 
 def tracked(root: Path) -> list[Path]:
     """Every file that git tracks, by its path from the root."""
-    listing = subprocess.run(["git", "ls-files", "-z"], cwd=root, capture_output=True, text=True, check=True)
-    return [Path(name) for name in listing.stdout.split("\0") if name]
+    return [Path(name) for name in _git(root, "ls-files", "-z").split("\0") if name]
+
+
+def _git(root: Path, *words: str) -> str:
+    done = subprocess.run(["git", *words], cwd=root, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise ToolError(f"{root}: git {words[0]} failed: {' '.join(done.stderr.split())}; it has to be a checkout")
+    return done.stdout
+
+
+def pages(root: Path) -> list[Path]:
+    """The files whose text follows the release: every page but those of the past, and what tests compare with."""
+    return [
+        root / path
+        for path in tracked(ROOT)
+        if path.suffix in (".md", ".txt")
+        and path.parts[0] in ("README.md", "base", "components", "docs", "live", "overlays", "tests")
+        and path != RELEASES
+        and not path.name.startswith("requirements")
+        and (root / path).is_file()
+    ]
 
 
 def run(root: Path, goal: Target) -> Outcome:
@@ -103,16 +126,19 @@ def run(root: Path, goal: Target) -> Outcome:
         modules.pin(root, goal.module)
     pins.set_tag(root, goal.module)  # as upstream's install, until it has been compared
     outcome = bring(root, upstream)
-    outcome.left += _parity(root, manifests, goal.module, outcome.left)
+    _parity(root, manifests, goal.module, outcome)
     after = {"argocd": goal.release, "argocd-module": goal.module, **_images(root)}
     pins.set_tag(root, goal.release)
     pins.set_versions(root, after)
-    texts = [root / path for path in tracked(ROOT) if not str(path).endswith(NOT_EDITED) and (root / path).is_file()]
-    readable = [path for path in texts if b"\0" not in path.read_bytes()[:1000]]
     for name in ("argocd", "dex", "redis"):
-        pins.replace(readable, before[name], after[name])
+        if name in after:
+            pins.replace(pages(root), before[name], after[name])
+        else:
+            why = "its image has another name; pin it in versions.yaml by hand"
+            outcome.left.append(Left("versions.yaml", name, "", before[name], ABSENT, why))
     if goal.module != module():
         _python(root, "-m", "tools.crds", "update")
+    outcome.left += _crds(root, manifests)
     _python(root, "-m", "tools.reference", "update")
     outcome.left += _named_elsewhere(root, outcome.gone)
     return outcome
@@ -139,17 +165,35 @@ def _python(root: Path, *words: str) -> str:
     return done.stdout
 
 
-def _parity(root: Path, manifests: Path, version: str, known: Sequence[Left]) -> list[Left]:
-    """What parity finds and is not known yet, for the install and for high availability."""
-    seen = {(left.object, left.path) for left in known}
-    found = []
-    for folder, manifest in ((BASE, "install.yaml"), (Path("components/high-availability"), "ha/install.yaml")):
+def _parity(root: Path, manifests: Path, version: str, outcome: Outcome) -> None:
+    """Leave what parity finds and is not left yet, for the install and for high availability, with a mark."""
+    seen = {(left.object, left.path) for left in outcome.left}
+    for folder, manifest in ((BASE, "install.yaml"), (HIGH_AVAILABILITY, "ha/install.yaml")):
+        file, marks = folder / "kustomization.yaml", []
         ha = folder != BASE
         for one in unequal(root, upstream_install(manifests, manifest), version, high_availability=ha):
             if (one.object, one.path) not in seen:
                 seen.add((one.object, one.path))
-                found.append(Left(str(folder), one.object, one.path, one.ours, one.upstream, "no edit removes it"))
-    return found
+                left = Left(str(file), one.object, one.path, one.ours, one.upstream, "no edit removes it")
+                outcome.left.append(left)
+                marks.append(f"{MARK}{line(left)}\n")
+        if marks:
+            (root / file).write_text("".join(marks) + (root / file).read_text())
+
+
+def _crds(root: Path, manifests: Path) -> list[Left]:
+    """The CRDs that only one of the two installs has: which files a kustomization lists is written by hand."""
+    ours = {item["metadata"]["name"] for item in build(root / CRDS)}
+    documents = yaml.load_all((manifests / "install.yaml").read_text(), yaml.CSafeLoader)
+    theirs = {item["metadata"]["name"] for item in documents if item and item.get("kind") == "CustomResourceDefinition"}
+    file = str(CRDS / "kustomization.yaml")
+    return [
+        *(
+            Left(file, name, "", ABSENT, "this CRD", "list its files here and in full")
+            for name in sorted(theirs - ours)
+        ),
+        *(Left(file, name, "", "this CRD", ABSENT, "upstream has it no more") for name in sorted(ours - theirs)),
+    ]
 
 
 def _named_elsewhere(root: Path, gone: Iterable[str]) -> list[Left]:
@@ -161,7 +205,7 @@ def _named_elsewhere(root: Path, gone: Iterable[str]) -> list[Left]:
     for path in tracked(ROOT):
         if path.suffix not in (".yaml", ".md", ".py", ".sh", ".conf") or not (root / path).is_file():
             continue
-        if path.is_relative_to(BASE) or path.name in NOT_EDITED:
+        if path.is_relative_to(BASE) or path.parts[0] in ("tests", "tools") or path == RELEASES:
             continue
         for number, text in enumerate((root / path).read_text().splitlines(), 1):
             why = "the install has it no more; was it renamed?"
@@ -175,14 +219,13 @@ def _named_elsewhere(root: Path, gone: Iterable[str]) -> list[Left]:
 
 def copy_back(source: Path, root: Path) -> list[str]:
     """Bring what differs in the copy into the work tree; the paths, sorted. All of it or, with OSError, nothing."""
-    installed = {one.relative_to(source) for one in (source / BASE).rglob("*.yaml")}
+    made = {one.relative_to(source) for folder in (BASE, CRDS) for one in (source / folder).rglob("*.yaml")}
     new = [
         path
-        for path in sorted({*tracked(root), *installed})
+        for path in sorted({*tracked(root), *made})
         if (source / path).is_file() and _content(source / path) != _content(root / path)
     ]
     before = {path: _content(root / path) for path in new}
-    interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         for path in new:
             (root / path).parent.mkdir(parents=True, exist_ok=True)
@@ -194,8 +237,6 @@ def copy_back(source: Path, root: Path) -> list[str]:
             else:
                 (root / path).write_bytes(content)
         raise
-    finally:
-        signal.signal(signal.SIGINT, interrupt)
     return [str(path) for path in new]
 
 
@@ -210,9 +251,11 @@ def report(goal: Target, outcome: Outcome, written: Sequence[str]) -> str:
     if outcome.left:
         lines.append(f"left to you ({len(outcome.left)}):")
         lines += [f"  {left.file}: {line(left)}" for left in outcome.left]
+    lines += [f"  {file}: went with its field: {comment}" for file, comment in outcome.comments]
     if goal.release != goal.module:
         lines.append(f"Nothing has looked at {goal.release} itself: read its notes for changes of the manifests.")
-    lines.append("Read the diff and the upgrade notes, then: make test test-faults")
+    lines.append(f"Read the diff and the upgrade notes, write into {RELEASES} what {goal.release} changes, then:")
+    lines.append("  make test test-faults")
     return "\n".join(lines)
 
 
@@ -238,12 +281,20 @@ def main(arguments: Sequence[str]) -> int:
                 (copy / path).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(ROOT / path, copy / path)
             outcome = run(copy, goal)
+            # From here on it goes to its end: half of the files would be worse than a late Ctrl-C.
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                signal.signal(number, signal.SIG_IGN)
             written = copy_back(copy, ROOT)
     except UsageError as error:
         say(f"bump: {error}")
         return 2
     except (ToolError, OSError) as error:
         say(f"bump: {error}; nothing was changed")
+        return 3
+    except Exception as error:
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        at = f"{Path(place.filename).name}:{place.lineno}"
+        say(f"bump: {type(error).__name__} at {at}: {error}; nothing was changed, and make bump has to learn this case")
         return 3
     except KeyboardInterrupt:
         say("bump: interrupted; nothing was changed")

@@ -6,6 +6,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable
+from difflib import SequenceMatcher
 from typing import Any
 
 import yaml
@@ -13,7 +14,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.mergevalue import MergeValue
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString, LiteralScalarString
 
-from argocd_istio.drift.compare import ABSENT, BY_NAME, item_name, same, walk
+from argocd_istio.drift.compare import ABSENT, BY_NAME, item_name, walk
 from tools import authored
 from tools.bump.plan import Operation, Step
 
@@ -30,27 +31,97 @@ def plain(text: str) -> list[Any]:
     return list(yaml.load_all(text, yaml.CSafeLoader))
 
 
-def apply(text: str, place: int, operation: Operation) -> str:
-    """The text with the operation done in its document number `place`.
+def apply(text: str, place: int, operation: Operation) -> tuple[str, list[str]]:
+    """The text with the operation done in its document number `place`, and the comments that went with what is gone.
 
     Raises CannotEdit where the text, read again, differs in anything else, or has lost a comment of something else.
     """
     documents = authored.load(text)
     _do(documents[place], operation)
-    done = authored.dump(documents)
-    before, after = plain(text), plain(done)
-    changed = [found for one, other in zip(before, after, strict=True) for found in walk("", one, other)]
-    if len(changed) != 1 or not same(changed[0][2], operation.new):
-        others = ", ".join(path for path, _, _ in changed if path != operation.path) or "nothing"
-        raise CannotEdit(f"the edit would also change {others}")
-    lost = _comments(text) - _comments(done) - _comments(str(operation.old))
-    if lost and operation.new is not ABSENT:
+    done, gone = authored.dump(documents), list[str]()
+    if not any(isinstance(value, str) and "\n" in value for value in (operation.old, operation.new)):
+        done, gone = _settle(text, done, operation)
+    try:
+        before, after = plain(text), plain(done)
+    except yaml.YAMLError as error:
+        raise CannotEdit("the edit would break the file") from error
+    wanted = [_expected(item, operation) if number == place else item for number, item in enumerate(before)]
+    others = [path for one, other in zip(wanted, after, strict=True) for path, _, _ in walk("", one, other)]
+    if others:
+        raise CannotEdit(f"the edit would also change {', '.join(others[:3])}, because of an anchor")
+    lost = _comments(text) - _comments(done) - _comments(str(operation.old)) - Counter(gone)
+    if operation.removes:
+        gone += lost.elements()
+    elif lost:
         raise CannotEdit(f"the edit would lose the comment {next(iter(lost))!r}")
-    return done
+    return done, gone
+
+
+def _expected(document: Any, operation: Operation) -> Any:
+    """A plain document after the operation."""
+    result = _copy(document)
+    *above, last = operation.steps
+    holder = result
+    for one in above:
+        holder = holder[_key(holder, one)]
+    key = _key(holder, last)
+    if operation.new is ABSENT:
+        del holder[key]
+    elif operation.old is ABSENT and isinstance(holder, list):
+        holder.insert(key if isinstance(last, int) else len(holder), operation.new)
+    else:
+        holder[key] = operation.new
+    return result
+
+
+def _copy(value: Any) -> Any:
+    """A copy in which no two places share a value: aliases are the file's, not the document's."""
+    if isinstance(value, dict):
+        return {key: _copy(item) for key, item in value.items()}
+    return [_copy(item) for item in value] if isinstance(value, list) else value
 
 
 def _comments(text: str) -> Counter[str]:
     return Counter(line.strip() for line in text.splitlines() if line.lstrip().startswith("#"))
+
+
+def _standing(lines: list[str]) -> list[tuple[int, str]]:
+    """Each line of comment by its place, with the line that it stands above."""
+    found, below = [], ""
+    for place in range(len(lines) - 1, -1, -1):
+        if lines[place].lstrip().startswith("#"):
+            found.append((place, below))
+        else:
+            below = lines[place]
+    return found[::-1]
+
+
+def _settle(text: str, done: str, operation: Operation) -> tuple[str, list[str]]:
+    """Let each comment stand above what it stood above before the edit; also the comments that are gone.
+
+    A comment of something that is gone goes too, but for the title of a group in an env table, which stays with the
+    rest of its group.
+    """
+    before, after, gone = text.splitlines(), done.splitlines(), list[str]()
+    last = operation.steps[-1]
+    if operation.removes and isinstance(last, tuple) and last[0] == "env":
+        return done, gone
+    old = _standing(before)
+    while True:
+        new = _standing(after)
+        then, now = ([lines[place] for place, _ in found] for lines, found in ((before, old), (after, new)))
+        matches = SequenceMatcher(None, then, now, autojunk=False).get_matching_blocks()
+        pairs = [(old[one + step], new[other + step]) for one, other, size in matches for step in range(size)]
+        wrong = next(((place, wanted) for (_, wanted), (place, below) in pairs if below != wanted), None)
+        if wrong is None:
+            return "\n".join(after) + "\n", gone
+        place, wanted = wrong
+        comment = after.pop(place)
+        if operation.removes or wanted not in after[place:]:
+            gone.append(comment.strip())
+            old = [entry for entry in old if before[entry[0]] != comment or entry[1] != wanted]
+        else:
+            after.insert(after.index(wanted, place), comment)
 
 
 def _do(document: Any, operation: Operation) -> None:
@@ -66,6 +137,8 @@ def _do(document: Any, operation: Operation) -> None:
     else:
         key = _key(holder, last)
         flow = isinstance(holder, CommentedMap) and holder.fa.flow_style()
+        if operation.removes:
+            holder.ca.items.pop(key, None)
         holder[key] = styled(operation.new, flow=flow)
 
 

@@ -29,7 +29,7 @@ from argocd_istio.drift.deviations import HA_DEVIATIONS
 from tools import authored
 from tools.build import ToolError, program
 from tools.bump.edit import CannotEdit, apply, plain, styled
-from tools.bump.plan import ELSEWHERE, Obstacle, Operation, plan
+from tools.bump.plan import ELSEWHERE, Obstacle, Operation, Sides, plan
 
 BASE = Path("base/argocd")
 MARK = "# bump: "
@@ -63,9 +63,13 @@ class Left:
 
 @dataclass
 class Outcome:
-    """What was edited, what is left to a person, and the names that are gone, which other files may still use."""
+    """What was edited, the comments that went with it by file, what is left to a person, and the names that are gone.
+
+    Other files may still use a name that is gone.
+    """
 
     edited: list[tuple[str, Operation]] = field(default_factory=list)
+    comments: list[tuple[str, str]] = field(default_factory=list)
     left: list[Left] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
 
@@ -132,7 +136,11 @@ def bring(root: Path, upstream: Iterable[Object]) -> Outcome:
         install = _Install(root, refused)
         outcome = install.bring(wanted)
         install.write()
-        rest = {(one.object, one.path) for one in differences(wanted, build(root / BASE), "")}
+        try:
+            rest = {(one.object, one.path) for one in differences(wanted, build(root / BASE), "")}
+        except ToolError:
+            install.restore()
+            raise
         idle = {(name, operation.path) for name, operation in outcome.edited} & rest
         if not idle:
             return outcome
@@ -198,8 +206,8 @@ class _Install:
         path, place = self._places[name]
         # A list that the API server fills in is written out, or a second apply reports a change every time.
         raw = wanted if raw["kind"] == "NetworkPolicy" else expected_names(raw, wanted)
-        file = defaulted(plain(self._files[path])[place])
-        for one in plan(file, rendered, wanted, raw):
+        text = plain(self._files[path])[place]
+        for one in plan(Sides(text, defaulted(text), rendered, wanted, raw)):
             if isinstance(one, Obstacle):
                 if not _is_argocd_image(one.old):
                     self._leave(path, name, one.path, one.old, one.new, one.why)
@@ -208,11 +216,12 @@ class _Install:
                 self._leave(path, name, one.path, one.old, one.new, ELSEWHERE)
                 continue
             try:
-                self._files[path] = apply(self._files[path], place, one)
+                self._files[path], gone = apply(self._files[path], place, one)
             except CannotEdit as error:
                 self._leave(path, name, one.path, one.old, one.new, str(error))
                 continue
             self._outcome.edited.append((name, one))
+            self._outcome.comments += [(str(path.relative_to(self._root)), comment) for comment in gone]
             if one.new is ABSENT:
                 self._outcome.gone.extend(_names(one))
 

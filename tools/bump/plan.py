@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from argocd_istio.drift.compare import ABSENT, BY_NAME, aligned, item_name, same, step
 
@@ -26,6 +26,11 @@ class Operation:
     new: Any
     after: tuple[str, ...] = ()
 
+    @property
+    def removes(self) -> bool:
+        """Whether only less is there afterwards."""
+        return self.new is ABSENT or self.new in ([], {})
+
 
 @dataclass(frozen=True)
 class Obstacle:
@@ -38,66 +43,90 @@ class Obstacle:
 
 
 ELSEWHERE = "the value does not come from this file; change what sets it"
+CONTAINER = "a container is new or gone; decide what it has in common with the others, and edit it by hand"
 REPEATED = "a name comes twice in this list; compare it by eye"
 
 
-def plan(file: Any, ours: Any, wanted: Any, raw: Any) -> Iterator[Operation | Obstacle]:
-    """The operations, in the order in which they are to be done.
+class Sides(NamedTuple):
+    """One value on every side; ABSENT where a side has none.
 
-    `file` is what the file has, `ours` what is rendered of it and `wanted` what upstream has, all three with the
-    API's defaults; `raw` is upstream's without them. A difference can be removed in the file only where the render
-    takes its value from there.
+    `text` is what the file says and `file` the same with the API's defaults, `ours` what is rendered of it, `wanted`
+    what upstream has, both with the defaults; `raw` is upstream's without them.
     """
-    yield from _value((), "", file, ours, wanted, raw)
+
+    text: Any
+    file: Any
+    ours: Any
+    wanted: Any
+    raw: Any
+
+    def of(self, key: Any) -> Sides:
+        """The same for a key of mappings."""
+        return Sides(*(side.get(key, ABSENT) if isinstance(side, dict) else ABSENT for side in self))
+
+
+def plan(sides: Sides) -> Iterator[Operation | Obstacle]:
+    """The operations on an object's file, in the order in which they are to be done.
+
+    A difference can be removed in the file only where the render takes its value from there.
+    """
+    yield from _value((), "", sides)
 
 
 def _value(
-    steps: tuple[Step, ...], path: str, file: Any, ours: Any, wanted: Any, raw: Any, after: tuple[str, ...] = ()
+    steps: tuple[Step, ...], path: str, sides: Sides, after: tuple[str, ...] = ()
 ) -> Iterator[Operation | Obstacle]:
+    text, file, ours, wanted, raw = sides
     if same(ours, wanted):
         return
-    kinds = {type(side) for side in (file, ours, wanted)}
-    if kinds == {dict} and raw is not ABSENT:
+    kinds = {type(side) for side in sides}
+    if kinds == {dict}:
         for key in dict.fromkeys([*wanted, *ours]):
-            file_, ours_, wanted_, raw_ = (side.get(key, ABSENT) for side in (file, ours, wanted, raw))
-            yield from _value((*steps, key), step(path, str(key)), file_, ours_, wanted_, raw_)
-    elif kinds == {list} and raw is not ABSENT:
+            yield from _value((*steps, key), step(path, str(key)), sides.of(key))
+    elif kinds == {list} and wanted:
         fields = BY_NAME.get(path.rpartition(".")[2])
-        yield from (_by_name if fields else _by_place)(steps, path, file, ours, wanted, raw)
+        yield from (_by_name if fields else _by_place)(steps, path, sides)
     elif not same(file, ours):
         yield Obstacle(path, ours, wanted, ELSEWHERE)
-    else:
-        yield Operation(steps, path, ours, raw, after)
+    elif path.endswith("ontainers"):
+        yield Obstacle(path, ours, wanted, CONTAINER)
+    elif not same(text, raw):  # else the API's default differs, because another field does
+        yield Operation(steps, path, text, raw, after)
 
 
-def _by_name(
-    steps: tuple[Step, ...], path: str, file: Any, ours: Any, wanted: Any, raw: Any
-) -> Iterator[Operation | Obstacle]:
+def _by_name(steps: tuple[Step, ...], path: str, sides: Sides) -> Iterator[Operation | Obstacle]:
     kind = path.rpartition(".")[2]
-    named = [{item_name(item, BY_NAME[kind]): item for item in side} for side in (file, ours, wanted, raw)]
-    if any(len(names) != len(side) for names, side in zip(named, (file, ours, wanted, raw), strict=True)):
-        yield Obstacle(path, ours, wanted, REPEATED)
+    named = [{item_name(item, BY_NAME[kind]): item for item in side} for side in sides]
+    if any(len(names) != len(side) for names, side in zip(named, sides, strict=True)):
+        yield Obstacle(path, sides.ours, sides.wanted, REPEATED)
         return
-    order = list(named[2])
-    for name in dict.fromkeys([*order, *named[1]]):
-        file_, ours_, wanted_, raw_ = (names.get(name, ABSENT) for names in named)
+    both = Sides(*named)
+    order = list(both.wanted)
+    for name in dict.fromkeys([*order, *both.ours]):
+        below, item = f"{path}[{name}]", both.of(name)
+        if kind == "containers" and (name in both.ours) != (name in both.wanted):
+            yield Obstacle(below, item.ours, item.wanted, CONTAINER)
+            continue
         before = tuple(reversed(order[: order.index(name)])) if name in order else ()
-        yield from _value((*steps, (kind, name)), f"{path}[{name}]", file_, ours_, wanted_, raw_, before)
+        yield from _value((*steps, (kind, name)), below, item, before)
 
 
-def _by_place(
-    steps: tuple[Step, ...], path: str, file: Any, ours: Any, wanted: Any, raw: Any
-) -> Iterator[Operation | Obstacle]:
+def _by_place(steps: tuple[Step, ...], path: str, sides: Sides) -> Iterator[Operation | Obstacle]:
+    text, file, ours, wanted, raw = sides
     if len(file) != len(ours):
         yield Obstacle(path, ours, wanted, ELSEWHERE)
         return
     pairs = list(aligned(wanted, ours))
+    if path.endswith("initContainers") and any(None in pair for pair in pairs):
+        yield Obstacle(path, ours, wanted, CONTAINER)
+        return
     for place, own in pairs:
         if place is not None and own is not None:
-            yield from _value((*steps, own), f"{path}[{own}]", file[own], ours[own], wanted[place], raw[place])
+            item = Sides(text[own], file[own], ours[own], wanted[place], raw[place])
+            yield from _value((*steps, own), f"{path}[{own}]", item)
     for place, own in reversed(pairs):
         if place is None and own is not None:
-            yield Operation((*steps, own), f"{path}[{own}]", file[own], ABSENT)
+            yield Operation((*steps, own), f"{path}[{own}]", text[own], ABSENT)
     for place, own in pairs:
         if place is not None and own is None:
             yield Operation((*steps, place), f"{path}[{place}]", ABSENT, raw[place])
