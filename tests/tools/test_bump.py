@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
 import subprocess
@@ -498,7 +499,9 @@ def clone(tmp_path: Path) -> Path:
 
 
 def make(clone: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["make", "bump", *words], cwd=clone, capture_output=True, text=True, check=False)
+    # As from a shell, though `make test` may have started this.
+    env = {key: value for key, value in os.environ.items() if not key.startswith("MAKE") and key != "MFLAGS"}
+    return subprocess.run(["make", "bump", *words], cwd=clone, env=env, capture_output=True, text=True, check=False)
 
 
 @pytest.mark.parametrize("from_equal", [False, True], ids=["ahead already", "both equal"])
@@ -522,7 +525,7 @@ def test_a_release_ahead_of_its_module_is_pinned(clone: Path, from_equal: bool) 
 
 def test_a_failed_bump_leaves_the_tree_clean(clone: Path) -> None:
     done = make(clone, "ARGOCD=v3.6.9999")
-    assert "make: *** [" in done.stderr and "Error 3" in done.stderr
+    assert done.returncode != 0 and "Error 3" in done.stderr
     assert "the Go module of Argo CD v3.6.9999 cannot be had; the newest is" in done.stderr
     assert "make bump RELEASE=v3.6.9999; nothing was changed" in done.stderr
     assert command.changed_files(clone) == []
