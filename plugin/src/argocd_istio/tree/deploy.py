@@ -158,14 +158,15 @@ def _components(one: Deployment, tree: Tree, reader: Reader) -> Iterator[Finding
                 break
 
 
-_ASSIGNED = re.compile(r"(?:^|[\s;])(?:for\s+|read\s+(?:-r\s+)?)?([A-Za-z_][A-Za-z0-9_]*)(?:=|\s+in\s)")
-_USED = re.compile(r"(?<!\$)\$\{([A-Za-z_][A-Za-z0-9_]*)")
+_NAME = "([A-Za-z_][A-Za-z0-9_]*)"
+_ASSIGNED = re.compile(rf"(?:^|[\s;])(?:(?:for|read(?:\s+-r)?)\s+{_NAME}|{_NAME}=)")
+_USED = re.compile(rf"(?<!\$)\$\{{{_NAME}")
 
 
 def rewritten(script: str) -> str:
     """A variable of a script's own that is written with braces, "" where there is none."""
     used = _USED.findall(script)
-    own = set(_ASSIGNED.findall(script)) if used else set()
+    own = {name for pair in _ASSIGNED.findall(script) for name in pair} if used else set()
     return next((name for name in used if name in own), "")
 
 
