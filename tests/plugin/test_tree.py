@@ -231,7 +231,7 @@ def test_a_component_of_the_deploying_tool_is_late(tmp_path: Path, text: str) ->
         flux("commonMetadata: {labels: {app.kubernetes.io/part-of: acme}}"),
     ],
 )
-def test_names_and_labels_of_the_deploying_tool(tmp_path: Path, text: str) -> None:
+def test_names_and_labels_by_a_tool_are_found(tmp_path: Path, text: str) -> None:
     assert [(one.rule, one.severity) for one in deployed(tmp_path, text)] == [("K02", ERROR)]
 
 
@@ -261,7 +261,7 @@ def test_what_the_tool_may_do_is_silent(tmp_path: Path, text: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["elsewhere", "'{{.path.path}}'", "../../etc"])
-def test_a_folder_that_is_elsewhere_is_told(tmp_path: Path, path: str) -> None:
+def test_a_folder_that_is_elsewhere_is_an_info(tmp_path: Path, path: str) -> None:
     [found] = deployed(tmp_path, application(INSIDE, path=path))
     assert (found.rule, found.severity) == ("K02", INFO)
 
@@ -294,6 +294,26 @@ def test_a_variable_of_a_script_is_its_own() -> None:
     assert rewritten("for pod in a b; do echo ${pod}; done") == "pod"
     assert rewritten("read -r line; echo ${line}") == "line"
     assert rewritten("echo $last ${domain} $${a} a=1") == ""
+
+
+def test_scripts_of_a_local_option_count(tmp_path: Path) -> None:
+    """Those of high-availability are right as long as a build of Flux leaves them."""
+    files = listing(f"{LITE} high-availability")
+    scripts = [file.read_text() for file in (ROOT / "components/high-availability/redis").glob("*.sh")]
+    found = [one.rule for one in deployed(tmp_path, flux(BUILD), files)]
+    assert set(found) == ({"K07"} if any(map(rewritten, scripts)) else set())
+
+
+def test_two_deployments_share_no_cluster(tmp_path: Path) -> None:
+    files = {f"two/{name}": text for name, text in consumer("namespace: two\n").items()}
+    cluster = "destination: {server: https://one}, "
+    two = [application("images: []"), application("images: []", path="two")]
+    both = [text.replace("spec: {", f"spec: {{{cluster}") for text in two]
+    [found] = deployed(write(tmp_path / "same", files), "---\n".join(both))
+    assert (found.rule, found.severity, found.line) == ("K05", ERROR, 6)
+    apart = [both[0], both[1].replace("https://one", "https://two")]
+    assert deployed(write(tmp_path / "apart", files), "---\n".join(apart)) == []
+    assert deployed(write(tmp_path / "again", files), "---\n".join([both[0], both[0]])) == []
 
 
 # Generated files.
@@ -449,7 +469,7 @@ def test_a_target_matches_the_whole_kind(pattern: str, value: str, expected: boo
     assert matches(pattern, value) is expected
 
 
-def test_the_command_tells_and_counts(tmp_path: Path) -> None:
+def test_the_command_prints_lines_and_counts_errors(tmp_path: Path) -> None:
     write(tmp_path, consumer(PATCH))
 
     def run(*names: str) -> tuple[int, str]:

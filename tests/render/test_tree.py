@@ -13,9 +13,11 @@ from argocd_istio.findings import ERROR
 from argocd_istio.tree.check import check_folder
 from argocd_istio.tree.order import CRDS, OBJECTS
 from tests.plugin.test_build import build as build_checked
+from tests.render import consumer as shapes
 from tests.render.consumer import MODES, one
 from tests.render.render import ROOT, BuildError, Object, build, load
 from tests.render.test_examples import EXAMPLES
+from tools.build import argocd_module
 
 HEAD = "apiVersion: argocd-istio.github.io/v1alpha1\nkind: Exposure\nmetadata: {name: argocd}\n"
 SPEC = "hosts: [old.acme.io], gateway: {selector: {istio: ingressgateway}}, tls: {secretName: argocd-certificate}"
@@ -415,6 +417,25 @@ def test_the_objects_of_an_install_are_known() -> None:
     assert found.pop("Namespace") == {"argocd"}
     assert found == {kind: set(names) for kind, names in OBJECTS.items()}
     assert {item["metadata"]["name"] for item in build("base/crds")} == CRDS
+
+
+def test_a_file_of_upstreams_install_is_found(tmp_path: Path) -> None:
+    upstream = (argocd_module() / "manifests/install.yaml").read_text()
+    files = listing(
+        "grpc-routing", "upstream", upstream__kustomization="resources: [install.yaml]\nnamespace: argocd\n"
+    )
+    [found] = rules(write(tmp_path, files | {"upstream/install.yaml": upstream}))
+    assert found.startswith("K10 upstream/install.yaml:")
+    with pytest.raises(BuildError, match="already registered id"):
+        build(tmp_path)
+
+
+@pytest.mark.parametrize("crds", ["", "/without-crds"])
+@pytest.mark.parametrize("mode", MODES)
+def test_every_consumer_is_silent(tmp_path: Path, mode: str, crds: str) -> None:
+    moved = shapes.consumer(tmp_path / "moved", mode + crds, shapes.exposure(), namespace="delivery")
+    several = shapes.consumer(tmp_path / "several", mode + crds, shapes.exposure(hosts=["a.acme.io", "b.acme.io"]))
+    assert rules(moved) == rules(several) == []
 
 
 def checked(folder: Path, more: str = "", generator: str = GENERATOR, extra: str = "") -> Path:

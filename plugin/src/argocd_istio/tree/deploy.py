@@ -21,7 +21,7 @@ from argocd_istio.render.objects import fields, items, labels, text
 from argocd_istio.syntax.source import Node
 from argocd_istio.tree import rules
 from argocd_istio.tree.order import SUBSTITUTE, Labels, Patch, Setting, Tree, walk
-from argocd_istio.tree.read import Document, Place, Reader
+from argocd_istio.tree.read import Document, Folder, Place, Reader
 
 _HINT = "write the value in the Exposure, or make a folder for each environment that patches before the mode"
 _LEVELS = 20
@@ -59,7 +59,7 @@ def deployments(document: Document) -> Iterator[Deployment]:
         sources += [(*keys, "sources", number) for number in range(len(items(document.root, *keys, "sources")))]
         for at in sources:
             path, below = text(document.root, *at, "path"), (*at, "kustomize")
-            node = document.root.find(*below)
+            node = document.root.find(*below) or document.root.find(*at)
             if path and node:
                 node = node.target
                 plain = text(node, "labelWithoutSelector") == "true"
@@ -78,17 +78,37 @@ def _dotted(keys: tuple[str | int, ...]) -> str:
 
 
 def deployed(tree: Tree, reader: Reader) -> Iterator[Finding]:
-    """K02 and K07: what Argo CD or Flux, as the files of the tree tell them, make of a folder with a mode."""
+    """K02 and K07: what Argo CD or Flux, as the files of the tree have them, make of a folder with a mode."""
     trees: dict[str, Tree] = {}
+    clusters: dict[str, tuple[str, Deployment]] = {}
     for found in tree.documents:
         for one in deployments(found.document):
             if tree.root:
                 yield from _deployed(one, tree.root.real, reader, trees)
+                yield from _second(one, trees.get(resolve(tree.root.real, one.path)), clusters)
+
+
+def _second(one: Deployment, tree: Tree | None, clusters: dict[str, tuple[str, Deployment]]) -> Iterator[Finding]:
+    """K05: two of them bring an install into one cluster, in different namespaces."""
+    if not tree or not tree.wirings or one.document.kind == "ApplicationSet":
+        return
+    spec = one.document.root
+    cluster = text(spec, "spec", "destination", "server") or text(spec, "spec", "destination", "name")
+    if one.tool == "Flux":
+        cluster = text(spec, "spec", "kubeConfig", "secretRef", "name")
+    namespace = text(one.node, "namespace" if one.tool == "Argo CD" else "targetNamespace")
+    namespace = namespace or tree.wirings[0].mode.namespace
+    before = clusters.setdefault(f"{one.tool} {cluster}", (namespace, one))
+    if before[0] != namespace:
+        first = before[1].document
+        found = f"a second install, in namespace {shown(namespace)}, beside that of {first.kind} {shown(first.name)}"
+        found += f" ({first.place().short})"
+        yield one.document.place().finding(ERROR, "K05", found, "one install in a cluster", rules.SHARED)
 
 
 def _deployed(one: Deployment, root: str, reader: Reader, trees: dict[str, Tree]) -> Iterator[Finding]:
     folder = resolve(root, one.path)
-    patches = list(_patches(one, reader))
+    patches = list(_patches(one, reader, reader.folder(folder) if folder else None))
     if not folder:
         if any(patch.touches(PLAIN, GROUP) for patch in patches):
             found = f"a patch of an {PLAIN} by {one.tool}, and no folder {shown(one.path)} here"
@@ -129,12 +149,14 @@ def _deployed(one: Deployment, root: str, reader: Reader, trees: dict[str, Tree]
         yield from _substituted(one, tree)
 
 
-def _patches(one: Deployment, reader: Reader) -> Iterator[Patch]:
-    """Their patches are written inside; a `path` would be one of the deployed folder, and is left out."""
+def _patches(one: Deployment, reader: Reader, folder: Folder | None) -> Iterator[Patch]:
+    """Their patches are written inside, or are files of the deployed folder."""
     for number, node in enumerate(items(one.node, "patches")):
         place = one.place("patches", number)
         target, inline = node.find("target"), text(node, "patch")
         bodies = reader.inline(inline, place) if inline else []
+        if folder and text(node, "path"):
+            bodies = reader.beside(folder, text(node, "path"), place)
         yield Patch(place, target.target if target else None, bodies)
 
 

@@ -297,6 +297,8 @@ class _Walker:
         if entry.reference:
             if entry.reference.part == library.MODE:
                 self.bring(entry, scope)
+            if entry.folder:
+                self.own_generators(entry.folder)
         elif entry.folder and self.enter(entry, depth):
             self.folder(entry.folder, scope, depth + 1)
 

@@ -191,7 +191,7 @@ class Reader:
         path = _joined(folder.path, value)
         if os.path.isdir(target):  # noqa: PTH112
             found.reference = library.local(os.path.realpath(target))
-            if not found.reference:
+            if not found.reference or found.reference.part == library.OPTION:
                 found.folder = self.folder(path)
         elif os.path.lexists(target):
             source = self._read(target, path, INFO, words=True)

@@ -30,6 +30,8 @@ from argocd_istio.tree.read import Document, Reader
 PART_OF, NAME = "app.kubernetes.io/part-of", "app.kubernetes.io/name"
 FIRST = "patch it in a component that is listed before the mode, or in the Exposure's own folder under resources:"
 
+SHARED = "remove one: both have the same cluster roles' bindings, and the last one applied takes the rights"
+
 
 def after(install: Install) -> str:
     """Where an install is listed, for a message."""
@@ -107,8 +109,7 @@ def _second(first: Install, other: Install, one_scope: bool) -> Finding:
         return place.finding(ERROR, "K09", found, "one mode", "remove one")
     if modes and first.namespace != other.namespace:
         found = f"a second install, in namespace {shown(other.namespace)}, beside {after(first)}"
-        hint = "build each by itself, and give one cluster roles of its own"
-        return place.finding(ERROR, "K05", found, "one install in a build", hint)
+        return place.finding(ERROR, "K05", found, "one install in a cluster", SHARED)
     found = f"{other.reference.title} beside {after(first)}, which brings the same objects"
     upstream = library.UPSTREAM in (first.reference.part, other.reference.part)
     hint = "remove upstream's: this library brings it" if upstream else "list the mode only"
