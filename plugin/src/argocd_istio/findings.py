@@ -15,24 +15,36 @@ class Finding:
     """`path` is the field (`spec.hosts[0]`); `resource` is the object: apiVersion, kind and name as far as it has them.
 
     `file` is "" where nobody said it; the object stands for it then. `line` counts from 1 and is 0 where it is
-    not known.
+    not known. `rule` is the ID of the rule that found it, "" where it has none.
     """
 
-    __slots__ = ("file", "line", "message", "path", "resource", "severity")
+    __slots__ = ("file", "line", "message", "path", "resource", "rule", "severity")
 
     def __init__(
-        self, severity: str, file: str, line: int, path: str, message: str, resource: dict[str, str] | None = None
+        self,
+        severity: str,
+        file: str,
+        line: int,
+        path: str,
+        message: str,
+        resource: dict[str, str] | None = None,
+        *,
+        rule: str = "",
     ) -> None:
         self.severity, self.file, self.line, self.path = severity, file, line, path
         self.message, self.resource = visible(message), resource or {}
+        self.rule = rule
 
     def __str__(self) -> str:
-        """`FILE:LINE: PATH: found ..., expected ...; what to do`, with the severity first unless it is an error."""
+        """`FILE:LINE: PATH: found ..., expected ...; what to do`.
+
+        Before PATH the severity, unless it is an error, and the rule.
+        """
         name = self.file or " ".join(self.resource.get(key, "") for key in ("kind", "name")).strip()
         place = f"{name}:{self.line}" if self.line else name
         # A line of a CI log that begins with :: is a command.
         place = visible("./" + place if place.startswith("::") else place)
-        parts = [place, "" if self.severity == ERROR else self.severity, visible(self.path), self.message]
+        parts = [place, "" if self.severity == ERROR else self.severity, self.rule, visible(self.path), self.message]
         return ": ".join(part for part in parts if part)
 
     def result(self) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import Annotated
 
@@ -10,6 +11,7 @@ import typer
 from argocd_istio import consumer
 from argocd_istio.commands.app import app
 from argocd_istio.commands.inputs import exposures, source_of
+from argocd_istio.findings import ERROR
 from argocd_istio.streams import tell
 from argocd_istio.syntax.source import Document, Node, Source, SourceError
 
@@ -31,7 +33,8 @@ def _again(source: Source, documents: list[Document]) -> Iterator[SourceError]:
 @app.command("check")
 def check_files(
     files: Annotated[
-        list[str] | None, typer.Argument(metavar="FILE", help="The files to check; - is stdin. Else exposure.yaml.")
+        list[str] | None,
+        typer.Argument(metavar="FILE|DIR", help="The files and folders to check; - is stdin. Else exposure.yaml."),
     ] = None,
 ) -> int:
     """Say what is wrong in files.
@@ -47,6 +50,13 @@ def check_files(
     worst = 0
     for file in files or [consumer.EXPOSURE]:
         try:
+            if os.path.isdir(file):  # noqa: PTH112
+                from argocd_istio.tree.check import check_folder
+
+                found = check_folder(file)
+                tell(*found)
+                worst = max(worst, 1 if any(finding.severity == ERROR for finding in found) else 0)
+                continue
             source = source_of(file)
             documents = exposures(source)
             for document in documents:

@@ -1,0 +1,124 @@
+"""References to this library: by address, or as folders of a checkout."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import PurePath
+
+from argocd_istio.exposure.fields import MODES
+from argocd_istio.files import FileError, read
+
+MODE, OVERLAY, OPTION, BASE, CRDS, WIRING, OTHER = "mode", "overlay", "option", "base", "crds", "wiring", "other"
+UPSTREAM = "upstream"
+
+INSTALLS = (MODE, OVERLAY, BASE, UPSTREAM)
+"""What brings the objects of an install."""
+
+_BRANCHES = ("main", "master", "HEAD")
+_REMOTE = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*://|git::|[\w.-]+@[\w.-]+[:/]|(?:www\.)?(?:github|gitlab)\.com/)")
+_SCHEME = re.compile(r"(?:git::)?(?:[A-Za-z][A-Za-z0-9+.-]*://)?")
+_UPSTREAM = re.compile(r"(?i)argoproj/argo-cd(?:\.git)?/.*manifests(?:/|$)")
+_WITHOUT = "/without-crds"
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A part of this library, or upstream's install.
+
+    `name` is the mode or option; `crds` says whether the CRDs come with it. `ref` is None for a folder, else what
+    the address names ("" for nothing).
+    """
+
+    part: str
+    name: str
+    crds: bool
+    ref: str | None = None
+
+    @property
+    def title(self) -> str:
+        """What a message calls it."""
+        if self.part == UPSTREAM:
+            return "upstream's install" if self.name != "crds" else "upstream's CRDs"
+        folders = {OVERLAY: f"overlays/{self.name}", BASE: "base", CRDS: "base/crds"}
+        return folders.get(self.part, f"components/{self.name}")
+
+    @property
+    def loose(self) -> bool:
+        """Whether `ref` is a branch's usual name, whose content changes."""
+        return self.ref in _BRANCHES
+
+
+def is_remote(text: str) -> bool:
+    """Whether kustomize would fetch it, where no file or folder has that name."""
+    return bool(_REMOTE.match(text))
+
+
+def remote(text: str) -> Reference | None:
+    """What an address means; None for what is not this library's. Forks and mirrors are known by the path.
+
+    An address has its repository before `//`, `.git/` or `?`, as in repospec.go of kustomize.
+    """
+    address, _, query = text.partition("?")
+    address = address[_SCHEME.match(address).end() :]  # type: ignore[union-attr]
+    if _UPSTREAM.search(address):
+        return _upstream(address)
+    repository, path = _split(address)
+    ref = next((value for key, _, value in (pair.partition("=") for pair in query.split("&")) if key == "ref"), "")
+    ref = ref or next((one.partition("=")[2] for one in query.split("&") if one.startswith("version=")), "")
+    found = _part(path, ref)
+    ours = "argocd-istio" in repository.rpartition("/")[2]
+    return found if found and (ours or found.name in (*MODES, "high-availability")) else None
+
+
+def _split(address: str) -> tuple[str, str]:
+    for mark in ("//", ".git/"):
+        before, sign, path = address.partition(mark)
+        if sign:
+            return before, path.strip("/")
+    parts = address.split("/")
+    return "/".join(parts[:3]), "/".join(parts[3:])
+
+
+def _upstream(address: str) -> Reference:
+    path = address.partition("manifests")[2].strip("/")
+    return Reference(UPSTREAM, "crds" if path.startswith("crds") else "", "namespace-install" not in path)
+
+
+def _part(path: str, ref: str | None) -> Reference | None:
+    """The part of the library at a path of its repository."""
+    path = os.path.normpath(path) if path else ""
+    crds = not path.endswith(_WITHOUT)
+    folder, _, name = path.removesuffix(_WITHOUT).partition("/")
+    if path == "base":
+        return Reference(BASE, "", False, ref)
+    if path in ("base/crds", "base/crds/full"):
+        return Reference(CRDS, "", True, ref)
+    if folder == "overlays" and name in MODES:
+        return Reference(OVERLAY, name, crds, ref)
+    if folder == "components" and name and "/" not in name:
+        part = MODE if name in MODES else WIRING if name == "exposure" else OPTION
+        return Reference(part, name, crds and part == MODE, ref)
+    return None
+
+
+def local(real: str) -> Reference | None:
+    """What a folder means, by its real path; None for what is not in a checkout of this library."""
+    folder = PurePath(real)
+    for above in list(folder.parents)[:4]:
+        path = folder.relative_to(above).as_posix()
+        if path.partition("/")[0] in ("components", "overlays", "base") and is_checkout(str(above)):
+            return _part(path, None) or Reference(OTHER, path, False)
+    return None
+
+
+@lru_cache(maxsize=256)
+def is_checkout(folder: str) -> bool:
+    """Whether a folder is this library: it has the component that wires an Exposure."""
+    try:
+        wiring = read(os.path.join(folder, "components", "exposure", "kustomization.yaml"))  # noqa: PTH118
+    except (FileError, ValueError):
+        return False
+    return b"argocd-istio.github.io" in wiring and os.path.isdir(os.path.join(folder, "overlays"))  # noqa: PTH112, PTH118

@@ -1,0 +1,521 @@
+"""What kustomize would do with a folder, step by step, as facts for the rules.
+
+The order is that of `accumulateTarget` in kusttarget.go of kustomize 5.8: resources, generators, components in the
+order of their list, then the folder's own patches, namespace, prefix, suffix, labels, JSON patches, replacements,
+and its transformers last. A kustomization under `resources:` is done by itself and then joins its parent. A component
+works on what its parent has so far, and goes through the same steps.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from argocd_istio.exposure.fields import FUNCTIONS, GENERATOR, PLAIN
+from argocd_istio.exposure.names import shown
+from argocd_istio.findings import ERROR
+from argocd_istio.render.objects import items, labels, text
+from argocd_istio.syntax.source import Mapping, Node
+from argocd_istio.tree import library
+from argocd_istio.tree.read import DEPTH, Document, Entry, Folder, Place, Reader
+
+VISITS = 20_000
+"""How many times folders are gone through: one that several others list is gone through for each."""
+
+_FIRST = 3
+"""How many installs of a kustomization are compared with others: two are one too many already."""
+
+_PATTERN = re.compile(r"[\w. -]*(?:\.\*)?[\w. -]*(?:\|[\w. -]*(?:\.\*)?[\w. -]*)*")
+
+
+@dataclass(slots=True, eq=False)
+class Install:
+    """A mode or another install, where it is listed. `namespace` is where the steps after it moved it."""
+
+    entry: Entry
+    reference: library.Reference
+    namespace: str = "argocd"
+
+
+@dataclass(slots=True, eq=False)
+class Listed:
+    """An entry in its place in the order: the first install before it, and whether something unknown was before."""
+
+    entry: Entry
+    folder: Folder
+    install: Install | None
+    unknown: bool
+
+
+@dataclass(slots=True, eq=False)
+class Found:
+    """A document of the build. `key` is the list it is under; `configures` says that it is no object of the build."""
+
+    document: Document
+    key: str
+    configures: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class Patch:
+    """A patch, or a replacement's target. `install` and `mode` are the first ones that were there before it."""
+
+    place: Place
+    target: Node | None
+    bodies: list[Document]
+    install: Install | None = None
+    mode: Install | None = None
+    configures: bool = False
+
+    def touches(self, kind: str, group: str) -> bool:
+        """Whether it is meant for objects of that kind: it names the kind, in its target or in its own text."""
+        if self.target is None:
+            return any(body.kind == kind and body.group == group for body in self.bodies)
+        pattern, of = text(self.target, "kind"), text(self.target, "group")
+        if not pattern:
+            return bool(of) and matches(of, group) and not matches(of, "apps")
+        return matches(pattern, kind) and not matches(pattern, "AnyOther") and (not of or matches(of, group))
+
+    @property
+    def deletes(self) -> bool:
+        """Whether it does nothing but delete."""
+        return bool(self.bodies) and all(text(body.root, "$patch") == "delete" for body in self.bodies)
+
+
+@dataclass(slots=True, eq=False)
+class Setting:
+    """namePrefix, nameSuffix, or namespace. `moved` are the documents that have another namespace before."""
+
+    key: str
+    place: Place
+    value: str
+    install: Install | None
+    moved: list[Document] = field(default_factory=list)
+
+
+@dataclass(slots=True, eq=False)
+class Labels:
+    """Labels that are put on everything."""
+
+    place: Place
+    pairs: dict[str, str]
+    selectors: bool
+    templates: bool
+    install: Install | None
+
+
+@dataclass(slots=True, eq=False)
+class Clash:
+    """An object, or an install, that another install brings too. `count` is how many objects of the file do."""
+
+    install: Install
+    other: Install | Found
+    one_scope: bool
+    count: int = 1
+
+
+@dataclass(slots=True, eq=False)
+class Wiring:
+    """A mode that reads Exposures: those that are there when its turn comes. `unknown`: there may be more."""
+
+    mode: Install
+    exposures: list[Found]
+    unknown: bool
+
+
+@dataclass(slots=True, eq=False)
+class Tree:
+    """All facts of a folder, each list in the order of the steps."""
+
+    root: Folder | None = None
+    listed: list[Listed] = field(default_factory=list)
+    documents: list[Found] = field(default_factory=list)
+    patches: list[Patch] = field(default_factory=list)
+    settings: list[Setting] = field(default_factory=list)
+    labels: list[Labels] = field(default_factory=list)
+    clashes: list[Clash] = field(default_factory=list)
+    wirings: list[Wiring] = field(default_factory=list)
+    texts: list[tuple[Place, str]] = field(default_factory=list)
+    unread: list[Found] = field(default_factory=list)
+    """The Exposures that no mode has read at the end."""
+    movable: list[tuple[Document, str]] = field(default_factory=list)
+    """The Secrets and Certificates that state a namespace, with the one where they are at the end."""
+    unknown: bool = False
+    """Whether something is listed that was not read."""
+
+    @property
+    def exposures(self) -> list[Found]:
+        """Each Exposure and ExposureGenerator."""
+        return [one for one in self.documents if one.document.ours and one.document.kind in (PLAIN, GENERATOR)]
+
+
+@dataclass(slots=True, eq=False)
+class _Scope:
+    """What a kustomization has so far; its components share it. `key` is the list that it is under."""
+
+    key: str = "resources"
+    configures: bool = False
+    installs: list[Install] = field(default_factory=list)
+    exposures: list[Found] = field(default_factory=list)
+    unread: list[Found] = field(default_factory=list)
+    objects: dict[tuple[str, str, str], Found] = field(default_factory=dict)
+    movable: list[tuple[Document, str]] = field(default_factory=list)
+    all: list[Document] = field(default_factory=list)
+    unknown: bool = False
+    mode: Install | None = None
+
+    @property
+    def install(self) -> Install | None:
+        """The first one with more than CRDs."""
+        return next((one for one in self.installs[:_FIRST] if one.reference.part != library.CRDS), None)
+
+
+def matches(pattern: str, value: str) -> bool:
+    """Whether a target's pattern, a regular expression for the whole text, has a text.
+
+    One that is more than words, `.*` and `|` might take forever and counts as having none.
+    """
+    if not _PATTERN.fullmatch(pattern):
+        return pattern.strip("^$()") == value
+    return re.fullmatch(pattern, value) is not None
+
+
+# What every mode brings, by kind; a test compares it with the base.
+_WORKLOADS = "applicationset-controller dex-server notifications-controller redis repo-server server"
+_POLICIES = f"{_WORKLOADS} application-controller"
+_ROLES = "application-controller applicationset-controller dex-server notifications-controller redis server"
+OBJECTS: dict[str, frozenset[str]] = {
+    kind: frozenset(f"argocd-{name}{tail}" for name in names.split())
+    for kind, names, tail in (
+        ("ServiceAccount", _POLICIES, ""),
+        (
+            "Role",
+            "application-controller applicationset-controller dex-server notifications-controller redis server",
+            "",
+        ),
+        ("ClusterRole", "application-controller applicationset-controller server", ""),
+        ("ConfigMap", "cm cmd-params-cm gpg-keys-cm notifications-cm rbac-cm ssh-known-hosts-cm tls-certs-cm", ""),
+        ("Secret", "notifications-secret secret", ""),
+        (
+            "Service",
+            "application-controller applicationset-controller dex-server metrics notifications-controller-metrics "
+            "redis repo-server server server-metrics",
+            "",
+        ),
+        ("Deployment", _WORKLOADS, ""),
+        ("StatefulSet", "application-controller", ""),
+        ("NetworkPolicy", _POLICIES, "-network-policy"),
+    )
+}
+OBJECTS |= {"RoleBinding": OBJECTS["Role"], "ClusterRoleBinding": OBJECTS["ClusterRole"]}
+OBJECTS |= {kind: frozenset(["argocd"]) for kind in ("Gateway", "VirtualService")}
+CRDS = frozenset(f"{name}.argoproj.io" for name in ("applications", "applicationsets", "appprojects"))
+_GROUPS = {"Gateway": "networking.istio.io", "VirtualService": "networking.istio.io", "Service": "", "Secret": ""}
+
+
+def walk(reader: Reader, path: str, appended: Iterable[Entry] = ()) -> Tree:
+    """The facts of a folder. `appended` are further entries at the end of its components."""
+    walker = _Walker(reader, list(appended))
+    tree = walker.tree
+    tree.root = reader.folder(path)
+    if tree.root:
+        scope = _Scope()
+        walker.folder(tree.root, scope, 0)
+        tree.unread, tree.movable = scope.unread, scope.movable
+    return tree
+
+
+class _Walker:
+    def __init__(self, reader: Reader, appended: list[Entry]) -> None:
+        self.reader, self.appended, self.tree = reader, appended, Tree()
+        self.visits = 0
+        self.open: set[str] = set()
+
+    def folder(self, folder: Folder, scope: _Scope, depth: int) -> None:
+        """The steps of one kustomization, in kustomize's order."""
+        self.visits += 1
+        self.open.add(folder.real)
+        for entry in self.reader.entries(folder, "resources", "bases"):
+            self.resource(entry, folder, scope, depth)
+        for entry in self.reader.entries(folder, "generators"):
+            self.generator(entry, folder, scope, depth)
+        self.own_generators(folder)
+        for entry in self.reader.entries(folder, "components"):
+            self.component(entry, folder, scope, depth)
+        if not depth:
+            for entry in self.appended:
+                self.component(entry, folder, scope, depth)
+        self.transformers(folder, scope, depth)
+        self.open.discard(folder.real)
+
+    def enter(self, entry: Entry, depth: int) -> bool:
+        """Whether to go into the folder of an entry."""
+        folder = entry.folder
+        assert folder
+        if folder.real in self.open:
+            hint = "remove one of the two references"
+            found = f"{shown(entry.text)}, a folder that leads here itself"
+            self.reader.note(entry.place.finding(ERROR, "", found, "folders without a circle", hint))
+            return False
+        if depth >= DEPTH or self.visits >= VISITS:
+            found = f"more than {DEPTH} levels" if depth >= DEPTH else f"more than {VISITS} folders"
+            self.reader.note(Place(entry.place.file, 0).finding(ERROR, "", found, "fewer", "check a part of them"))
+            return False
+        return True
+
+    def note(self, entry: Entry, folder: Folder, scope: _Scope) -> None:
+        """An entry's turn has come."""
+        self.tree.listed.append(Listed(entry, folder, scope.install, scope.unknown))
+        if not entry.known:
+            scope.unknown = self.tree.unknown = True
+
+    def resource(self, entry: Entry, folder: Folder, scope: _Scope, depth: int) -> None:
+        self.note(entry, folder, scope)
+        if entry.reference:
+            if entry.reference.part not in (library.MODE, library.OPTION, library.WIRING):
+                self.bring(entry, scope)
+        elif entry.folder and self.enter(entry, depth):
+            below = _Scope(scope.key, scope.configures)
+            self.folder(entry.folder, below, depth + 1)
+            self.join(below, scope)
+        self.add(entry.documents or (), scope)
+
+    def generator(self, entry: Entry, folder: Folder, scope: _Scope, depth: int) -> None:
+        """What runs it is configured by files of a scope of their own; an ExposureGenerator makes an Exposure."""
+        config = _Scope("generators", configures=True)
+        self.resource(entry, folder, config, depth)
+        scope.unknown |= config.unknown
+        for one in config.exposures:
+            scope.exposures.append(one)
+            scope.unread.append(one)
+        if any(not document.ours for document in config.all):
+            scope.unknown = True
+
+    def component(self, entry: Entry, folder: Folder, scope: _Scope, depth: int) -> None:
+        self.note(entry, folder, scope)
+        if entry.reference:
+            if entry.reference.part == library.MODE:
+                self.bring(entry, scope)
+            if entry.folder:
+                self.own_generators(entry.folder)
+        elif entry.folder and self.enter(entry, depth):
+            self.folder(entry.folder, scope, depth + 1)
+
+    def bring(self, entry: Entry, scope: _Scope) -> None:
+        """A reference that brings objects; a mode wires the Exposures that are there."""
+        assert entry.reference
+        if entry.reference.part == library.OTHER:
+            return
+        install = Install(entry, entry.reference)
+        self.compare(scope.installs, [install], one_scope=True)
+        self.meet([install], scope.objects)
+        scope.installs.append(install)
+        if entry.reference.part == library.MODE:
+            scope.mode = scope.mode or install
+            self.tree.wirings.append(Wiring(install, list(scope.exposures), scope.unknown))
+            scope.unread.clear()
+
+    def add(self, documents: Iterable[Document], scope: _Scope) -> None:
+        """The objects of a file."""
+        new: dict[tuple[str, str, str], Found] = {}
+        for document in documents:
+            found = Found(document, scope.key, scope.configures)
+            self.tree.documents.append(found)
+            scope.all.append(document)
+            kind, name = document.kind, document.name
+            if document.ours and kind in (PLAIN, GENERATOR) and (kind == PLAIN or scope.configures):
+                scope.exposures.append(found)
+                scope.unread.append(found)
+            elif _is_object(document):
+                new[kind, document.namespace, name] = found
+            if kind in ("Secret", "Certificate") and document.namespace:
+                scope.movable.append((document, document.namespace))
+            if any(text(document.root, "metadata", "annotations", one) for one in FUNCTIONS) and not scope.configures:
+                scope.unknown = True
+        if not scope.configures:
+            self.meet(scope.installs, new)
+            scope.objects |= new
+
+    def compare(self, installs: list[Install], others: list[Install], one_scope: bool) -> None:
+        """Installs that now are in one kustomization."""
+        for install in installs[:_FIRST]:
+            for other in others[:_FIRST]:
+                if _overlap(install.reference, other.reference):
+                    self.tree.clashes.append(Clash(install, other, one_scope))
+                    return
+
+    def meet(self, installs: list[Install], objects: dict[tuple[str, str, str], Found]) -> None:
+        """Installs and objects that now are in one kustomization."""
+        for install in installs[:_FIRST]:
+            clashing = [found for key, found in objects.items() if _clash(install, *key)]
+            by_file: dict[str, list[Found]] = {}
+            for found in clashing:
+                by_file.setdefault(found.document.file, []).append(found)
+            for some in by_file.values():
+                self.tree.clashes.append(Clash(install, some[0], one_scope=True, count=len(some)))
+
+    def join(self, below: _Scope, scope: _Scope) -> None:
+        """A kustomization under `resources:` is done and joins its parent."""
+        self.compare(scope.installs, below.installs, one_scope=False)
+        self.meet(below.installs, scope.objects)
+        self.meet(scope.installs, below.objects)
+        scope.installs += below.installs
+        scope.mode = scope.mode or below.mode
+        scope.exposures += below.exposures
+        scope.unread += below.unread
+        scope.objects |= below.objects
+        scope.movable += below.movable
+        scope.all += below.all
+        scope.unknown |= below.unknown
+
+    def own_generators(self, folder: Folder) -> None:
+        """The texts that a kustomization puts into ConfigMaps itself."""
+        for number, node in enumerate(items(folder.root, "configMapGenerator")):
+            place = folder.place(f"configMapGenerator[{number}]", "configMapGenerator", number)
+            options = [(node, "options"), (folder.root, "generatorOptions")]
+            for key in ("annotations", "labels"):
+                if any(labels(one, at, key).get(SUBSTITUTE) == "disabled" for one, at in options):
+                    break
+            else:
+                for literal in items(node, "literals"):
+                    self.tree.texts.append((place, text(literal)))
+                for file in items(node, "files"):
+                    name = text(file).rpartition("=")[2]
+                    self.tree.texts.append((place, self.reader.content(folder, name)))
+
+    def transformers(self, folder: Folder, scope: _Scope, depth: int) -> None:
+        """What a kustomization does at its end."""
+        for key in ("patchesStrategicMerge", "patches"):
+            for number, node in enumerate(items(folder.root, key)):
+                self.patch(folder, scope, node, Place(folder.file, node.line, f"{key}[{number}]"))
+        self.namespace(folder.place("namespace", "namespace"), text(folder.root, "namespace"), scope)
+        for key in ("namePrefix", "nameSuffix"):
+            self.set(key, folder.place(key, key), text(folder.root, key), scope)
+        self.label(folder, scope)
+        for number, node in enumerate(items(folder.root, "patchesJson6902")):
+            self.patch(folder, scope, node, Place(folder.file, node.line, f"patchesJson6902[{number}]"))
+        for number, node in enumerate(items(folder.root, "replacements")):
+            self.replacement(folder, scope, node, Place(folder.file, node.line, f"replacements[{number}]"))
+        for entry in self.reader.entries(folder, "transformers"):
+            config = _Scope("transformers", configures=True)
+            self.resource(entry, folder, config, depth)
+            for document in config.all:
+                self.transformer(folder, scope, document)
+
+    def patch(self, folder: Folder, scope: _Scope, node: Node, place: Place) -> None:
+        self.tree.patches.append(self.patch_of(folder, node, place, scope))
+
+    def patch_of(self, folder: Folder, node: Node, place: Place, scope: _Scope) -> Patch:
+        found = patch_of(self.reader, folder, node, place)
+        found.install, found.mode, found.configures = scope.install, scope.mode, scope.configures
+        return found
+
+    def replacement(self, folder: Folder, scope: _Scope, node: Node, place: Place) -> None:
+        """A replacement, or the file of one or several."""
+        path = text(node, "path")
+        roots = [one.root for one in self.reader.beside(folder, path, place)] if path else [node]
+        for root in roots:
+            for target in items(root, "targets"):
+                select = target.find("select")
+                if select:
+                    patch = Patch(place, select.target, [], scope.install, scope.mode, scope.configures)
+                    self.tree.patches.append(patch)
+
+    def set(self, key: str, place: Place, value: str, scope: _Scope) -> None:
+        if value:
+            self.tree.settings.append(Setting(key, place, value, scope.install))
+
+    def namespace(self, place: Place, value: str, scope: _Scope) -> None:
+        if not value:
+            return
+        moved = [document for document, before in scope.movable if before != value]
+        self.tree.settings.append(Setting("namespace", place, value, scope.install, moved))
+        scope.movable = [(document, value) for document, _ in scope.movable]
+        for install in scope.installs:
+            install.namespace = value
+        moved_to = {}
+        for (kind, before, name), found in scope.objects.items():
+            if kind == "Namespace":  # kustomize renames each of them
+                if scope.install and name != value:
+                    self.tree.clashes.append(Clash(scope.install, found, one_scope=True))
+                moved_to[kind, before, value] = found
+            else:
+                moved_to[kind, before if kind in _CLUSTER else value, name] = found
+        scope.objects = moved_to
+
+    def label(self, folder: Folder, scope: _Scope) -> None:
+        pairs = labels(folder.root, "commonLabels")
+        if pairs:
+            place = folder.place("commonLabels", "commonLabels")
+            self.tree.labels.append(Labels(place, pairs, True, True, scope.install))
+        for number, node in enumerate(items(folder.root, "labels")):
+            place = Place(folder.file, node.line, f"labels[{number}].pairs")
+            own = [text(one, "path") for one in items(node, "fields")]
+            selectors = _true(node, "includeSelectors") or any("elector" in one for one in own)
+            templates = selectors or _true(node, "includeTemplates") or any("template/" in one for one in own)
+            self.tree.labels.append(Labels(place, labels(node, "pairs"), selectors, templates, scope.install))
+
+    def transformer(self, folder: Folder, scope: _Scope, document: Document) -> None:
+        """kustomize's own ones, as its builtins page has them."""
+        kind, root, place = document.kind, document.root, document.place()
+        if kind in ("PatchTransformer", "PatchJson6902Transformer"):
+            self.patch(folder, scope, root, place)
+        elif kind == "PatchStrategicMergeTransformer":
+            for node in items(root, "paths"):
+                self.patch(folder, scope, node, place)
+        elif kind == "ReplacementTransformer":
+            for node in items(root, "replacements"):
+                self.replacement(folder, scope, node, place)
+        elif kind in ("PrefixTransformer", "SuffixTransformer"):
+            key = kind.removesuffix("Transformer").lower()
+            self.set(f"name{key.title()}", place, text(root, key), scope)
+        elif kind == "LabelTransformer":
+            selectors = any("elector" in text(one, "path") for one in items(root, "fieldSpecs"))
+            self.tree.labels.append(Labels(place, labels(root, "labels"), selectors, selectors, scope.install))
+        elif kind == "NamespaceTransformer":
+            self.namespace(place, document.namespace, scope)
+
+
+SUBSTITUTE = "kustomize.toolkit.fluxcd.io/substitute"
+_CLUSTER = ("Namespace", "ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition")
+
+
+def patch_of(reader: Reader, folder: Folder, node: Node, place: Place) -> Patch:
+    """A patch as an entry of `patches:`, or the path or text of a strategic merge patch."""
+    mapping = isinstance(node, Mapping)
+    target = node.find("target") if mapping else None
+    path, inline = (text(node, "path"), text(node, "patch")) if mapping else ("", text(node))
+    if not mapping and inline and "\n" not in inline and ":" not in inline:
+        path, inline = inline, ""
+    bodies = reader.beside(folder, path, place) if path else reader.inline(inline, place) if inline else []
+    return Patch(place, target.target if target else None, bodies)
+
+
+def _true(node: Node, key: str) -> bool:
+    return text(node, key) in ("true", "True", "TRUE")
+
+
+def _is_object(document: Document) -> bool:
+    """Whether an install may bring an object of that kind and name."""
+    kind, name = document.kind, document.name
+    if kind in _GROUPS and document.group != _GROUPS[kind]:
+        return False
+    return kind == "Namespace" or name in OBJECTS.get(kind, ()) or (kind == "CustomResourceDefinition" and name in CRDS)
+
+
+def _overlap(one: library.Reference, other: library.Reference) -> bool:
+    """Whether two references bring the same objects."""
+    whole = [each.part != library.CRDS and each.name != "crds" for each in (one, other)]
+    return all(whole) or (one.crds and other.crds)
+
+
+def _clash(install: Install, kind: str, namespace: str, name: str) -> bool:
+    """Whether an install brings an object of that kind, namespace and name. None counts as the install's."""
+    if kind == "CustomResourceDefinition":
+        return install.reference.crds
+    if install.reference.part not in library.INSTALLS or install.reference.name == "crds":
+        return False
+    if kind == "Namespace":
+        return name == install.namespace
+    return kind in _CLUSTER or namespace in ("", install.namespace)

@@ -1,0 +1,284 @@
+"""The rules for a folder's kustomizations: each a function over the facts of `order.py`.
+
+The IDs are those of the catalogue of faults, section K. A fact that is not known makes no error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from argocd_istio import GROUP
+from argocd_istio.exposure.check import check, differences
+from argocd_istio.exposure.fields import (
+    FUNCTIONS,
+    GENERATED,
+    GENERATOR,
+    MODE_LABEL,
+    MODES,
+    PASSTHROUGH,
+    PLAIN,
+    RUN,
+    complete,
+)
+from argocd_istio.exposure.names import cut, shown
+from argocd_istio.findings import ERROR, INFO, WARNING, Finding
+from argocd_istio.render.objects import labels, text
+from argocd_istio.tree import library
+from argocd_istio.tree.order import Install, Labels, Patch, Setting, Tree
+from argocd_istio.tree.read import Document, Reader
+
+PART_OF, NAME = "app.kubernetes.io/part-of", "app.kubernetes.io/name"
+FIRST = "patch it in a component that is listed before the mode, or in the Exposure's own folder under resources:"
+
+SHARED = "remove one: both have the same cluster roles' bindings, and the last one applied takes the rights"
+
+
+def after(install: Install) -> str:
+    """Where an install is listed, for a message."""
+    return f"{install.reference.title} ({install.entry.place.short})"
+
+
+def late_patch(tree: Tree) -> Iterator[Finding]:
+    """K01: a patch of the Exposure after the mode has read it."""
+    for patch in tree.patches:
+        if is_late(patch):
+            assert patch.mode
+            found = f"a patch of the {PLAIN} after {after(patch.mode)}, which has read it"
+            yield patch.place.finding(ERROR, "K01", found, "it before the mode", FIRST)
+        elif not patch.configures and patch.touches(GENERATOR, GROUP) and not patch.touches(PLAIN, GROUP):
+            found = f"a patch of an {GENERATOR}, which is no object of the build"
+            hint = f"change the file itself, or list a folder under generators: that patches it; or patch the {PLAIN}"
+            yield patch.place.finding(ERROR, "K01", found, "none", hint)
+
+
+def is_late(patch: Patch) -> bool:
+    """Whether a patch changes an Exposure that was read before."""
+    return bool(patch.mode) and patch.touches(PLAIN, GROUP) and not patch.deletes
+
+
+def renamed(tree: Tree) -> Iterator[Finding]:
+    """K03: namePrefix and nameSuffix."""
+    for one in tree.settings:
+        if one.key != "namespace" and one.install:
+            hint = "remove it: Argo CD finds argocd-cm, argocd-secret and others by their fixed names"
+            yield one.place.finding(ERROR, "K03", f"{shown(one.value)} on the names of an install", "none", hint)
+
+
+def labelled(tree: Tree) -> Iterator[Finding]:
+    """K04: labels that Argo CD finds its settings by, and those that reach selectors."""
+    for one in tree.labels:
+        if one.install:
+            yield from _labelled(one)
+
+
+def _labelled(one: Labels) -> Iterator[Finding]:
+    part_of = one.pairs.get(PART_OF, "argocd")
+    if part_of != "argocd":
+        hint = "remove it: Argo CD finds its settings by that label; use another key"
+        yield one.place.finding(ERROR, "K04", f"{PART_OF}: {cut(part_of)}", "argocd", hint)
+    if NAME in one.pairs and one.templates:
+        where = "in every selector" if one.selectors else "on every pod, which no selector then finds"
+        hint = "use another key, or put it on no pods and selectors: 'labels' with includeSelectors: false"
+        found = f"{NAME}: {cut(one.pairs[NAME])} {where}"
+        yield one.place.finding(ERROR, "K04", found, "a name for each workload", hint)
+    elif one.selectors and one.pairs and part_of == "argocd":
+        hint = "use 'labels' with includeSelectors: false"
+        found = "labels that reach selectors, which cannot be changed on an install that runs"
+        yield one.place.finding(WARNING, "K04", found, "labels without selectors", hint)
+
+
+def two_installs(tree: Tree) -> Iterator[Finding]:
+    """K05, K09, K10: what an install brings is there already."""
+    for clash in tree.clashes:
+        other, first = clash.other, clash.install
+        if isinstance(other, Install):
+            yield _second(first, other, clash.one_scope)
+            continue
+        document = other.document
+        more = f" and {clash.count - 1} more of its objects" if clash.count > 1 else ""
+        found = f"{document.kind} {shown(document.name)}{more}, which {after(first)} brings"
+        hint = "list it under patches: instead" if clash.count == 1 else "remove that install: this library brings it"
+        yield document.place().finding(ERROR, "K10", found, "each object once", hint)
+
+
+def _second(first: Install, other: Install, one_scope: bool) -> Finding:
+    place = other.entry.place
+    modes = first.reference.part == other.reference.part == library.MODE
+    if modes and one_scope:
+        found = f"{other.reference.title} after {after(first)}"
+        return place.finding(ERROR, "K09", found, "one mode", "remove one")
+    if modes and first.namespace != other.namespace:
+        found = f"a second install, in namespace {shown(other.namespace)}, beside {after(first)}"
+        return place.finding(ERROR, "K05", found, "one install in a cluster", SHARED)
+    found = f"{other.reference.title} beside {after(first)}, which brings the same objects"
+    upstream = library.UPSTREAM in (first.reference.part, other.reference.part)
+    hint = "remove upstream's: this library brings it" if upstream else "list the mode only"
+    return place.finding(ERROR, "K10", found, "each object once", hint)
+
+
+def moved(tree: Tree) -> Iterator[Finding]:
+    """K06: `namespace:` takes the gateway's certificate away."""
+    secrets, namespaces = gateway_secrets(tree)
+    for one in tree.settings:
+        yield from moved_by(one, secrets, namespaces)
+
+
+def gateway_secrets(tree: Tree) -> tuple[set[str], set[str]]:
+    """The names of the gateway's Secrets, and the namespaces that the Exposures state for it."""
+    secrets: set[str] = set()
+    namespaces: set[str] = set()
+    if all(wiring.mode.reference.name == PASSTHROUGH for wiring in tree.wirings) and tree.wirings:
+        return secrets, namespaces
+    for found in tree.exposures:
+        root = found.document.root
+        secrets.add(text(root, "spec", "tls", "secretName") or "argocd-certificate")
+        secrets |= set(labels(root, "spec", "tls", "secretNames").values())
+        namespaces.add(text(root, "spec", "gateway", "namespace"))
+    return secrets, namespaces - {""}
+
+
+def moved_by(one: Setting, secrets: set[str], namespaces: set[str]) -> Iterator[Finding]:
+    """K06 of one `namespace:`."""
+    for document in one.moved if one.value not in namespaces else ():
+        certificate = document.kind == "Certificate"
+        if (text(document.root, "spec", "secretName") if certificate else document.name) in secrets:
+            found = f"namespace: {cut(one.value)}, which moves {document.kind} {shown(document.name)} "
+            found += f"({document.place().short}) out of {shown(document.namespace)}"
+            hint = "list it in a kustomization of its own"
+            yield one.place.finding(ERROR, "K06", found, "it where the gateway's pods are", hint)
+
+
+def unpinned(tree: Tree) -> Iterator[Finding]:
+    """K08: a reference whose content changes."""
+    for one in tree.listed:
+        reference = one.entry.reference
+        if not reference or not one.entry.remote or reference.part == library.UPSTREAM:
+            continue
+        if not reference.ref:
+            yield one.entry.place.finding(WARNING, "K08", "no ?ref=", "a tag or commit", "add ?ref= and a version")
+        elif reference.loose:
+            hint = "write a version: a branch changes"
+            yield one.entry.place.finding(INFO, "K08", f"?ref={reference.ref}", "a tag or commit", hint)
+
+
+def order(tree: Tree) -> Iterator[Finding]:
+    """K09: a list that the build refuses, or that leaves something out."""
+    alone = bool(tree.root and tree.root.component)
+    for one in tree.listed:
+        entry, reference, component = one.entry, one.entry.reference, False
+        under = "resources" if entry.key == "bases" else entry.key
+        if under not in ("resources", "components"):
+            continue
+        if reference:
+            component = reference.part in (library.MODE, library.OPTION, library.WIRING)
+            known = reference.part not in (library.OTHER, library.UPSTREAM)
+            what = reference.title
+        elif entry.folder:
+            component, known, what = entry.folder.component, True, shown(entry.text)
+        else:
+            continue
+        right = "components" if component else "resources"
+        if known and right != under:
+            found = f"{what}, a {'Component' if component else 'Kustomization'}, under {under}:"
+            yield entry.place.finding(ERROR, "K09", found, f"it under {right}:", "move it there")
+        elif reference and reference.part == library.OPTION and not (one.install or one.unknown or alone):
+            found = f"{what} before the mode"
+            yield entry.place.finding(ERROR, "K09", found, "it after the mode", "move it down")
+
+
+def exposures(tree: Tree) -> Iterator[Finding]:
+    """K09: no Exposure for a mode, several, or one that no mode reads."""
+    alone = bool(tree.root and tree.root.component)
+    for wiring in tree.wirings:
+        if not wiring.exposures and not wiring.unknown and not alone:
+            hint = "list exposure.yaml under resources:, or a generator"
+            found = f"no {PLAIN} before {wiring.mode.reference.title}"
+            yield wiring.mode.entry.place.finding(ERROR, "K09", found, "one", hint)
+        for extra in wiring.exposures[1:]:
+            first = wiring.exposures[0].document
+            found = f"a second {PLAIN} for {after(wiring.mode)}, after {first.place().short}"
+            yield extra.document.place().finding(ERROR, "K09", found, "one", "keep one")
+    for unread in tree.unread if not alone else ():
+        severity = ERROR if tree.wirings and not tree.unknown else WARNING
+        hint = "list components/<mode> beside it, or check the folder that lists this one"
+        found = f"an {unread.document.kind} that no mode reads"
+        yield unread.document.place().finding(severity, "K09", found, "a mode after it", hint)
+    found_any = tree.exposures or any(one.entry.reference for one in tree.listed)
+    if tree.root and not found_any and not tree.unknown and not alone and not library.local(tree.root.real):
+        hint = "name the folder of a consumer"
+        yield tree.root.place("").finding(WARNING, "K09", f"no mode and no {PLAIN}", "both", hint)
+
+
+def generators(tree: Tree) -> Iterator[Finding]:
+    """K12: a generator that does not run."""
+    for found in tree.documents:
+        document, under = found.document, found.key
+        if not document.ours:
+            continue
+        if document.kind == GENERATOR and not found.configures:
+            hint = "list the file under generators:"
+            yield document.place().finding(ERROR, "K12", f"an {GENERATOR} under {under}:", "it under generators:", hint)
+        elif document.kind == PLAIN and under == "generators":
+            hint = f"list the file under resources:, or write kind: {GENERATOR}"
+            yield document.place().finding(ERROR, "K12", f"an {PLAIN} under {under}:", "it under resources:", hint)
+        elif document.kind == GENERATOR and not _function(document):
+            hint = f"write {FUNCTIONS[0]}: '{RUN}'"
+            place = document.place("metadata.annotations", "metadata")
+            yield place.finding(ERROR, "K12", "no program to run", "the annotation that names it", hint)
+    ours = {one.document.file for one in tree.documents if one.configures and one.document.kind == GENERATOR}
+    for found in tree.documents:
+        document = found.document
+        if found.key == "generators" and document.file in ours and not document.ours and not _function(document):
+            what = f"{document.kind or 'an object'} {shown(document.name)} in the file of an {GENERATOR}"
+            yield document.place().finding(ERROR, "K12", what, "generators only", "put it into a file under resources:")
+
+
+def _function(document: Document) -> bool:
+    return any(text(document.root, "metadata", "annotations", one) for one in FUNCTIONS)
+
+
+def other_mode(tree: Tree) -> Iterator[Finding]:
+    """K13: `spec.mode` and the component are not the same mode."""
+    for wiring in tree.wirings:
+        for found in wiring.exposures[:1]:
+            mode = text(found.document.root, "spec", "mode")
+            if mode in MODES and mode != wiring.mode.reference.name:
+                place = found.document.place("spec.mode", "spec", "mode")
+                hint = "write the same mode in both"
+                name = wiring.mode.reference.name
+                yield place.finding(ERROR, "K13", shown(mode), f"{shown(name)} as {after(wiring.mode)}", hint)
+
+
+def stale(tree: Tree, reader: Reader) -> Iterator[Finding]:
+    """K14: a generated Exposure that is not what the generator's file beside it makes."""
+    for found in tree.exposures:
+        document = found.document
+        own = labels(document.root, "metadata", "labels")
+        if document.kind != PLAIN or not document.source or not {MODE_LABEL, *GENERATED.values()} & own.keys():
+            continue
+        folder, _, file = document.file.rpartition("/")
+        for name, other in reader.generators(folder):
+            if text(other.root, "metadata", "name") != document.name or not other.source:
+                continue
+            exposure, _ = check(other.source, other.root)
+            if not exposure:
+                continue
+            hint = f"run 'argocd-istio generate {name} > {file}'"
+            for path, node, what, right in differences(document.root, complete(exposure), ""):
+                message = f"found {what}, expected {right} as {name} makes it; {hint}"
+                yield Finding(ERROR, document.file, node.line, path.lstrip("."), message, rule="K14")
+                break
+
+
+RULES: tuple[Callable[[Tree], Iterator[Finding]], ...] = (
+    generators,
+    order,
+    exposures,
+    two_installs,
+    late_patch,
+    renamed,
+    labelled,
+    moved,
+    other_mode,
+    unpinned,
+)
