@@ -162,6 +162,21 @@ def test_a_patch_of_argocd_cm_names_the_namespace_argocd_and_namespace_moves_own
     assert one(objects, "Secret", "own")["metadata"]["namespace"] == "delivery"
 
 
+def test_a_second_install_takes_the_documented_bindings(tmp_path: Path) -> None:
+    mode = {"resources": ["exposure.yaml"], "components": ["components/termination/without-crds"]}
+    first, second = (
+        {
+            item["metadata"]["name"]: item["subjects"]
+            for item in build(write(tmp_path / name, mode | {"namespace": name}, exposure=exposure()))
+            if item["kind"] == "ClusterRoleBinding"
+        }
+        for name in ("one", "two")
+    )
+    [line] = [line for line in TEXTS["components/README.md"].splitlines() if "ClusterRoleBindings" in line]
+    assert first.keys() == second.keys() == set(code(line))
+    assert all(first[name] != second[name] for name in first)
+
+
 def test_a_patch_in_a_parent_comes_too_late(tmp_path: Path) -> None:
     mode = {"resources": ["exposure.yaml"], "components": ["components/termination/without-crds"]}
     write(tmp_path / "consumer", mode, exposure=exposure())
