@@ -177,6 +177,29 @@ def test_a_second_install_takes_the_documented_bindings(tmp_path: Path) -> None:
     assert all(first[name] != second[name] for name in first)
 
 
+CERTIFICATE = {
+    "apiVersion": "cert-manager.io/v1",
+    "kind": "Certificate",
+    "metadata": {"name": "argocd", "namespace": "istio-system"},
+    "spec": {"secretName": "argocd-certificate", "dnsNames": ["cd.marker.test"], "issuerRef": {"name": "acme"}},
+}
+
+
+def test_a_namespace_moves_a_certificate_beside_the_mode(tmp_path: Path) -> None:
+    mode = {"namespace": "argocd", "components": ["components/termination/without-crds"]}
+    beside = write(
+        tmp_path / "beside",
+        mode | {"resources": ["exposure.yaml", "certificate.yaml"]},
+        exposure=exposure(),
+        certificate=CERTIFICATE,
+    )
+    assert one(build(beside), "Certificate")["metadata"]["namespace"] == "argocd"
+    write(tmp_path / "cd", mode | {"resources": ["exposure.yaml"]}, exposure=exposure())
+    write(tmp_path / "certificate", {"resources": ["certificate.yaml"]}, certificate=CERTIFICATE)
+    apart = write(tmp_path / "apart", {"resources": ["../cd", "../certificate"]})
+    assert one(build(apart), "Certificate") == CERTIFICATE
+
+
 def test_a_patch_in_a_parent_comes_too_late(tmp_path: Path) -> None:
     mode = {"resources": ["exposure.yaml"], "components": ["components/termination/without-crds"]}
     write(tmp_path / "consumer", mode, exposure=exposure())
