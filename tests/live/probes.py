@@ -231,6 +231,12 @@ def long_stream(name: str) -> Probe:
     return lambda client: client.streams.pop(name).finish()
 
 
+def _argocd(client: Client, home: str, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run the real argocd command, which keeps its configuration below `home`."""
+    env = {"HOME": home, "SSL_CERT_FILE": str(client.cluster.ca)}
+    return client.cluster.exec([str(program("argocd")), *words], env=env, timeout=60)
+
+
 def cli(*arguments: str) -> Probe:
     """Run the real argocd command against the host; `{password}` is the admin's."""
 
@@ -238,11 +244,37 @@ def cli(*arguments: str) -> Probe:
         password = client.cluster.admin_password() if "{password}" in arguments else ""
         filled = [text.format(host=client.host, password=password) for text in arguments]
         with tempfile.TemporaryDirectory() as home:
-            env = {"HOME": home, "SSL_CERT_FILE": str(client.cluster.ca)}
-            result = client.cluster.exec([str(program("argocd")), *filled], env=env, timeout=60)
+            result = _argocd(client, home, *filled)
         if result.returncode:
             return Answer(f"failed: {(result.stderr or result.stdout).strip().splitlines()[-1]}")
         return Answer("ok, warns to use --grpc-web" if "--grpc-web" in result.stderr else "ok")
+
+    return probe
+
+
+DIFFERENT = "shows the difference"
+
+
+def local_diff(*options: str) -> Probe:
+    """Log in, and compare the Application `probe` with a folder that the server is to render.
+
+    The command sends the folder as a stream of messages; each other command sends one message.
+    """
+
+    def probe(client: Client) -> Answer:
+        credentials = ["--username", "admin", "--password", client.cluster.admin_password()]
+        with tempfile.TemporaryDirectory() as home:
+            folder = Path(home) / "folder"
+            folder.mkdir()
+            marker = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "probe"}, "data": {"key": "marker"}}
+            (folder / "marker.json").write_text(json.dumps(marker))
+            _argocd(client, home, "login", client.host, *credentials, *options)
+            source = ["--local", str(folder), "--local-repo-root", str(folder), "--server-side-generate"]
+            result = _argocd(client, home, "app", "diff", "probe", *source, *options)
+        if "key: marker" in result.stdout:
+            return Answer(DIFFERENT)
+        told = json.loads(result.stderr.strip().splitlines()[-1])["msg"]
+        return Answer(f"failed: {re.sub(': calc .*', '', told)}")
 
     return probe
 

@@ -68,6 +68,11 @@ _WRONG_HOST = ("--header", f"host: {OTHER}")
 _WRONG_SNI = ("--connect-to", f"{OTHER}:443:{{ip}}:443")
 _POST = ("--request", "POST")
 _FALLBACK = "h2 application/grpc, h1 application/grpc-web+proto"
+# gRPC-Web carries one message of a client: of the files, argocd-server gets the head and not the content.
+_STREAM_CUT = (
+    "failed: rpc error: code = Unknown desc = error receiving manifest file stream: error receiving tgz file: "
+    "file checksum validation error"
+)
 _WEBHOOK = ("--header", "x-github-event: ping", *JSON)
 _TO_HTTPS = "301 https://argocd.example.com/applications?x=1"
 
@@ -99,6 +104,14 @@ ROWS: list[Row] = [
     Row("argocd login --grpc-web", cli(
         "login", "{host}", "--username", "admin", "--password", "{password}", "--grpc-web"
     ), _each(Cell("ok", "TLS", TLS), Cell("ok", "h1 application/grpc-web+proto", WEB))),
+    Row("argocd app diff --local --server-side-generate", probes.local_diff(), _each(
+        Cell(probes.DIFFERENT, "TLS", TLS),
+        Cell(_STREAM_CUT, _FALLBACK, WEB),
+        Cell(probes.DIFFERENT, "h2 application/grpc", GRPC),
+    )),
+    Row("argocd app diff --local --server-side-generate --grpc-web", probes.local_diff("--grpc-web"), _each(
+        Cell(_STREAM_CUT, "TLS", TLS), Cell(_STREAM_CUT, "h1 application/grpc-web+proto", WEB)
+    )),
     Row("Python gRPC, VersionService/Version", probes.native_grpc, _each(
         Cell("OK", "h2", TLS), Cell("UNIMPLEMENTED", "h2", WEB), Cell("OK", "h2", GRPC)
     )),

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import base64
 import json
+import re
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import yaml
 
 from live.cluster import Cluster
-from tests.live.conftest import HERE, HOST
+from tests.live.conftest import HERE, HOST, ROOT
 from tests.live.lifecycle import (
     Argocd,
     Object,
@@ -111,6 +114,67 @@ def test_second_apply_after_adoption_changes_nothing(cluster: Cluster) -> None:
     assert differing(said(cluster.apply(overlay(GRPC_ROUTING)).stdout), ["unchanged"]) == {}
 
 
+def neighbour(host: str) -> Object:
+    """A Gateway of other applications, on the same pods as ours."""
+    servers = [
+        {"port": {"number": 80, "name": "http", "protocol": "HTTP"}, "hosts": [host]},
+        {
+            "port": {"number": 443, "name": "https", "protocol": "HTTPS"},
+            "hosts": [host],
+            "tls": {"mode": "SIMPLE", "credentialName": "argocd-certificate"},
+        },
+    ]
+    return {
+        "apiVersion": "networking.istio.io/v1",
+        "kind": "Gateway",
+        "metadata": {"name": "neighbour", "namespace": "default"},
+        "spec": {"selector": {"istio": "ingressgateway"}, "servers": servers},
+    }
+
+
+@pytest.mark.usefixtures("adopted")
+@pytest.mark.parametrize(("host", "disturbs"), [("*", False), ("*.example.com", False), (HOST, True)])
+def test_older_gateway_disturbs_with_the_same_host_only(cluster: Cluster, host: str, disturbs: bool) -> None:
+    cluster.kubectl("apply", "-f", "-", input=json.dumps(neighbour(host)))
+    try:
+        cluster.kubectl("delete", "gateways.networking.istio.io", "argocd", "-n", "argocd")
+        time.sleep(1)  # creation is told in whole seconds
+        cluster.apply(overlay(GRPC_ROUTING))
+        if disturbs:
+            until(lambda: "UI, HTTP/1.1: 404" in " ".join(wrong(cluster, GRPC_ROUTING, seconds=0)), 20, "a 404")
+        else:
+            assert wrong(cluster, GRPC_ROUTING) == []
+    finally:
+        cluster.kubectl("delete", "gateways.networking.istio.io", "neighbour", "-n", "default")
+    assert wrong(cluster, GRPC_ROUTING) == []
+
+
+@pytest.mark.usefixtures("adopted")
+def test_documented_setting_ignores_istios_config_maps(cluster: Cluster, tmp_path: Path) -> None:
+    text = (ROOT / ADOPTING).read_text().partition("## Projects that warn")[2]
+    [documented] = re.findall(r"^```yaml\n(.*?)^```", text, re.M | re.S)
+    setting = yaml.safe_load(documented)["spec"]["orphanedResources"]
+    cluster.kubectl("create", "namespace", "team")
+    argocd = Argocd(cluster, tmp_path).login("admin", ADMIN)
+    url = cluster.git_repository("orphans", {"config.json": config_map("owned", {"made": "by git"})})
+    place = ["--dest-server", "https://kubernetes.default.svc", "--dest-namespace", "team"]
+    argocd("app", "create", "orphans", "--repo", url, "--path", ".", *place)
+
+    def watch(orphaned: Object) -> None:
+        patch = json.dumps({"spec": {"orphanedResources": orphaned}})
+        cluster.kubectl("patch", "appproject", "default", "-n", "argocd", "--type=merge", "-p", patch)
+
+    def warnings() -> list[str]:
+        argocd("app", "get", "orphans", "--refresh")
+        conditions = get(cluster, "application", "orphans")["status"].get("conditions", [])
+        return [one["message"] for one in conditions if one["type"] == "OrphanedResourceWarning"]
+
+    watch({"warn": True})
+    until(lambda: warnings() == ["Application has 2 orphaned resources"], 30, "the warning")
+    watch(setting)
+    until(lambda: warnings() == [], 30, "no warning")
+
+
 @pytest.fixture(scope="module")
 def edited(cluster: Cluster, adopted: Adopted) -> None:
     """Upstream's install, changed by hand as many guides say, with a Gateway and a VirtualService of its own.
@@ -145,7 +209,10 @@ def test_edited_install_needs_the_documented_commands(cluster: Cluster, tmp_path
     assert "--insecure" in server["command"], "apply alone should not have removed it"
 
     [patch] = commands(ADOPTING, "Edited by hand")
-    [delete] = commands(ADOPTING, "A Gateway and a VirtualService of your own")
+    [look, delete] = commands(ADOPTING, "A Gateway and a VirtualService of your own")
+    listed = [line.split(maxsplit=3) for line in run(cluster, look, tmp_path).splitlines()]
+    with_host = {(namespace, name) for _, namespace, name, hosts in listed if HOST in hosts}
+    assert {("argocd", name) for name in ("argocd", "argocd-gateway", "argocd-vsvc")} <= with_host
     run(cluster, patch + delete, tmp_path)
     workloads_ready(cluster)
     # The certificate of argocd-secret: there is no other that a client of the test CA would trust.

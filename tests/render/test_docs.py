@@ -143,23 +143,63 @@ def test_the_documented_consumer_of_the_full_crds_has_the_untrimmed_one(tmp_path
     assert full in objects and full not in build("overlays/grpc-routing")
 
 
-def _settings(namespace: str) -> Object:
-    """A patch of argocd-cm."""
-    metadata = {"name": "argocd-cm", "namespace": namespace}
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"key": "value"}}
+def _settings(**namespace: str) -> str:
+    """A patch of argocd-cm, as YAML."""
+    metadata = {"name": "argocd-cm", **namespace}
+    return yaml.safe_dump({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"key": "value"}})
 
 
-def test_a_patch_of_argocd_cm_names_the_namespace_argocd_and_namespace_moves_own_objects_too(tmp_path: Path) -> None:
+def test_own_patches_and_objects_under_a_namespace(tmp_path: Path) -> None:
+    targeted = {"target": {"name": "argocd-cm"}, "patch": "- {op: add, path: /data/targeted, value: value}"}
     kustomization = {
         "resources": ["exposure.yaml", "secret.yaml"],
         "components": ["components/termination/without-crds"],
         "namespace": "delivery",
-        "patches": [{"patch": yaml.safe_dump(_settings("argocd"))}],
+        "patches": [{"patch": _settings(namespace="argocd")}, targeted],
     }
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "own", "namespace": "istio-system"}}
     objects = build(write(tmp_path, kustomization, exposure=exposure(), secret=secret))
-    assert one(objects, "ConfigMap", "argocd-cm")["data"]["key"] == "value"
+    data = one(objects, "ConfigMap", "argocd-cm")["data"]
+    assert (data["key"], data["targeted"]) == ("value", "value")
     assert one(objects, "Secret", "own")["metadata"]["namespace"] == "delivery"
+
+
+def test_a_second_install_takes_the_documented_bindings(tmp_path: Path) -> None:
+    mode = {"resources": ["exposure.yaml"], "components": ["components/termination/without-crds"]}
+    first, second = (
+        {
+            item["metadata"]["name"]: item["subjects"]
+            for item in build(write(tmp_path / name, mode | {"namespace": name}, exposure=exposure()))
+            if item["kind"] == "ClusterRoleBinding"
+        }
+        for name in ("one", "two")
+    )
+    [line] = [line for line in TEXTS["components/README.md"].splitlines() if "ClusterRoleBindings" in line]
+    assert first.keys() == second.keys() == set(code(line))
+    assert all(first[name] != second[name] for name in first)
+
+
+CERTIFICATE = {
+    "apiVersion": "cert-manager.io/v1",
+    "kind": "Certificate",
+    "metadata": {"name": "argocd", "namespace": "istio-system"},
+    "spec": {"secretName": "argocd-certificate", "dnsNames": ["cd.marker.test"], "issuerRef": {"name": "acme"}},
+}
+
+
+def test_a_namespace_moves_a_certificate_beside_the_mode(tmp_path: Path) -> None:
+    mode = {"namespace": "argocd", "components": ["components/termination/without-crds"]}
+    beside = write(
+        tmp_path / "beside",
+        mode | {"resources": ["exposure.yaml", "certificate.yaml"]},
+        exposure=exposure(),
+        certificate=CERTIFICATE,
+    )
+    assert one(build(beside), "Certificate")["metadata"]["namespace"] == "argocd"
+    write(tmp_path / "cd", mode | {"resources": ["exposure.yaml"]}, exposure=exposure())
+    write(tmp_path / "certificate", {"resources": ["certificate.yaml"]}, certificate=CERTIFICATE)
+    apart = write(tmp_path / "apart", {"resources": ["../cd", "../certificate"]})
+    assert one(build(apart), "Certificate") == CERTIFICATE
 
 
 def test_a_patch_in_a_parent_comes_too_late(tmp_path: Path) -> None:
@@ -229,10 +269,13 @@ def test_each_documented_error_is_what_kustomize_says(tmp_path: Path) -> None:
             mode | {"configMapGenerator": [{"name": "argocd-cm", "namespace": "argocd", "behavior": "merge"}]},
             exposure=exposure(),
         ),
-        write(
-            tmp_path / "patch",
-            mode | {"namespace": "delivery", "patches": [{"patch": yaml.safe_dump(_settings("delivery"))}]},
-            exposure=exposure(),
+        *(
+            write(
+                tmp_path / f"patch-{number}",
+                mode | {"namespace": "delivery", "patches": [{"patch": _settings(**namespace)}]},
+                exposure=exposure(),
+            )
+            for number, namespace in enumerate([{}, {"namespace": "delivery"}])
         ),
     ]
     assert len(shown) == len(broken)

@@ -13,7 +13,7 @@ import pytest
 
 from argocd_istio.exposure.check import check
 from argocd_istio.syntax.source import read
-from tests.render.consumer import MODES, consumer, exposure, one, title, write
+from tests.render.consumer import MODES, consumer, exposure, leaves, one, title, write
 from tests.render.git_http import serve
 from tests.render.render import ROOT, build, load
 from tools import plugin
@@ -94,6 +94,13 @@ def test_a_local_example_builds_the_same_everywhere(example: Path) -> None:
     }
     assert len(texts) == 1
     assert one(load(texts.pop()), "Gateway")
+
+
+@pytest.mark.parametrize("folder", [*(f"overlays/{mode}" for mode in MODES), "base/crds/full", *LOCAL], ids=str)
+def test_flux_finds_no_variable_in_any_render(folder: Path | str) -> None:
+    """It replaces every `${...}`, one in a script too, and what it does not know by nothing."""
+    values = [(title(item), path, value) for item in build(folder) for path, value in leaves(item)]
+    assert values and [place for *place, value in values if "${" in str(value)] == []
 
 
 @pytest.mark.parametrize("example", [example for example in EXAMPLES if _is_checked(example)], ids=str)

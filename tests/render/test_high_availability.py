@@ -202,6 +202,7 @@ def test_a_script_that_changes_replaces_the_pods(rendered: list[Object]) -> None
         item for item in rendered if item["kind"] == "ConfigMap" and item["metadata"]["name"].startswith(REDIS)
     ]
     assert re.fullmatch(rf"{REDIS}-[a-z0-9]{{10}}", scripts["metadata"]["name"])
+    assert scripts["metadata"]["annotations"] == {"kustomize.toolkit.fluxcd.io/substitute": "disabled"}
     volumes = one(rendered, "StatefulSet", REDIS)["spec"]["template"]["spec"]["volumes"]
     assert {"name": "scripts", "configMap": {"name": scripts["metadata"]["name"]}} in volumes
     own = {path.name: path.read_text() for path in (FOLDER / "redis").iterdir() if path.suffix != ".yaml"}
@@ -241,6 +242,46 @@ def test_another_password_of_the_sentinels_is_told(tmp_path: Path) -> None:
                 assert any(f"the Sentinel of {REDIS}-0 has another password: delete" in line for line in process.stderr)
         finally:
             process.terminate()
+
+
+def run_script(folder: Path, name: str, redis_cli: str) -> tuple[int, list[str]]:
+    """Run a script of pod 2 with `redis_cli` for redis-cli; returns its exit code and the arguments of each call."""
+    stubs = {
+        "getent": 'echo "10.0.0.$(echo "$2" | cut -d. -f1 | tail -c 2) any"',
+        "redis-cli": f'echo "$*" >> {folder}/calls\n{redis_cli}',
+        "redis-server": "exit 0",
+        "sleep": "exit 0",
+    }
+    for stub, body in stubs.items():
+        (folder / stub).write_text(f"#!/bin/sh\n{body}\n")
+        (folder / stub).chmod(0o755)
+    (folder / "data").mkdir()
+    script = (FOLDER / "redis" / name).read_text()
+    script = script.replace("/scripts/", f"{FOLDER}/redis/").replace("/data/", f"{folder}/data/")
+    pod = {"POD_NAME": f"{REDIS}-2", "POD_NAMESPACE": "argocd", "REDIS_PASSWORD": "made-0"}
+    env = {**os.environ, **pod, "PATH": f"{folder}:{os.environ['PATH']}"}
+    with no_hang():
+        done = subprocess.run(["sh", "-c", script], env=env, capture_output=True, check=False)
+    return done.returncode, (folder / "calls").read_text().splitlines()
+
+
+def test_a_replica_follows_the_last_elections_master(tmp_path: Path) -> None:
+    answer = (
+        "case $* in *-1*) epoch=10 ip=10.0.0.1 ;; *) epoch=9 ip=10.0.0.0 ;; esac\n"
+        'case $* in *"sentinel master"*) printf \'ip\\n%s\\nconfig-epoch\\n%s\\n\' "$ip" "$epoch" ;; esac'
+    )
+    code, calls = run_script(tmp_path, "redis.sh", answer)
+    assert code == 0 and any(f"-h {REDIS}-1 -p 26379 sentinel master" in call for call in calls)
+    assert "replicaof 10.0.0.1 6379" in (tmp_path / "data/redis.conf").read_text().splitlines()
+
+
+@pytest.mark.parametrize(("successor", "unpaused"), [("10.0.0.1", False), ("10.0.0.2", True), ("", True)])
+def test_only_another_master_ends_a_handover(tmp_path: Path, successor: str, unpaused: bool) -> None:
+    """Pod 2 is the master; a Sentinel that names it still, or no master, has not made another."""
+    code, calls = run_script(
+        tmp_path, "stop.sh", f"case $* in role) echo master ;; *get-master-addr*) echo {successor} ;; esac"
+    )
+    assert code == 0 and ("client unpause" in calls) is unpaused
 
 
 def test_a_render_as_it_is_has_no_fault(rendered: list[Object]) -> None:

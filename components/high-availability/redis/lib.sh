@@ -15,7 +15,8 @@ esac
 # A shell that is process 1 ends on a signal only where told.
 trap 'exit 1' TERM
 
-group=${POD_NAME%-*}
+# These scripts write no name in braces: Flux replaces those, and an unknown one by nothing.
+group=$(expr "$POD_NAME" : '\(.*\)-')
 pods="$group-0 $group-1 $group-2"
 
 # The address of Service $1; fails while it is not known. With its namespace, because a pod's own name alone
@@ -58,7 +59,7 @@ hand_over() {
     if [ "$pod" != "$POD_NAME" ] && sentinel "$pod" failover argocd; then
       for second in 1 2 3 4; do
         found=$(sentinel "$pod" get-master-addr-by-name argocd | head -n 1)
-        [ "${found:-$own}" = "$own" ] || return 0
+        [ -z "$found" ] || [ "$found" = "$own" ] || return 0
         sleep 1
       done
     fi

@@ -35,7 +35,7 @@ look() {
   # The highest epoch is the last election.
   last=$(echo "$answers" | grep -v none | sort -n | tail -n 1)
   if [ -n "$last" ]; then
-    master=${last#* }
+    master=$(echo "$last" | cut -d ' ' -f 2-)
   else
     # None of the three knows a master: there never was one. Two could be new, and the third have the data.
     [ "$(echo "$answers" | grep -c none)" = 3 ] && master=$first
