@@ -273,8 +273,8 @@ def local_diff(*options: str) -> Probe:
             result = _argocd(client, home, "app", "diff", "probe", *source, *options)
         if "key: marker" in result.stdout:
             return Answer(DIFFERENT)
-        told = json.loads(result.stderr.strip().splitlines()[-1])["msg"]
-        return Answer(f"failed: {re.sub(': calc .*', '', told)}")
+        message = json.loads(result.stderr.strip().splitlines()[-1])["msg"]
+        return Answer(f"failed: {re.sub(': calc .*', '', message)}")
 
     return probe
 

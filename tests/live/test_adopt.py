@@ -138,7 +138,7 @@ def test_older_gateway_disturbs_with_the_same_host_only(cluster: Cluster, host: 
     cluster.kubectl("apply", "-f", "-", input=json.dumps(neighbour(host)))
     try:
         cluster.kubectl("delete", "gateways.networking.istio.io", "argocd", "-n", "argocd")
-        time.sleep(1)  # creation is told in whole seconds
+        time.sleep(1)  # a creation has whole seconds
         cluster.apply(overlay(GRPC_ROUTING))
         if disturbs:
             until(lambda: "UI, HTTP/1.1: 404" in " ".join(wrong(cluster, GRPC_ROUTING, seconds=0)), 20, "a 404")

@@ -149,7 +149,7 @@ def _settings(**namespace: str) -> str:
     return yaml.safe_dump({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"key": "value"}})
 
 
-def test_own_patches_and_objects_under_a_namespace(tmp_path: Path) -> None:
+def test_patches_name_argocd_while_namespace_moves_objects(tmp_path: Path) -> None:
     targeted = {"target": {"name": "argocd-cm"}, "patch": "- {op: add, path: /data/targeted, value: value}"}
     kustomization = {
         "resources": ["exposure.yaml", "secret.yaml"],
