@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
+from argocd_istio.exposure.check import MOST
 from argocd_istio.findings import ERROR, INFO, WARNING, Finding
 from argocd_istio.tree import library
 from argocd_istio.tree.check import check_folder
@@ -415,7 +416,7 @@ def test_reading_grows_with_the_files(tmp_path: Path) -> None:
         text += "patches:\n" + f"- target: {{kind: Exposure}}\n  patch: {OPS}\n" * count
         return str(write(tmp_path / str(count), files | {"kustomization.yaml": text, "exposure.yaml": EXPOSURE}))
 
-    assert growth(lambda folder: check_folder(folder), tree(30), tree(300)) < LINEAR
+    assert growth(check_folder, tree(30), tree(300)) < LINEAR
 
 
 def test_ten_thousand_entries_are_read(tmp_path: Path) -> None:
@@ -425,7 +426,17 @@ def test_ten_thousand_entries_are_read(tmp_path: Path) -> None:
     assert 50 < len(found) < 200
 
 
-EXECUTIONS = 1500
+@pytest.mark.parametrize(("modes", "exposures"), [(100, 1), (1, 100), (60, 60)])
+def test_many_of_what_is_one_end_early(tmp_path: Path, modes: int, exposures: int) -> None:
+    def tree(times: int) -> str:
+        files = listing(" ".join(["termination"] * modes * times), exposure=f"{EXPOSURE}---\n" * exposures * times)
+        return str(write(tmp_path / str(times), files))
+
+    assert len(check_folder(tree(1))) <= MOST + 1
+    assert growth(check_folder, tree(1), tree(10)) < LINEAR
+
+
+EXECUTIONS = 1000
 
 
 def test_no_folder_raises_or_hangs(tmp_path: Path, report: Callable[[str, dict[str, int]], None]) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from itertools import chain
 
 from argocd_istio.consumer import KUSTOMIZATIONS
-from argocd_istio.exposure.check import check
+from argocd_istio.exposure.check import MOST, check
 from argocd_istio.files import FileError
-from argocd_istio.findings import Finding
+from argocd_istio.findings import ERROR, Finding
 from argocd_istio.tree import rules
 from argocd_istio.tree.deploy import deployed
 from argocd_istio.tree.order import Tree, walk
@@ -24,12 +25,16 @@ def check_folder(path: str) -> list[Finding]:
         raise FileError(path, "is a folder without kustomization.yaml; name the folder that has it, or a file", 2)
     reader = Reader()
     tree = walk(reader, path)
-    found = [finding for rule in rules.RULES for finding in rule(tree)]
-    found += rules.stale(tree, reader)
-    found += deployed(tree, reader)
+    parts = [*(rule(tree) for rule in rules.RULES), rules.stale(tree, reader), deployed(tree, reader), _exposures(tree)]
     # Two folders may list the same component: its findings are the same then.
-    every = [*reader.findings, *found, *_exposures(tree)]
-    return list({(str(finding), finding.rule): finding for finding in every}.values())
+    found: dict[str, Finding] = {}
+    for finding in chain.from_iterable(parts):
+        found[str(finding)] = finding
+        if len(found) == MOST:
+            more = f"found {MOST} problems, expected fewer; correct these first, there may be more"
+            found[more] = Finding(ERROR, path, 0, "", more)
+            break
+    return list({str(finding): finding for finding in (*reader.findings, *found.values())}.values())
 
 
 def _exposures(tree: Tree) -> Iterator[Finding]:

@@ -20,11 +20,14 @@ from argocd_istio.syntax.source import Mapping, Node
 from argocd_istio.tree import library
 from argocd_istio.tree.read import DEPTH, Document, Entry, Folder, Place, Reader
 
-VISITS = 20_000
+VISITS = 10_000
 """How many times folders are gone through: one that several others list is gone through for each."""
 
 _FIRST = 3
-"""How many installs of a kustomization are compared with others: two are one too many already."""
+"""How many installs or Exposures of a kustomization are compared: two are one too many already."""
+
+_WIRINGS = 1000
+"""How many modes are looked at closely."""
 
 _PATTERN = re.compile(r"[\w. -]*(?:\.\*)?[\w. -]*(?:\|[\w. -]*(?:\.\*)?[\w. -]*)*")
 
@@ -313,7 +316,8 @@ class _Walker:
         scope.installs.append(install)
         if entry.reference.part == library.MODE:
             scope.mode = scope.mode or install
-            self.tree.wirings.append(Wiring(install, list(scope.exposures), scope.unknown))
+            if len(self.tree.wirings) < _WIRINGS:
+                self.tree.wirings.append(Wiring(install, scope.exposures[:_FIRST], scope.unknown))
             scope.unread.clear()
 
     def add(self, documents: Iterable[Document], scope: _Scope) -> None:
