@@ -23,7 +23,7 @@ from argocd_istio.syntax.values import refuse, value
 from argocd_istio.terminal import Terminal
 from tests.plugin.cases import BOMB, MERGES
 from tests.plugin.test_fuzz import mutated
-from tests.work import no_hang
+from tests.work import HANG, no_hang
 
 NEW, OLD, OTHER = (f"v9.{rest}" for rest in ("9.9", "9.1", "8.9"))
 """Two releases of one minor version, and one of another."""
@@ -492,7 +492,7 @@ def test_a_folder_of_upstream_holds_both_installs(here: Path, call: Called) -> N
 
 def _process(*arguments: str, input: bytes, **more: Any) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "argocd_istio.cli", "drift", *arguments]
-    done = subprocess.run(command, input=input, capture_output=True, check=False, timeout=60, **more)
+    done = subprocess.run(command, input=input, capture_output=True, check=False, timeout=HANG, **more)
     return subprocess.CompletedProcess(command, done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
