@@ -396,6 +396,10 @@ BAD: dict[str, tuple[str | bytes, str]] = {
     "annotations that are a text": ("kind: A\nmetadata: {name: a, annotations: a}\n", "metadata.annotations of"),
     "one object": (SETTINGS, "found one object, ConfigMap, expected an install of Argo CD"),
     "no argocd-server": (f"{SETTINGS}---\n{SECRET}", "found 2 objects without a Deployment argocd-server"),
+    "a Helm chart": (
+        SERVER.replace("argocd-server", "argo-cd-argocd-server") + "---\nkind: StatefulSet\nmetadata: {name: a}\n",
+        '; "argo-cd-argocd-server" is a name of a Helm chart: render it with fullnameOverride: argocd',
+    ),
     "a kustomization": ("kind: Kustomization\nmetadata: {name: a}\n", "name its folder, or what kustomize build"),
     "an Exposure": ("kind: Exposure\nmetadata: {name: a}\n", "name the folder that the build reads it from"),
     "two installs": (f"{SERVER}---\n{SERVER.replace('name:', 'namespace: b, name:', 1)}", "a second time; it is on li"),

@@ -141,6 +141,8 @@ def _image(server: Object) -> str:
 def _no_install(source: Source, items: list[Object], *, piped: bool) -> SourceError:
     """What a file is that has no argocd-server."""
     kinds = [item["kind"] for item in items]
+    names = [str(item["metadata"].get("name", "")) for item in items if item["kind"] == "Deployment"]
+    chart = next((name for name in names if name.endswith(f"-{SERVER}")), "")
     found = f"{len(kinds)} objects without a Deployment {SERVER}" if len(kinds) != 1 else f"one object, {kinds[0]}"
     hint = "name what kustomize build prints, or upstream's install.yaml"
     if not kinds:
@@ -150,6 +152,8 @@ def _no_install(source: Source, items: list[Object], *, piped: bool) -> SourceEr
         hint = "name its folder, or what kustomize build prints of it"
     elif "Exposure" in kinds or "ExposureGenerator" in kinds:
         hint = "name the folder that the build reads it from"
+    elif chart:
+        hint = f"{shown(chart)} is a name of a Helm chart: render it with fullnameOverride: argocd"
     elif "StatefulSet" in kinds:
         hint += ": core-install.yaml has no argocd-server"
     return SourceError(source.file, 0, 0, found, "an install of Argo CD", hint)
