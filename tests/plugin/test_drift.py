@@ -23,7 +23,7 @@ from argocd_istio.syntax.values import refuse, value
 from argocd_istio.terminal import Terminal
 from tests.plugin.cases import BOMB, MERGES
 from tests.plugin.test_fuzz import mutated
-from tests.work import no_hang
+from tests.work import HANG, no_hang
 
 NEW, OLD, OTHER = (f"v9.{rest}" for rest in ("9.9", "9.1", "8.9"))
 """Two releases of one minor version, and one of another."""
@@ -53,13 +53,16 @@ RENDER = "---\n".join(
         .replace(OLD, NEW)
         .replace("env: [", "env: [{name: B, value: b}, ")
         .replace("spec:\n", "spec:\n  replicas: 2\n", 1),
-        SETTINGS.replace("gone: b", '"::x\\e[31m": "\\e[31m", url: "https://cd.acme.io"'),
+        SETTINGS.replace("gone: b", '"::x\\e[31m": "\\e[31m"'),
         SECRET.replace("stringData: {password: hunter1}", "data: {password: aHVudGVyMg==, more: aHVudGVyMg==}"),
         REDIS,
         "apiVersion: v1\nkind: Secret\nmetadata: {name: own, namespace: cd}\nstringData: {a: hunter2}\n",
         "apiVersion: example.com/v1\nkind: Gateway\nmetadata: {name: argocd, namespace: elsewhere}\n",
+        "apiVersion: v1\nkind: Namespace\nmetadata: {name: cd}\n",
     ]
 )
+for name in ("cm", "secret", "redis"):
+    RENDER = RENDER.replace(f"metadata: {{name: argocd-{name}}}", f"metadata: {{name: argocd-{name}, namespace: cd}}")
 
 TEXT = """\
 render.yaml (NEW) against install.yaml (OLD): 2 changed, 5 added, 1 missing, 2 explained
@@ -86,7 +89,7 @@ missing
 
 explained
   1  another patch release: NEW, upstream's is OLD
-  1  the public address
+  1  the namespace, which upstream leaves to you
 """.replace("NEW", NEW).replace("OLD", OLD)
 
 
@@ -117,8 +120,8 @@ def test_all_lists_each_explained_difference() -> None:
         f"  1  another patch release: {NEW}, upstream's is {OLD}",
         f'    Deployment/argocd-server {image}: "quay.io/argoproj/argocd:{NEW}", upstream has '
         f'"quay.io/argoproj/argocd:{OLD}"',
-        "  1  the public address",
-        '    ConfigMap/argocd-cm data.url: "https://cd.acme.io"',
+        "  1  the namespace, which upstream leaves to you",
+        "    Namespace/cd",
     ]
 
 
@@ -153,11 +156,11 @@ def test_the_json_has_stable_keys() -> None:
         {"object": "ConfigMap/argocd-cm", "field": "data.gone", "render": None, "upstream": "b"}
     ]
     assert shown["explained"][1] == {
-        "object": "ConfigMap/argocd-cm",
-        "field": "data.url",
-        "render": "https://cd.acme.io",
+        "object": "Namespace/cd",
+        "field": "",
+        "render": {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "cd"}},
         "upstream": None,
-        "reason": "the public address",
+        "reason": "the namespace, which upstream leaves to you",
     }
     assert [entry["object"] for entry in shown["added"]][-1] == "Gateway.example.com/elsewhere/argocd"
 
@@ -174,6 +177,26 @@ def test_no_value_of_a_secret_is_printed(form: str) -> None:
             for one in (found(text), found(OFFICIAL, text)):
                 shown = printed(one, form, every=True)
                 assert not any(secret in shown for secret in secrets)
+
+
+@pytest.mark.parametrize(
+    ("render", "against", "older"),
+    [
+        ("v9.9.1", "v9.9.2", True),
+        ("v9.9.2", "v9.9.10", True),
+        ("v9.9.1-rc2", "v9.9.1", True),
+        ("v9.9.1-rc2", "v9.9.1-rc10", True),
+        ("v9.9.10", "v9.9.2", False),
+        ("v9.9.1", "v9.9.1-rc2", False),
+        ("v9.9.1", "9.9.1", False),
+        ("v9.9.1", "v9.9.1", False),
+    ],
+)
+def test_an_older_release_is_called_older(render: str, against: str, older: bool) -> None:
+    text = printed(found(OFFICIAL.replace(OLD, render), OFFICIAL.replace(OLD, against)))
+    name = f"({render}, older)" if older else f"({render})"
+    assert text.startswith(f"render.yaml {name} against install.yaml ({against}): 0 changed, 0 added, 0 missing")
+    assert (f"an older patch release: {render}, upstream's is {against}\n" in text) is older
 
 
 def test_equal_secrets_of_two_forms_do_not_differ() -> None:
@@ -373,6 +396,10 @@ BAD: dict[str, tuple[str | bytes, str]] = {
     "annotations that are a text": ("kind: A\nmetadata: {name: a, annotations: a}\n", "metadata.annotations of"),
     "one object": (SETTINGS, "found one object, ConfigMap, expected an install of Argo CD"),
     "no argocd-server": (f"{SETTINGS}---\n{SECRET}", "found 2 objects without a Deployment argocd-server"),
+    "a Helm chart": (
+        SERVER.replace("argocd-server", "argo-cd-argocd-server") + "---\nkind: StatefulSet\nmetadata: {name: a}\n",
+        '; "argo-cd-argocd-server" is a name of a Helm chart: render it with fullnameOverride: argocd',
+    ),
     "a kustomization": ("kind: Kustomization\nmetadata: {name: a}\n", "name its folder, or what kustomize build"),
     "an Exposure": ("kind: Exposure\nmetadata: {name: a}\n", "name the folder that the build reads it from"),
     "two installs": (f"{SERVER}---\n{SERVER.replace('name:', 'namespace: b, name:', 1)}", "a second time; it is on li"),
@@ -474,7 +501,9 @@ def test_a_folder_of_upstream_holds_both_installs(here: Path, call: Called) -> N
     available = OFFICIAL.replace(
         REDIS, REDIS.replace("Deployment", "StatefulSet").replace("redis}", "redis-ha-server}")
     )
-    ours = RENDER.replace(REDIS, REDIS.replace("Deployment", "StatefulSet").replace("redis}", "redis-sentinel}"))
+    ours = RENDER.replace(
+        "Deployment\nmetadata: {name: argocd-redis,", "StatefulSet\nmetadata: {name: argocd-redis-sentinel,"
+    )
     (here / "ours.yaml").write_text(ours)
     for top in ("upstream", "upstream/manifests"):
         (here / top / "ha").mkdir(parents=True)
@@ -492,7 +521,7 @@ def test_a_folder_of_upstream_holds_both_installs(here: Path, call: Called) -> N
 
 def _process(*arguments: str, input: bytes, **more: Any) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "argocd_istio.cli", "drift", *arguments]
-    done = subprocess.run(command, input=input, capture_output=True, check=False, timeout=60, **more)
+    done = subprocess.run(command, input=input, capture_output=True, check=False, timeout=HANG, **more)
     return subprocess.CompletedProcess(command, done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
@@ -542,10 +571,15 @@ def test_no_input_raises_or_hangs(report: Callable[[str, dict[str, int]], None])
     """`ARGOCD_ISTIO_FUZZ_SEED` chooses other inputs; the seed of a failure is in its message."""
     seed = int(os.environ.get("ARGOCD_ISTIO_FUZZ_SEED", "1"))
     source = random.Random(seed)
-    namespace = "apiVersion: v1\nkind: Namespace\nmetadata: {name: cd}\n"
     service = "kind: Service\nmetadata: {name: a, uid: b}\nspec: {ports: [{port: 1}], clusterIP: a}\n"
     crd = "kind: CustomResourceDefinition\nmetadata: {name: a}\nspec: {versions: [{schema: {description: a}}]}\n"
-    more = "---\n".join([RENDER, namespace, service, crd, "kind: List\nitems: [{kind: A, metadata: {name: a}}]\n"])
+    istio = "apiVersion: networking.istio.io/v1\nkind: {}\nmetadata: {{name: argocd, namespace: cd}}\nspec: {}\n"
+    gateway = istio.format(
+        "Gateway", "{servers: [{name: https, hosts: [./a.b], tls: {mode: SIMPLE}}, {name: https-2}]}"
+    )
+    routes = istio.format("VirtualService", "{hosts: [a.b], http: [{name: grpc, route: [{destination: {host: a}}]}]}")
+    own = f"{gateway}---\n{routes}"
+    more = "---\n".join([RENDER, own, service, crd, "kind: List\nitems: [{kind: A, metadata: {name: a}}]\n"])
     seeds = [one.encode() for one in (RENDER, OFFICIAL, more)]
     sides = [taken(RENDER), taken(OFFICIAL), taken(more)]
     compared = 0

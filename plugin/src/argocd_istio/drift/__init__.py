@@ -1,7 +1,8 @@
 """Compares a render with an official install of Argo CD.
 
 `values` reads scalars as kubectl does, `install` takes a file for an install, `prepare` makes two comparable;
-`compare` finds the differences, `deviations` explains those of this library, `report` sorts them, `text` prints them.
+`compare` finds the differences, `deviations` explains those of this library, whose `own` objects are expected values;
+`report` sorts them, `text` prints them.
 """
 
 from __future__ import annotations

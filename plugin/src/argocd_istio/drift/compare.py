@@ -56,10 +56,20 @@ class Deviation:
     reason: str
 
 
+@dataclass(frozen=True)
+class Own(Deviation):
+    """A deviation that is an expected value: where ours is another, that is a difference from this library.
+
+    A required one has to be there too.
+    """
+
+    required: bool = True
+
+
 class Difference(NamedTuple):
     """A field of `object` (`Kind/name`) that is `upstream` there and `ours` here; the whole object where `path` is "".
 
-    `reason` is why, where a deviation declares it, else "".
+    `reason` is why, where a deviation declares it, else "". With `library`, `upstream` is what this library has there.
     """
 
     object: str
@@ -67,6 +77,7 @@ class Difference(NamedTuple):
     upstream: Any
     ours: Any
     reason: str = ""
+    library: bool = False
 
 
 def name_of(item: Object) -> str:
@@ -82,6 +93,7 @@ BY_NAME: dict[str, tuple[str, ...]] = {
     "volumes": ("name",),
     "volumeMounts": ("mountPath",),
     "ports": ("name", "port", "containerPort"),
+    "servers": ("name",),
 }
 
 
@@ -181,13 +193,21 @@ def same(left: Any, right: Any) -> bool:
 
 
 def fill(declared: Any, value: Any) -> Any:
-    """What a Deviation declares, with each Matching replaced by what `value` has there, if it takes that."""
+    """What a Deviation declares, with each Matching replaced by what `value` has there, if it takes that.
+
+    The items of two lists stand for each other by their names, else by their places.
+    """
     if isinstance(declared, Matching):
         return value if value is not ABSENT and declared.accepts(value) else declared
     if isinstance(declared, dict) and isinstance(value, dict):
         return {key: fill(item, value.get(key, ABSENT)) for key, item in declared.items()}
-    if isinstance(declared, list) and isinstance(value, list) and len(declared) == len(value):
-        return [fill(item, below) for item, below in zip(declared, value, strict=True)]
+    if isinstance(declared, list) and isinstance(value, list):
+        names, found = _names(declared), _names(value)
+        if names and found:
+            there = dict(zip(reversed(found), reversed(value), strict=True))
+            return [fill(item, there.get(name, ABSENT)) for name, item in zip(names, declared, strict=True)]
+        if len(declared) == len(value):
+            return [fill(item, below) for item, below in zip(declared, value, strict=True)]
     return declared
 
 

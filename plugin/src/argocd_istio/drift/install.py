@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from argocd_istio.drift.compare import CLUSTER_SCOPED, NAMESPACE, Object
+from argocd_istio.drift.defaults import DEFAULTS
 from argocd_istio.drift.prepare import CORE, group
 from argocd_istio.exposure.names import shown
 from argocd_istio.syntax.source import Node, Source, SourceError
@@ -18,18 +20,21 @@ CRD = "CustomResourceDefinition"
 
 RELEASES = "https://raw.githubusercontent.com/argoproj/argo-cd"
 
-_TAG = re.compile(r":(v?(\d{1,9})\.(\d{1,9})\.\d[0-9A-Za-z.+-]*)(?:@.*)?")
+_TAG = re.compile(r":(v?(\d{1,9})\.(\d{1,9})\.(\d{1,9})([0-9A-Za-z.+-]*))(?:@.*)?")
 # The objects that say which of upstream's two installs it is, and ours for the second.
 _PLAIN = ("Deployment/argocd-redis",)
 _HIGHLY_AVAILABLE = ("StatefulSet/argocd-redis-sentinel", "StatefulSet/argocd-redis-ha-server")
+# Without any of these, a part of ours says it.
+_PARTS = ("Service/argocd-redis-sentinel", "PodDisruptionBudget/argocd-redis-sentinel")
 
 
 @dataclass(frozen=True)
 class Install:
     """`objects` by the names that the report shows, as they were read.
 
-    `own` is the namespace that it names, "" where it names none. `image` is that of argocd-server, `version` its
-    tag such as v3.6.3, "" where the image has none. `high_availability` is None where no Redis says it.
+    `own` is the namespace that it names, "" where it names none; an object without one is not in it then. `image` is
+    that of argocd-server, `version` its tag such as v3.6.3, "" where the image has none. `high_availability` is None
+    where no Redis says it.
     """
 
     file: str
@@ -49,6 +54,22 @@ class Install:
         """The first two numbers of the version."""
         found = _TAG.fullmatch(f":{self.version}")
         return (int(found[2]), int(found[3])) if found else None
+
+    def older(self, other: Install) -> bool:
+        """Whether this is an earlier release than the other one; False where one of the two is unknown."""
+        own, its = _release(self.version), _release(other.version)
+        return bool(own and its and own < its)
+
+
+def _release(version: str) -> tuple[Any, ...]:
+    """What orders versions: a release is after its candidates; () where there is none."""
+    found = _TAG.fullmatch(f":{version}")
+    if not found:
+        return ()
+    candidate = found[5].partition("+")[0]
+    # rc10 is after rc2.
+    parts = [(int(part) if part.isdigit() else -1, part) for part in re.findall(r"\d{1,9}|[^\d]+", candidate)]
+    return (int(found[2]), int(found[3]), int(found[4]), not candidate.startswith("-"), parts)
 
 
 def _kind_of(item: Any) -> str:
@@ -117,8 +138,11 @@ def _image(server: Object) -> str:
     return ""
 
 
-def _no_install(source: Source, kinds: list[str], *, piped: bool) -> SourceError:
+def _no_install(source: Source, items: list[Object], *, piped: bool) -> SourceError:
     """What a file is that has no argocd-server."""
+    kinds = [item["kind"] for item in items]
+    names = [str(item["metadata"].get("name", "")) for item in items if item["kind"] == "Deployment"]
+    chart = next((name for name in names if name.endswith(f"-{SERVER}")), "")
     found = f"{len(kinds)} objects without a Deployment {SERVER}" if len(kinds) != 1 else f"one object, {kinds[0]}"
     hint = "name what kustomize build prints, or upstream's install.yaml"
     if not kinds:
@@ -128,9 +152,19 @@ def _no_install(source: Source, kinds: list[str], *, piped: bool) -> SourceError
         hint = "name its folder, or what kustomize build prints of it"
     elif "Exposure" in kinds or "ExposureGenerator" in kinds:
         hint = "name the folder that the build reads it from"
+    elif chart:
+        hint = f"{shown(chart)} is a name of a Helm chart: render it with fullnameOverride: argocd"
     elif "StatefulSet" in kinds:
         hint += ": core-install.yaml has no argocd-server"
     return SourceError(source.file, 0, 0, found, "an install of Argo CD", hint)
+
+
+def _namespace(server: Object, items: list[Object]) -> str:
+    """The namespace that argocd-server names, else the one that most objects of an install name."""
+    named = server["metadata"].get("namespace", "")
+    known = [item for item in items if item["kind"] in DEFAULTS and item["kind"] not in CLUSTER_SCOPED]
+    [(most, count)] = Counter(item["metadata"].get("namespace", "") for item in known).most_common(1)
+    return str(named or (most if 2 * count > len(known) else ""))
 
 
 def install(source: Source, *, piped: bool = False) -> Install:
@@ -147,12 +181,12 @@ def install(source: Source, *, piped: bool = False) -> Install:
         if item["kind"] == "Deployment" and item["metadata"].get("name") == SERVER and group(item) in CORE
     ]
     if not servers:
-        raise _no_install(source, [item["kind"] for _, item in items], piped=piped)
+        raise _no_install(source, [item for _, item in items], piped=piped)
     if len(servers) > 1:
         node, item = servers[1]
         found = f"the Deployment {SERVER} a second time; it is on line {servers[0][0].line} too"
         raise source.error(node, found, "one install", "give each a file of its own")
-    own = servers[0][1]["metadata"].get("namespace", "")
+    own = _namespace(servers[0][1], [item for _, item in items])
     objects: dict[str, Object] = {}
     lines: dict[str, int] = {}
     for node, item in items:
@@ -163,14 +197,14 @@ def install(source: Source, *, piped: bool = False) -> Install:
         objects[name], lines[name] = item, node.line
     image = _image(servers[0][1])
     tag = _TAG.search(image)
-    available = [any(name in objects for name in names) for names in (_PLAIN, _HIGHLY_AVAILABLE)]
+    plain, available, part = (any(name in objects for name in names) for names in (_PLAIN, _HIGHLY_AVAILABLE, _PARTS))
     return Install(
         file=source.file,
         objects=objects,
         own=own,
         image=image,
         version=tag[1] if tag and tag.end() == len(image) else "",
-        high_availability=available[1] if any(available) else None,
+        high_availability=available or (not plain if plain or part else None),
     )
 
 

@@ -70,7 +70,8 @@ def prepared(item: Object, namespace: str = "", own: str = "") -> Object:
     _from_cluster(result)
     if namespace:
         there = metadata.get("namespace")
-        if there == own or (not there and kind in DEFAULTS and kind not in CLUSTER_SCOPED):
+        # Where the others name one, kubectl would put an object that names none into another.
+        if there == own if own else not there and kind in DEFAULTS and kind not in CLUSTER_SCOPED:
             metadata["namespace"] = namespace
     known = kind in DEFAULTS and group(item) in CORE
     if known:

@@ -12,7 +12,9 @@ from argocd_istio.drift.compare import (
     BY_NAME,
     Deviation,
     Difference,
+    Matching,
     Object,
+    Own,
     compare,
     fill,
     item_name,
@@ -24,8 +26,6 @@ from argocd_istio.drift.deviations import declared
 from argocd_istio.drift.install import Install, comparable
 from argocd_istio.drift.prepare import prepared
 
-Rows = tuple[Deviation, ...]
-
 HIDDEN = "(hidden)"
 """Stands for a value of a Secret."""
 
@@ -36,6 +36,7 @@ class Entry(NamedTuple):
     """A field of an object, or the whole object where `field` is "".
 
     `render` and `upstream` are its values, None where it is not there. `reason` is why, for what the library explains.
+    With `library`, it is this library's own, and `upstream` is what this library has there.
     """
 
     object: str
@@ -43,6 +44,7 @@ class Entry(NamedTuple):
     render: Any
     upstream: Any
     reason: str = ""
+    library: bool = False
 
 
 @dataclass(frozen=True)
@@ -64,8 +66,8 @@ class Report:
     def as_json(self) -> dict[str, Any]:
         """The report for programs. A value that is not there is null; an unknown version is null too."""
 
-        def listed(entries: list[Entry]) -> list[dict[str, Any]]:
-            return [{key: value for key, value in entry._asdict().items() if key != "reason"} for entry in entries]
+        def listed(entries: list[Entry], *keys: str) -> list[dict[str, Any]]:
+            return [{key: getattr(entry, key) for key in (*Entry._fields[:4], *keys)} for entry in entries]
 
         return {
             "render": self.render.file,
@@ -75,7 +77,7 @@ class Report:
             "changed": listed(self.changed),
             "added": listed(self.added),
             "missing": listed(self.missing),
-            "explained": [entry._asdict() for entry in self.explained],
+            "explained": listed(self.explained, "reason"),
         }
 
 
@@ -91,35 +93,6 @@ def _hidden(name: str, field: str, value: Any) -> Any:
     shown = {key: item if key in _SHOWN_OF_SECRET else HIDDEN for key, item in value.items()}
     shown["metadata"] = {key: HIDDEN if key == "annotations" else item for key, item in value["metadata"].items()}
     return shown
-
-
-def _of_our_object(found: Difference, rows: Rows) -> tuple[str, list[tuple[str, Any]]] | None:
-    """For an object of this library with changes, the reason of the object, and what it has beyond the library's.
-
-    None for any other object, and for one where something of the library's is not there.
-    """
-    if found.path or found.upstream is not ABSENT:
-        return None
-    ways = [
-        (row.reason, [(path, our) for path, _, our in walk("", fill(row.ours, found.ours), found.ours)])
-        for row in rows
-        if found.object in row.objects and not row.path and isinstance(row.ours, dict)
-    ]
-    if not ways:
-        return None
-    reason, beyond = min(ways, key=lambda way: len(way[1]))
-    return None if any(value is ABSENT for _, value in beyond) else (reason, beyond)
-
-
-def _shown(found: list[Difference], rows: Rows) -> Iterator[Difference]:
-    """The differences, an object of this library that somebody has changed as its reason and the changes."""
-    for one in found:
-        library = None if one.reason else _of_our_object(one, rows)
-        if library is None:
-            yield one
-            continue
-        yield one._replace(reason=library[0])
-        yield from (Difference(one.object, path, ABSENT, value) for path, value in library[1])
 
 
 def _at(item: Any, path: str) -> Any:
@@ -169,25 +142,70 @@ def _side(install: Install, namespace: str) -> dict[str, Object]:
     return {name: prepared(item, namespace, install.own) for name, item in objects.items()}
 
 
-def compared(render: Install, against: Install) -> tuple[list[Difference], list[tuple[str, Deviation]], Rows]:
-    """What `compare` finds between two installs, the deviations that are not there, and all that may be."""
+def _words(value: Any) -> Any:
+    """An expected value with each Matching as its words."""
+    if isinstance(value, Matching):
+        return value.words
+    if isinstance(value, dict):
+        return {key: _words(item) for key, item in value.items()}
+    return [_words(item) for item in value] if isinstance(value, list) else value
+
+
+def _of_library(row: Own, name: str, ours: dict[str, Object]) -> Iterator[Difference]:
+    """Where an object or a field is not as this library has it, although `row` expects it so."""
+    item: Any = ours.get(name, ABSENT)
+    value = _at(item, row.path)
+    if value is ABSENT:
+        # The fields of an object that is not there are gone with it.
+        if row.required and (item is not ABSENT or not row.path):
+            yield Difference(name, row.path, _words(row.ours), ABSENT, library=True)
+        return
+    places = list(walk(row.path, fill(row.ours, value), value))
+    if places and not row.path:
+        yield Difference(name, "", ABSENT, value, row.reason)
+    yield from (Difference(name, path, _words(wanted), found, library=True) for path, wanted, found in places)
+
+
+def _shown(
+    found: list[Difference], unused: list[tuple[str, Deviation]], ours: dict[str, Object], upstream: dict[str, Object]
+) -> Iterator[Difference]:
+    """The differences, each of an object or a field of this library's own from what this library has there."""
+    own = {
+        (name, row.path): row
+        for name, row in unused
+        if isinstance(row, Own) and not (name in upstream and not row.path)
+    }
+    by_object: dict[str, list[Difference]] = {}
+    for one in found:
+        if one.reason or (one.object, one.path) not in own:
+            by_object.setdefault(one.object, []).append(one)
+    for (name, _), row in own.items():
+        by_object.setdefault(name, []).extend(_of_library(row, name, ours))
+    for listed in by_object.values():
+        yield from listed
+
+
+def compared(
+    render: Install, against: Install
+) -> tuple[list[Difference], list[tuple[str, Deviation]], tuple[Deviation, ...]]:
+    """The differences between two installs, the deviations that are not there, and all that may be."""
     ours, upstream = _side(render, render.namespace), _side(against, render.namespace)
     names = {id(item): name for side in (ours, upstream) for name, item in side.items()}
     rows = declared(render, against, list(upstream.values()), ours)
     found, unused = compare(
         ours.values(), upstream.values(), rows, name=lambda item: names[id(item)], complete=lambda item: item
     )
-    return found, unused, rows
+    return list(_shown(found, unused, ours, upstream)), unused, rows
 
 
 def report(render: Install, against: Install) -> Report:
     """Compare a render with an official install. Raises SourceError where the two are of different kinds."""
     comparable(render, against)
-    found, _, rows = compared(render, against)
     result = Report(render, against, [], [], [], [])
-    for name, path, theirs, our, reason in _shown(found, rows):
-        our, theirs = _as_read(render, name, path, our), _as_read(against, name, path, theirs)
+    for name, path, theirs, our, reason, library in compared(render, against)[0]:
+        our = _as_read(render, name, path, our)
+        theirs = theirs if library else _as_read(against, name, path, theirs)
         kind = result.missing if our is ABSENT else result.added if theirs is ABSENT else result.changed
-        entry = Entry(name, path, _hidden(name, path, our), _hidden(name, path, theirs), reason)
+        entry = Entry(name, path, _hidden(name, path, our), _hidden(name, path, theirs), reason, library)
         (result.explained if reason else kind).append(entry)
     return result

@@ -31,7 +31,8 @@ def _value(value: Any) -> str:
 def _field(entry: Entry) -> str:
     """`FIELD: THEIRS, upstream has UPSTREAM'S`; of a field that one side has only, its value."""
     if entry.render is not None and entry.upstream is not None:
-        values = f"{_value(entry.render)}, upstream has {_value(entry.upstream)}"
+        whose = "this library" if entry.library else "upstream"
+        values = f"{_value(entry.render)}, {whose} has {_value(entry.upstream)}"
     else:
         values = _value(entry.upstream if entry.render is None else entry.render)
     return f"{visible(entry.field)}: {values}"
@@ -60,8 +61,9 @@ def _explained(entries: list[Entry], every: bool) -> Iterator[str]:
             yield from (f"    {visible(one.object)}{' ' + _field(one) if one.field else ''}" for one in found)
 
 
-def _install(install: Install) -> str:
-    return f"{visible(install.file)} ({visible(install.version) or 'unknown version'})"
+def _install(install: Install, than: Install | None = None) -> str:
+    older = ", older" if than and install.older(than) else ""
+    return f"{visible(install.file)} ({visible(install.version) or 'unknown version'}{older})"
 
 
 def draw(report: Report, *, colour: bool = False, every: bool = False) -> str:
@@ -72,7 +74,7 @@ def draw(report: Report, *, colour: bool = False, every: bool = False) -> str:
 
     sections = (("changed", report.changed), ("added", report.added), ("missing", report.missing))
     counts = ", ".join(f"{len(entries)} {name}" for name, entries in (*sections, ("explained", report.explained)))
-    lines = [f"{_install(report.render)} against {_install(report.against)}: {counts}"]
+    lines = [f"{_install(report.render, report.against)} against {_install(report.against)}: {counts}"]
     for name, entries in sections:
         if entries:
             lines += ["", head(name), *_objects(entries, every)]

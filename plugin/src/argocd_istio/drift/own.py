@@ -1,0 +1,446 @@
+"""The objects and settings that this library has beside upstream's, as it renders them.
+
+They are expected values: what a render of this library has otherwise is a difference, each field of it. A consumer
+chooses hosts, selector and certificates; a Matching stands for these.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from argocd_istio.drift.compare import ABSENT, Matching, Object, Own
+from argocd_istio.drift.defaults import DEFAULTS
+from argocd_istio.drift.prepare import prepared
+from argocd_istio.exposure.hosts import host_problem, split_url
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argocd_istio.drift.install import Install
+
+PARAMS = "ConfigMap/argocd-cmd-params-cm"
+COPIED = "a copy of argocd-cmd-params-cm: argocd-server restarts when that changes"
+
+_ISTIO = "networking.istio.io/v1"
+_GATEWAY = "Gateway.networking.istio.io/argocd"
+_ROUTES = "VirtualService.networking.istio.io/argocd"
+_GRPC_SERVICE = "Service/argocd-server-grpc"
+_SERVER = "Deployment/argocd-server"
+_NAME = "app.kubernetes.io/name"
+_STANDARD = "argocd.example.com"
+"""The host of `base/istio`, before a consumer has named one."""
+
+Objects = Mapping[str, Object]
+
+
+def _labels(name: str, component: str) -> dict[str, str]:
+    return {"app.kubernetes.io/component": component, _NAME: name, "app.kubernetes.io/part-of": "argocd"}
+
+
+def _at(item: Any, *keys: str) -> Any:
+    """What is below these keys; None where one is not there."""
+    for key in keys:
+        item = item.get(key) if isinstance(item, dict) else None
+    return item
+
+
+def _texts(value: Any) -> list[str]:
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
+
+
+def _mappings(value: Any) -> list[dict[str, Any]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def _own(render: Install, api: str, kind: str, name: str, labels: dict[str, str], **fields: Any) -> Object:
+    """An object of this library in the install's namespace, as `compare` takes it."""
+    namespace = render.namespace if kind in DEFAULTS else render.own
+    metadata: dict[str, Any] = {"name": name}
+    metadata |= {"namespace": namespace} if namespace else {}
+    metadata |= {"labels": labels} if labels else {}
+    return prepared({"apiVersion": api, "kind": kind, "metadata": metadata, **fields})
+
+
+def exposed(ours: Objects) -> bool:
+    """Whether a render is one of this library: it has the Gateway or the VirtualService, by group, name and place."""
+    return _GATEWAY in ours or _ROUTES in ours
+
+
+# ---- the modes, and a consumer's Exposure -------------------------------------------------------------------------
+
+
+def _is_host(value: Any) -> bool:
+    return isinstance(value, str) and value.startswith("./") and host_problem(value[2:]) is None
+
+
+def _is_selector(value: Any) -> bool:
+    return isinstance(value, dict) and bool(value) and all(isinstance(item, str) for item in value.values())
+
+
+_HOST = Matching("./ and a bare host name", _is_host)
+_SELECTOR = Matching("labels of the gateway's pods", _is_selector)
+_SECRET = Matching("the name of a Secret", lambda value: isinstance(value, str) and bool(value))
+
+
+class _Exposed:
+    """What the Gateway and the VirtualService of a render say: its mode, its hosts, and what follows from these."""
+
+    def __init__(self, ours: Objects, render: Install) -> None:
+        self._ours, self._render = ours, render
+        self._servers = {
+            server["name"]: server
+            for server in reversed(_mappings(_at(ours.get(_GATEWAY), "spec", "servers")))
+            if isinstance(server.get("name"), str)
+        }
+        self._http = _mappings(_at(ours.get(_ROUTES), "spec", "http"))
+        opened = _at(self._servers.get("https"), "tls", "mode")
+        unopened = opened == "PASSTHROUGH" or (opened != "SIMPLE" and "tls" in (_at(ours.get(_ROUTES), "spec") or {}))
+        self._mode = "passthrough" if unopened else "grpc-routing" if self._has_grpc() else "termination"
+        self._https = ["https"]
+        # One for each certificate, as the generator names them.
+        while not unopened and f"https-{len(self._https) + 1}" in self._servers:
+            self._https.append(f"https-{len(self._https) + 1}")
+        self.hosts = self._named_hosts()
+
+    def _has_grpc(self) -> bool:
+        def is_grpc(route: dict[str, Any]) -> bool:
+            to = [_at(item, "destination", "host") for item in _mappings(route.get("route"))]
+            return route.get("name") == "grpc" or "argocd-server-grpc" in to
+
+        return _GRPC_SERVICE in self._ours or any(map(is_grpc, self._http))
+
+    def _named_hosts(self) -> list[str]:
+        """The hosts of the https servers; where these are gone, what else names some."""
+        for names in (self._https, ["http"]):
+            found = [host for name in names for host in _texts(_at(self._servers.get(name), "hosts"))]
+            hosts = [host[2:] for host in dict.fromkeys(found) if _is_host(host)]
+            if hosts:
+                return hosts
+        claimed = _texts(_at(self._ours.get(_ROUTES), "spec", "hosts"))
+        return [host for host in dict.fromkeys(claimed) if host_problem(host) is None]
+
+    def _every(self, found: Any, prefix: str = "") -> Any:
+        """All hosts, in the order in which they are found."""
+        wanted = [prefix + host for host in self.hosts]
+        return found if isinstance(found, list) and sorted(_texts(found)) == sorted(wanted) else wanted
+
+    def _server(self, name: str) -> dict[str, Any]:
+        found = _at(self._servers.get(name), "hosts")
+        unopened = self._mode == "passthrough"
+        tls: dict[str, Any] = {"mode": "SIMPLE", "minProtocolVersion": "TLSV1_2", "credentialName": _SECRET}
+        return {
+            "name": name,
+            "port": {"name": name, "number": 443, "protocol": "TLS" if unopened else "HTTPS"},
+            "hosts": [_HOST] * max(1, len(found) if isinstance(found, list) else 0),
+            "tls": {"mode": "PASSTHROUGH"} if unopened else tls,
+        }
+
+    def gateway(self) -> Object:
+        redirect = {
+            "name": "http",
+            "port": {"name": "http", "number": 80, "protocol": "HTTP"},
+            "hosts": self._every(_at(self._servers.get("http"), "hosts"), "./"),
+            "tls": {"httpsRedirect": True},
+        }
+        wanted = {server["name"]: server for server in (redirect, *map(self._server, self._https))}
+        # In the order in which they are found, which has no meaning.
+        there = _mappings(_at(self._ours.get(_GATEWAY), "spec", "servers"))
+        named = [server["name"] for server in there if isinstance(server.get("name"), str)]
+        servers = [wanted[name] for name in dict.fromkeys([*named, *wanted]) if name in wanted]
+        return _own(self._render, _ISTIO, "Gateway", "argocd", {}, spec={"selector": _SELECTOR, "servers": servers})
+
+    def routes(self) -> Object:
+        def to(service: str, port: int) -> dict[str, Any]:
+            return {"route": [{"destination": {"host": service, "port": {"number": port}}}]}
+
+        found = _at(self._ours.get(_ROUTES), "spec")
+        grpc = {
+            "name": "grpc",
+            "match": [{"headers": {"content-type": {"exact": "application/grpc"}}}],
+            "retries": {"attempts": 0},
+            **to("argocd-server-grpc", 443),
+        }
+        web = {"name": "http", **to("argocd-server", 80)}
+        spec: dict[str, Any] = {"gateways": ["argocd"], "hosts": self._every(_at(found, "hosts"))}
+        spec["http"] = [grpc, web] if self._mode == "grpc-routing" else [web]
+        if self._mode == "passthrough":
+            matches = [match for route in _mappings(_at(found, "tls")) for match in _mappings(route.get("match"))]
+            names = self._every(_at(matches[0] if matches else None, "sniHosts"))
+            spec["tls"] = [{"match": [{"port": 443, "sniHosts": names}], **to("argocd-server", 443)}]
+        return _own(self._render, _ISTIO, "VirtualService", "argocd", {}, spec=spec)
+
+    def insecure(self) -> tuple[str, bool]:
+        """What `server.insecure` has to be, and whether it has to be there: not in `base`, which has no mode."""
+        places = (
+            _at(self._ours.get(PARAMS), "data"),
+            _at(self._ours.get(_SERVER), "spec", "template", "metadata", "annotations"),
+        )
+        said = any(isinstance(place, dict) and "server.insecure" in place for place in places)
+        wanted = "false" if self._mode == "passthrough" else "true"
+        return wanted, said or self._mode != "termination" or self.hosts != [_STANDARD]
+
+    def is_address(self, value: Any) -> bool:
+        parts = split_url(value) if isinstance(value, str) else None
+        return parts is not None and parts[0] in self.hosts
+
+    def are_addresses(self, value: Any) -> bool:
+        hosts = set(self.hosts)
+        lines = value.splitlines() if isinstance(value, str) else []
+        parts = [split_url(line[2:]) if line.startswith("- ") else None for line in lines]
+        return bool(lines) and all(part is not None and part[0] in hosts for part in parts)
+
+    def has_grpc(self) -> bool:
+        return self._mode == "grpc-routing"
+
+
+def exposure(ours: Objects, render: Install) -> tuple[Own, ...]:
+    """What a render of this library has for its mode and its hosts."""
+    found = _Exposed(ours, render)
+    insecure, required = found.insecure()
+    address = Matching("https:// and a host of the Gateway", found.is_address)
+    addresses = Matching("a list of https:// and hosts of the Gateway", found.are_addresses)
+    rows = [
+        Own((_GATEWAY,), "", ABSENT, found.gateway(), "the gateway's port, host names and certificate"),
+        Own((_ROUTES,), "", ABSENT, found.routes(), "the way from the gateway to Argo CD"),
+        Own(("ConfigMap/argocd-cm",), "data.url", ABSENT, address, "the public address"),
+        Own(
+            ("ConfigMap/argocd-cm",),
+            "data.additionalUrls",
+            ABSENT,
+            addresses,
+            "the addresses of the further hosts",
+            required=False,
+        ),
+        Own(
+            (PARAMS,), "data[server.insecure]", ABSENT, insecure, "where TLS ends, as the mode says", required=required
+        ),
+        Own(
+            (_SERVER,),
+            "spec.template.metadata.annotations[server.insecure]",
+            ABSENT,
+            insecure,
+            COPIED,
+            required=required,
+        ),
+    ]
+    if found.has_grpc():
+        port = {"name": "grpc", "port": 443, "targetPort": 8080, "appProtocol": "kubernetes.io/h2c"}
+        labels = _labels("argocd-server-grpc", "server")
+        spec = {"ports": [port], "selector": {_NAME: "argocd-server"}}
+        service = _own(render, "v1", "Service", "argocd-server-grpc", labels, spec=spec)
+        reason = "gRPC reaches argocd-server as HTTP/2, by a Service of its own"
+        rows.append(Own((_GRPC_SERVICE,), "", ABSENT, service, reason))
+    return tuple(rows)
+
+
+# ---- Redis for high availability ----------------------------------------------------------------------------------
+
+_REDIS = "argocd-redis-sentinel"
+_PODS = {_NAME: _REDIS}
+_RBAC = "rbac.authorization.k8s.io"
+_ACCOUNT = "the account of the init container that makes Redis's password; upstream's has another name"
+_SENTINEL = "three Redis that Sentinel watches, in the place of upstream's"
+
+# Of each script and setting of `components/high-availability/redis`: the first half of its SHA-256.
+SCRIPTS = {
+    "lib.sh": "251ba347cbb3481224554624599c456d",
+    "ready.sh": "fa14853efae0f875fe2eecf652ffadcb",
+    "redis.conf": "c3290bbde551df02323f21ae3445234c",
+    "redis.sh": "9951291af0a25036572dfd8212da390b",
+    "sentinel.conf": "7dbfd4c037bbcdefa95c8f96f61456e3",
+    "sentinel.sh": "1c806742d490b164760fe322ad1a0e96",
+    "stop.sh": "910f7dae4a1a4fa0da4a79622aeff649",
+}
+
+
+def sentinels(ours: Objects) -> bool:
+    """Whether a render has Redis as `components/high-availability` has it, or a part of it."""
+    kinds = ("StatefulSet", "Service", "PodDisruptionBudget")
+    return any(f"{kind}/{_REDIS}" in ours for kind in kinds)
+
+
+def _script(name: str, digest: str) -> Matching:
+    def is_ours(value: Any) -> bool:
+        text = value.encode("utf-8", "surrogatepass") if isinstance(value, str) else b""
+        return hashlib.sha256(text).hexdigest().startswith(digest)
+
+    return Matching(f"the {name} of this library", is_ours)
+
+
+def _settings_name(ours: Objects) -> str:
+    """The ConfigMap that the pods mount: kustomize puts a hash behind its name."""
+    volumes = _mappings(_at(ours.get(f"StatefulSet/{_REDIS}"), "spec", "template", "spec", "volumes"))
+    for volume in volumes:
+        name = _at(volume, "configMap", "name")
+        if (
+            volume.get("name") == "scripts"
+            and isinstance(name, str)
+            and re.fullmatch(rf"{_REDIS}-[a-z0-9]{{10}}", name)
+        ):
+            return name
+    found = [name for name in ours if re.fullmatch(rf"ConfigMap/{_REDIS}-[a-z0-9]{{10}}", name)]
+    return found[0].partition("/")[2] if len(found) == 1 else _REDIS
+
+
+def _ports(key: str, **more: str) -> list[dict[str, Any]]:
+    return [{"name": f"tcp-{name}", key: port, **more} for name, port in (("redis", 6379), ("sentinel", 26379))]
+
+
+def _pods(settings: str, argocd: Any, redis: Any) -> dict[str, Any]:
+    """The spec of the StatefulSet; `argocd` and `redis` are the images."""
+    secured = {
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+        "readOnlyRootFilesystem": True,
+        "runAsNonRoot": True,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+    same = {"labelSelector": {"matchLabels": _PODS}}
+    zone = {"weight": 100, "podAffinityTerm": {"topologyKey": "topology.kubernetes.io/zone", **same}}
+    required, preferred = (f"{word}DuringSchedulingIgnoredDuringExecution" for word in ("required", "preferred"))
+    env = [
+        *(
+            {"name": name, "valueFrom": {"fieldRef": {"fieldPath": path}}}
+            for name, path in (("POD_NAME", "metadata.name"), ("POD_NAMESPACE", "metadata.namespace"))
+        ),
+        {"name": "REDIS_PASSWORD", "valueFrom": {"secretKeyRef": {"name": "argocd-redis", "key": "auth"}}},
+    ]
+    mounts = [{"name": "scripts", "mountPath": "/scripts"}, {"name": "data", "mountPath": "/data"}]
+    common = {"imagePullPolicy": "Always", "securityContext": secured}
+    token = [
+        {"serviceAccountToken": {"path": "token", "expirationSeconds": 3600}},
+        {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
+        {
+            "downwardAPI": {
+                "items": [{"path": "namespace", "fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.namespace"}}]
+            }
+        },
+    ]
+    containers = [
+        {
+            "name": name,
+            "image": redis,
+            "command": ["sh", f"/scripts/{name}.sh"],
+            "ports": [{"name": f"tcp-{name}", "containerPort": port}],
+            "env": env,
+            "volumeMounts": mounts,
+            **common,
+            **more,
+        }
+        for name, port, more in (
+            ("redis", 6379, {"lifecycle": {"preStop": {"exec": {"command": ["sh", "/scripts/stop.sh"]}}}}),
+            (
+                "sentinel",
+                26379,
+                {
+                    "readinessProbe": {
+                        "exec": {"command": ["sh", "/scripts/ready.sh"]},
+                        "periodSeconds": 5,
+                        "timeoutSeconds": 5,
+                        "failureThreshold": 4,
+                    }
+                },
+            ),
+        )
+    ]
+    init = {
+        "name": "secret-init",
+        "image": argocd,
+        "command": ["argocd", "admin", "redis-initial-password"],
+        "volumeMounts": [
+            {"name": "token", "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount", "readOnly": True}
+        ],
+        **common,
+    }
+    pod = {
+        "serviceAccountName": "argocd-redis",
+        "automountServiceAccountToken": False,
+        "securityContext": {"runAsNonRoot": True, "runAsUser": 999, "seccompProfile": {"type": "RuntimeDefault"}},
+        "affinity": {
+            "podAntiAffinity": {required: [{"topologyKey": "kubernetes.io/hostname", **same}], preferred: [zone]}
+        },
+        "nodeSelector": {"kubernetes.io/os": "linux"},
+        "initContainers": [init],
+        "containers": containers,
+        "volumes": [
+            {"name": "scripts", "configMap": {"name": settings}},
+            {"name": "data", "emptyDir": {}},
+            {"name": "token", "projected": {"sources": token}},
+        ],
+    }
+    return {
+        "serviceName": _REDIS,
+        "replicas": 3,
+        "podManagementPolicy": "Parallel",
+        "selector": {"matchLabels": _PODS},
+        "template": {"metadata": {"labels": _PODS}, "spec": pod},
+    }
+
+
+def redis(ours: Objects, render: Install, image: Any) -> tuple[Own, ...]:
+    """The objects of Redis that a render with `components/high-availability` has; `image` is upstream's Redis."""
+    labels, account = _labels(_REDIS, "redis"), _labels("argocd-redis", "redis")
+    settings = _settings_name(ours)
+    readers = [{"podSelector": {"matchLabels": {_NAME: name}}} for name in _ALLOWED]
+    rule = {"from": readers, "ports": [{"port": 6379}, {"port": 26379}]}
+    policy = {"podSelector": {"matchLabels": _PODS}, "policyTypes": ["Ingress"], "ingress": [rule]}
+    members = {"selector": _PODS, "clusterIP": "None"}
+    services = {_REDIS: members} | {
+        name: {"selector": {"statefulset.kubernetes.io/pod-name": name}} for name in (f"{_REDIS}-{n}" for n in range(3))
+    }
+    subject = {"kind": "ServiceAccount", "name": "argocd-redis"}
+    bound = _mappings(_at(ours.get("RoleBinding/argocd-redis"), "subjects"))
+    if bound and "namespace" in bound[0]:  # which kustomize's `namespace:` adds
+        subject["namespace"] = render.namespace
+    secrets = {"apiGroups": [""], "resources": ["secrets"]}
+    rules = [{**secrets, "resourceNames": ["argocd-redis"], "verbs": ["get"]}, {**secrets, "verbs": ["create"]}]
+    role = {"apiGroup": _RBAC, "kind": "Role", "name": "argocd-redis"}
+    data = {name: _script(name, digest) for name, digest in SCRIPTS.items()}
+    wanted: list[tuple[Object, str]] = [
+        (_own(render, "apps/v1", "StatefulSet", _REDIS, labels, spec=_pods(settings, render.image, image)), _SENTINEL),
+        (_own(render, "v1", "ConfigMap", settings, labels, data=data), _SENTINEL),
+        (
+            _own(render, "networking.k8s.io/v1", "NetworkPolicy", f"{_REDIS}-network-policy", labels, spec=policy),
+            _SENTINEL,
+        ),
+        (
+            _own(
+                render,
+                "policy/v1",
+                "PodDisruptionBudget",
+                _REDIS,
+                labels,
+                spec={"maxUnavailable": 1, "selector": {"matchLabels": _PODS}},
+            ),
+            _SENTINEL,
+        ),
+        *(
+            (
+                _own(
+                    render,
+                    "v1",
+                    "Service",
+                    name,
+                    labels,
+                    spec={**spec, "publishNotReadyAddresses": True, "ports": _ports("port")},
+                ),
+                _SENTINEL,
+            )
+            for name, spec in services.items()
+        ),
+        (_own(render, "v1", "ServiceAccount", "argocd-redis", account), _ACCOUNT),
+        (_own(render, f"{_RBAC}/v1", "Role", "argocd-redis", account, rules=rules), _ACCOUNT),
+        (
+            _own(render, f"{_RBAC}/v1", "RoleBinding", "argocd-redis", account, roleRef=role, subjects=[subject]),
+            _ACCOUNT,
+        ),
+    ]
+    return tuple(
+        Own((f"{item['kind']}/{item['metadata']['name']}",), "", ABSENT, item, reason) for item, reason in wanted
+    )
+
+
+_ALLOWED = (_REDIS, "argocd-server", "argocd-repo-server", "argocd-application-controller")
+"""Whose pods may reach Redis."""
