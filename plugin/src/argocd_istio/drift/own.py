@@ -54,12 +54,21 @@ def _mappings(value: Any) -> list[dict[str, Any]]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
-def _own(render: Install, api: str, kind: str, name: str, labels: dict[str, str], **fields: Any) -> Object:
+def _own(
+    render: Install,
+    api: str,
+    kind: str,
+    name: str,
+    labels: dict[str, str],
+    annotations: dict[str, str] | None = None,
+    **fields: Any,
+) -> Object:
     """An object of this library in the install's namespace, as `compare` takes it."""
     namespace = render.namespace if kind in DEFAULTS else render.own
     metadata: dict[str, Any] = {"name": name}
     metadata |= {"namespace": namespace} if namespace else {}
     metadata |= {"labels": labels} if labels else {}
+    metadata |= {"annotations": annotations} if annotations else {}
     return prepared({"apiVersion": api, "kind": kind, "metadata": metadata, **fields})
 
 
@@ -245,10 +254,10 @@ _SENTINEL = "three Redis that Sentinel watches, in the place of upstream's"
 
 # Of each script and setting of `components/high-availability/redis`: the first half of its SHA-256.
 SCRIPTS = {
-    "lib.sh": "251ba347cbb3481224554624599c456d",
+    "lib.sh": "e867250c6a23ac91ccd840905dd023db",
     "ready.sh": "fa14853efae0f875fe2eecf652ffadcb",
     "redis.conf": "c3290bbde551df02323f21ae3445234c",
-    "redis.sh": "9951291af0a25036572dfd8212da390b",
+    "redis.sh": "beff69931cde0cf0a51e0382990acb02",
     "sentinel.conf": "7dbfd4c037bbcdefa95c8f96f61456e3",
     "sentinel.sh": "1c806742d490b164760fe322ad1a0e96",
     "stop.sh": "910f7dae4a1a4fa0da4a79622aeff649",
@@ -259,6 +268,10 @@ def sentinels(ours: Objects) -> bool:
     """Whether a render has Redis as `components/high-availability` has it, or a part of it."""
     kinds = ("StatefulSet", "Service", "PodDisruptionBudget")
     return any(f"{kind}/{_REDIS}" in ours for kind in kinds)
+
+
+# Flux's substitution must leave the scripts alone.
+_NOT_FLUX = {"kustomize.toolkit.fluxcd.io/substitute": "disabled"}
 
 
 def _script(name: str, digest: str) -> Matching:
@@ -400,7 +413,7 @@ def redis(ours: Objects, render: Install, image: Any) -> tuple[Own, ...]:
     data = {name: _script(name, digest) for name, digest in SCRIPTS.items()}
     wanted: list[tuple[Object, str]] = [
         (_own(render, "apps/v1", "StatefulSet", _REDIS, labels, spec=_pods(settings, render.image, image)), _SENTINEL),
-        (_own(render, "v1", "ConfigMap", settings, labels, data=data), _SENTINEL),
+        (_own(render, "v1", "ConfigMap", settings, labels, _NOT_FLUX, data=data), _SENTINEL),
         (
             _own(render, "networking.k8s.io/v1", "NetworkPolicy", f"{_REDIS}-network-policy", labels, spec=policy),
             _SENTINEL,
