@@ -165,6 +165,7 @@ class GatewayApi:
             grpc="wanted" if item.kind == "GRPCRoute" else _grpc(conditions),
             answer=answer,
             redirect=answer.startswith("301 to https"),
+            continues="",
             rewrite="",
             timeout=text(rule, "timeouts", "request"),
             reached=True,

@@ -130,7 +130,8 @@ class Destination:
 class Route:
     """A rule of a VirtualService or of the Gateway API. `match` holds alternatives, empty means everything.
 
-    `answer` is what the gateway answers by itself, empty where it sends the request on; `redirect` is one to https.
+    `answer` is what the gateway answers by itself, empty where it sends the request on; `redirect` is one to https,
+    `continues` the VirtualService, not in these files, that has the rest.
     `grpc` says which requests of
     gRPC it was written for: `only` takes exactly those, `wanted` more or others. `reached` is false after a route that
     takes everything. `hosts` are all that the object names. `seen` is whether the gateway's pods see it,
@@ -145,6 +146,7 @@ class Route:
     grpc: Literal["", "only", "wanted"]
     answer: str
     redirect: bool
+    continues: str
     rewrite: str
     timeout: str
     reached: bool

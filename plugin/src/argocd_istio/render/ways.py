@@ -282,33 +282,57 @@ class _Istio:
 
     def _http_of(self, server: _Server, item: Object) -> list[Route]:
         routes: list[Route] = []
-        client = self._client(server)
+        reached = True
         for at, rule in enumerate(items(item.spec, "http")):
-            conditions = items(rule, "match")
-            usable = [
-                each for each in conditions if match.holds(each, server.title, server.port, item.namespace, client)
-            ]
-            if conditions and not usable:
+            usable = self._usable(server, item, rule)
+            if usable is None:
                 continue
-            words = tuple(match.http(each, server.port, client) for each in usable)
-            reached = all(route.match for route in routes)
             place = Place(item).at("spec", "http", at)
-            routes.append(self._route(server, item, place, words if all(words) else (), usable, reached))
+            owner = text(rule, "delegate", "namespace") or item.namespace
+            delegate = self.objects.one(ISTIO, "VirtualService", owner, text(rule, "delegate", "name"))
+            if delegate and delegate is not item:
+                added = self._delegated(server, delegate, usable, reached)
+            else:
+                added = [self._route(server, item, place, self._words(server, usable), usable, reached)]
+            routes += added
+            reached = reached and all(route.match for route in added)
         return routes
+
+    def _delegated(self, server: _Server, item: Object, root: list[Node], reached: bool) -> list[Route]:
+        """The rules of a delegate, each below the conditions of the root: `pilot/pkg/model/virtualservice.go`."""
+        found: list[Route] = []
+        above = self._words(server, root)
+        first = f"({' or '.join(above)})" if len(above) > 1 else "".join(above)
+        for at, rule in enumerate(items(item.spec, "http")):
+            usable = self._usable(server, item, rule)
+            if usable is not None:
+                below = self._words(server, usable)
+                words = tuple(f"{first} and {each}" for each in below) if above and below else above or below
+                place = Place(item).at("spec", "http", at)
+                found.append(self._route(server, item, place, words, usable or root, reached))
+                reached = reached and bool(below)
+        return found
+
+    def _usable(self, server: _Server, item: Object, rule: Node) -> list[Node] | None:
+        """The conditions that can hold here, none where it has none; None where none of them can."""
+        conditions = items(rule, "match")
+        client = self._client(server)
+        usable = [each for each in conditions if match.holds(each, server.title, server.port, item.namespace, client)]
+        return None if conditions and not usable else usable
+
+    def _words(self, server: _Server, conditions: list[Node]) -> tuple[str, ...]:
+        words = tuple(match.http(each, server.port, self._client(server)) for each in conditions)
+        return words if all(words) else ()
 
     def _l4(self, server: _Server, owners: list[Object], host: str) -> list[Route]:
         found = []
         for item in owners:
             for at, rule in enumerate(items(item.spec, server.rules)):
-                conditions = items(rule, "match")
-                usable = [
-                    each
-                    for each in conditions
-                    if match.holds(each, server.title, server.port, item.namespace, self._client(server))
-                ]
+                usable = self._usable(server, item, rule)
                 if server.rules == "tls":
-                    usable = [each for each in usable if any(covers(sni, host) for sni in texts(each, "sniHosts"))]
-                if usable or (server.rules == "tcp" and not conditions):
+                    sni = [each for each in usable or [] if any(covers(sni, host) for sni in texts(each, "sniHosts"))]
+                    usable = sni or None
+                if usable is not None:
                     words = ("SNI is the host",) if server.rules == "tls" else ()
                     place = Place(item).at("spec", server.rules, at)
                     found.append(self._route(server, item, place, words, [], True))
@@ -336,6 +360,7 @@ class _Istio:
             grpc=match.grpc(conditions),
             answer=answer,
             redirect=text(rule, "redirect", "scheme") == "https",
+            continues=text(rule, "delegate", "name"),
             rewrite=text(rule, "rewrite", "uri"),
             timeout=text(rule, "timeout"),
             reached=reached,
@@ -384,5 +409,5 @@ def _answer(rule: Node, namespace: str) -> str:
         return f"answers {text(rule, 'directResponse', 'status')}"
     if fields(rule, "delegate"):
         owner = text(rule, "delegate", "namespace") or namespace
-        return f"continues in VirtualService {owner}/{text(rule, 'delegate', 'name')}"
+        return f"continues in VirtualService {owner}/{text(rule, 'delegate', 'name')} (not in these files)"
     return ""

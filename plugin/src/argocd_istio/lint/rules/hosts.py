@@ -6,6 +6,7 @@ Hosts of other applications do not count for what a host looks like.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 
 from argocd_istio.lint.rule import Fault, Rule
@@ -63,7 +64,7 @@ def _repeated(facts: Facts) -> Iterator[Fault]:
         for place, hosts in lists:
             if id(hosts) not in seen:
                 seen.add(id(hosts))
-                twice = sorted({host for host in hosts if hosts.count(host) > 1})
+                twice = [host for host, times in Counter(hosts).items() if times > 1]
                 for host in twice:
                     yield Fault(
                         way, place, f"{host} is there twice in {place.object}: Istio may refuse it", "remove one"

@@ -29,14 +29,14 @@ def _one_protocol(facts: Facts) -> Iterator[Fault]:
         message = _broken(destination, pods, versions.get((pods.name, pods.port), set()))
         if message:
             fix = f"add a Sidecar that selects these pods, with ingress port {pods.port}, protocol TCP"
-            yield Fault(pods, pods.place, f"{message}; one sidecar takes one protocol a port", fix)
+            yield Fault(pods, pods.place, message, fix)
 
 
 def _broken(destination: Destination, pods: Pods, versions: set[bool]) -> str:
     if destination.hop == "the client's TLS" and any(each in (*_HTTP1, *HTTP2) for each in pods.inbound):
         return "the sidecar takes the client's TLS for HTTP: every request fails"
     if len(versions) > 1 and UNDECLARED not in pods.inbound:
-        return "the sidecar takes gRPC and browser for one HTTP version: one of them fails"
+        return "a sidecar takes one protocol for a port: native gRPC or the browser fails"
     return ""
 
 

@@ -27,7 +27,8 @@ def _nothing_on_80(facts: Facts) -> Iterator[Fault]:
         encrypted = any(listener.tls for listener in way.listeners)
         if known and encrypted and all(listener.port != 80 for listener in way.listeners):
             message = "nothing listens on port 80: http:// addresses are not redirected to https://"
-            yield Fault(way, way.listeners[0].place, message, "add a server for port 80 that redirects")
+            what = "server" if way.listeners[0].api == "Istio" else "listener"
+            yield Fault(way, way.listeners[0].place, message, f"add a {what} for port 80 that redirects")
 
 
 def _redirect_without_route(facts: Facts) -> Iterator[Fault]:

@@ -135,12 +135,15 @@ def _moved_secret(facts: Facts) -> Iterator[Fault]:
 def _no_way(facts: Facts) -> Iterator[Fault]:
     if any(pods.argocd_server for _, _, _, pods in facts.pods()):
         return
+    if any(route.continues for _, _, route in facts.routes()):
+        return
     destinations = [destination for _, _, destination in facts.destinations()]
     if any(each.found == "nothing" or (each.ours and not each.pods) for each in destinations):
         return  # What is wrong there is said there.
     if facts.install.namespaces or all(each.found != "not here" for each in destinations):
-        message = "no way in these files leads to argocd-server"
-        yield Fault(None, None, message, "name its Service in a route")
+        said = any(listener.unrouted for _, listener in facts.listeners())
+        fix = "" if said else "name its Service in a route"
+        yield Fault(None, None, "no way in these files leads to argocd-server", fix)
 
 
 RULES = (

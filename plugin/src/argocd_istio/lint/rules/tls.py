@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from argocd_istio.lint.rule import Fault, Rule
-from argocd_istio.render.model import Facts, Listener, Route
+from argocd_istio.render.model import Facts
 
 
 def _plain(facts: Facts) -> Iterator[Fault]:
@@ -17,16 +17,15 @@ def _plain(facts: Facts) -> Iterator[Fault]:
 
 
 def _loop(facts: Facts) -> Iterator[Fault]:
-    for listener, route, destination, pods in facts.pods():
+    # A Gateway that is not in these files may redirect these requests, and pass TLS on by another route.
+    passing = {listener.gateway for _, listener in facts.listeners() if listener.rules == "tls"}
+    for listener, _, destination, pods in facts.pods():
         server = pods.argocd_server
-        if server and server.tls and destination.hop in ("clear text", "mTLS") and not _may_redirect(listener, route):
+        meshed = destination.hop == "mTLS" and pods.mesh in ("sidecar", "ambient")
+        clear = destination.hop == "clear text" or meshed
+        if server and server.tls and clear and (listener.here or listener.gateway not in passing):
             message = f"redirect loop: argocd-server wants TLS ({server.because}) and sends clear text to https again"
             yield Fault(pods, pods.place, message, 'set server.insecure: "true"')
-
-
-def _may_redirect(listener: Listener, route: Route) -> bool:
-    """Whether the listener is one of a Gateway elsewhere that may redirect, and pass TLS on by another route."""
-    return not listener.here and any(other.match == ("SNI is the host",) for other in listener.routes)
 
 
 def _twice(facts: Facts) -> Iterator[Fault]:
