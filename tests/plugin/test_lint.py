@@ -8,6 +8,7 @@ import pytest
 
 from argocd_istio.explain import tree
 from argocd_istio.lint.rules import RULES
+from tests.plugin.faults import MORE, SPARED, Row
 from tests.plugin.renders import (
     Breaking,
     container,
@@ -31,7 +32,7 @@ TRUSTED = {"mode": "SIMPLE", "caCertificates": "/ca.pem"}
 NO_WAY = "no way in these files leads to argocd-server"
 NO_H2 = "native gRPC fails: to the gateway this port is HTTP/1.1"
 
-WRONG: list[tuple[str, str, str, Breaking, list[str]]] = [
+WRONG: list[Row] = [
     (
         "A02",
         "argocd-server ends TLS too",
@@ -257,7 +258,7 @@ WRONG: list[tuple[str, str, str, Breaking, list[str]]] = [
         ],
     ),
     (
-        "B08",
+        "D24",
         "the VirtualService moved, the Gateway's hosts stayed",
         "termination",
         lambda objects: (
@@ -302,6 +303,7 @@ WRONG: list[tuple[str, str, str, Breaking, list[str]]] = [
         lambda objects: gateway(objects).pop("servers"),
         ["Gateway argocd/argocd has no servers: no port is opened", NO_WAY],
     ),
+    *MORE,
 ]
 
 
@@ -315,9 +317,13 @@ def test_a_fault_is_found_and_marked(rule_id: str, mode: str, breaking: Breaking
     breaking(objects)
     found = explained(objects).findings
     assert [finding.message for finding in found] == messages
-    assert found[0].rule == rule_id
+    assert rule_id in {finding.rule for finding in found}
     marked = [line.split("✗ ")[1] for line in tree.draw(explained(objects), width=500).splitlines() if "✗" in line]
     assert set(marked) == {str(finding) for finding in found if finding.severity != "info"}
+
+
+def test_every_rule_has_a_case() -> None:
+    assert {row[0] for row in WRONG} == {rule.id for rule in RULES}
 
 
 def test_each_rule_has_one_id_and_name() -> None:
@@ -431,6 +437,7 @@ RIGHT: list[tuple[str, str, Breaking, str]] = [
         ),
         "everything (VirtualService",
     ),
+    *SPARED,
 ]
 
 

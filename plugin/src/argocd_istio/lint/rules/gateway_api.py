@@ -15,4 +15,24 @@ def _not_admitted(facts: Facts) -> Iterator[Fault]:
             yield Fault(listener, listener.place, message, "admit its namespace and kind in allowedRoutes")
 
 
-RULES = (Rule("J07", "route-not-admitted-by-listener", "error", _not_admitted),)
+def _grpc_route(facts: Facts, everything: bool) -> Iterator[Fault]:
+    """Istio matches a GRPCRoute by path alone, and gRPC-Web uses the same paths; run."""
+    for _, route, destination in facts.destinations():
+        ours = any(pods.argocd_server for pods in destination.pods)
+        if (
+            route.kind == "GRPCRoute"
+            and ours
+            and destination.speaks == "HTTP/2"
+            and everything is not bool(route.match)
+        ):
+            what = "the browser's requests too, as HTTP/2: argocd-server refuses them"
+            what = what if everything else "gRPC-Web too, as HTTP/2: argocd-server refuses it"
+            fix = "use one HTTPRoute: content-type exactly application/grpc first, all else after it"
+            yield Fault(route, route.place, f"GRPCRoute {route.owner} takes {what}", fix)
+
+
+RULES = (
+    Rule("J01", "grpcroute-takes-everything", "error", lambda facts: _grpc_route(facts, True)),
+    Rule("J02", "grpcroute-takes-grpc-web", "error", lambda facts: _grpc_route(facts, False)),
+    Rule("J07", "route-not-admitted-by-listener", "error", _not_admitted),
+)

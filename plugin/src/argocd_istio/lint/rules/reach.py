@@ -84,7 +84,7 @@ def _no_servers(facts: Facts) -> Iterator[Fault]:
 def _route_hidden(facts: Facts) -> Iterator[Fault]:
     ends = {"http": "the gateway answers 404", "tls": "the connection is reset", "tcp": "the connection is refused"}
     for _, listener in facts.listeners():
-        if listener.unrouted == "not exported":
+        if listener.unrouted == "not exported" and not listener.redirect:
             message = f"exportTo hides VirtualService {listener.candidate} from the gateway's pods"
             fix = f"add namespace {listener.namespace} to exportTo, or remove it"
             yield Fault(listener, listener.place, f"{message}: {ends[listener.rules]}", fix)

@@ -25,7 +25,7 @@ def _grpc_to_http1(facts: Facts) -> Iterator[Fault]:
 def _http2(facts: Facts, agent: bool) -> Iterator[Fault]:
     """argocd-server takes HTTP/2 for gRPC alone, and only with that very content type; all else is HTTP/1.1."""
     for route, destination in _to_argocd_server(facts):
-        if destination.speaks == "HTTP/1.1" or route.grpc == "only":
+        if destination.speaks == "HTTP/1.1" or route.grpc == "only" or route.kind == "GRPCRoute":
             continue
         if agent is (route.grpc == "wanted"):
             message = (
