@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 
 import pytest
 
 from argocd_istio.explain import tree
+from argocd_istio.lint.rule import Finding, Severity
 from argocd_istio.lint.rules import RULES
+from argocd_istio.lint.run import failed
 from tests.plugin.faults import MORE, SPARED, Row
 from tests.plugin.renders import (
     Breaking,
@@ -447,3 +451,37 @@ def test_other_ways_that_work_are_drawn_and_not_marked(mode: str, change: Breaki
     change(objects)
     assert problems_of(objects) == []
     assert shown in drawn(objects)
+
+
+def test_the_generator_loads_no_rules() -> None:
+    code = (
+        "import io, sys; sys.stdin = io.TextIOWrapper(io.BytesIO(b'kind: ResourceList'))\n"
+        "from argocd_istio.krm import function, generator\n"
+        "print([name for name in sys.modules if name.split('.')[1:2] in (['render'], ['lint'], ['explain'])])"
+    )
+    assert subprocess.check_output([sys.executable, "-c", code]) == b"[]\n"
+
+
+@pytest.mark.parametrize("severity", ["error", "warning", "info"])
+def test_notes_change_no_exit_code(severity: Severity) -> None:
+    found = Finding("A01", "a", severity, "", "", "", 0, "message", "fix")
+    assert failed([found]) is (severity != "info")
+    assert str(found) == "message; fix [A01]"
+
+
+def test_a_note_has_a_mark_of_its_own() -> None:
+    objects = overlay("termination")
+    objects.remove(one(objects, "Namespace"))
+    objects.append(rule(trafficPolicy={"tls": {"mode": "ISTIO_MUTUAL"}}))
+    [found] = explained(objects).findings
+    assert (found.rule, found.severity) == ("A29", "info")
+    text = drawn(objects)
+    assert "· DestinationRule argocd/argocd-server says ISTIO_MUTUAL" in text and "✗" not in text
+
+
+def test_export_to_without_a_gateway_is_a_warning() -> None:
+    objects = overlay("termination")
+    routes(objects)["exportTo"] = ["."]
+    [found] = explained(objects, "").findings
+    assert (found.rule, found.severity) == ("D06", "warning")
+    assert explained(objects, "argocd").findings == []

@@ -49,7 +49,7 @@ def explain(
     """Draw the way of a request to Argo CD.
 
     From the host over gateway port, route and Service port to the pod: what travels as clear text, and who holds
-    which certificate. What is broken on the way is marked; the exit code is 1 then.
+    which certificate. What is broken on the way is marked, with what to do; the exit code is 1 then.
 
     \b
     argocd-istio explain cd
