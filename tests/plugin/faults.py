@@ -272,10 +272,7 @@ MORE: list[Row] = [
         "a host twice",
         "termination",
         both_hosts("cd.acme.io", "cd.acme.io"),
-        [
-            "cd.acme.io is there twice in Gateway argocd/argocd: Istio may refuse it",
-            "cd.acme.io is there twice in VirtualService argocd/argocd: Istio may refuse it",
-        ],
+        ["cd.acme.io is there twice in VirtualService argocd/argocd: Istio refuses it"],
     ),
     (
         "C19",
@@ -289,10 +286,7 @@ MORE: list[Row] = [
         "a host that nothing routes",
         "termination",
         lambda objects: gateway(objects)["servers"][1]["hosts"].append("./other.acme.io"),
-        [
-            "no VirtualService routes this host: the gateway answers 404",
-            "nothing listens on port 80: http:// addresses are not redirected to https://",
-        ],
+        ["no VirtualService routes this host: the gateway answers 404"],
     ),
     (
         "D06",
@@ -490,6 +484,30 @@ MORE: list[Row] = [
             api_route("http", "http", REDIRECT),
         ),
         ["GRPCRoute argocd/cli takes gRPC-Web too, as HTTP/2: argocd-server refuses it"],
+    ),
+    (
+        "J06",
+        "a listener that is not there",
+        "grpc-routing",
+        gateway_api(api_gateway(**ALL), api_route("ui", "tls", UI), api_route("http", "http", REDIRECT)),
+        [
+            "no route routes this host: the gateway answers 404",
+            "HTTPRoute argocd/ui names tls, which its Gateway does not have: 404",
+            NO_WAY,
+        ],
+    ),
+    (
+        "J08",
+        "a listener for another host",
+        "grpc-routing",
+        gateway_api(
+            api_gateway(**ALL, hostname="cd.acme.io"), api_route("ui", "https", UI), api_route("http", "http", REDIRECT)
+        ),
+        [
+            "no route routes this host: the gateway answers 404",
+            "HTTPRoute argocd/ui names argocd.example.com, which no listener of its Gateway takes: 404",
+            NO_WAY,
+        ],
     ),
     (
         "K05",

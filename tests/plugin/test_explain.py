@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import json
 import re
+import subprocess
+import sys
 import xml.etree.ElementTree as ElementTree
 from dataclasses import asdict
 from pathlib import Path
@@ -15,6 +17,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from argocd_istio.consumer import gateway_namespace
 from argocd_istio.explain import FORMATS, draw, svg, tree
 from argocd_istio.exposure.check import check
 from argocd_istio.exposure.fields import complete
@@ -23,6 +26,7 @@ from argocd_istio.render.objects import Objects
 from argocd_istio.render.ways import facts
 from argocd_istio.syntax.source import read
 from argocd_istio.terminal import Terminal
+from tests.plugin.faults import ALL, GRPC, REDIRECT, UI, api_gateway, api_route, gateway_api
 from tests.plugin.renders import container, drawn, explained, gateway, overlay, parameters, routes, source, whole
 from tests.render.consumer import MODES, consumer, one
 from tests.render.render import Object, build
@@ -262,3 +266,57 @@ def test_svg_needs_nothing_from_elsewhere_and_no_box_covers_another(tmp_path: Pa
             for other in found[number + 1 :]:
                 apart = other[0] >= right or other[2] <= left or other[1] >= bottom or other[3] <= top
                 assert apart, f"{name}: {found[number]} {other}"
+
+
+def test_an_exposure_nearby_says_nothing_of_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    head = "apiVersion: argocd-istio.github.io/v1alpha1\nkind: Exposure\nmetadata: {name: argocd}\n"
+    Path("exposure.yaml").write_text(head + "spec: {gateway: {namespace: edge}}\n")
+    Path("kustomization.yaml").write_text("resources: [exposure.yaml]\n")
+    Path("render.yaml").write_text(yaml.safe_dump_all(overlay("termination")))
+    for name in ("render.yaml", "-"):
+        command = [sys.executable, "-c", "from argocd_istio.cli import main; main()", "explain", name]
+        text = subprocess.check_output(command, input=Path("render.yaml").read_bytes()).decode()
+        said = "Secret argocd-certificate in the namespace of the gateway's pods (not in these files; "
+        assert said + "say --gateway-namespace)" in " ".join(text.replace("│", " ").split())
+    assert gateway_namespace(".") == "edge", "the folder itself says it"
+
+
+def test_httproutes_are_drawn_in_their_order() -> None:
+    objects = overlay("grpc-routing")
+    gateway_api(api_gateway(**ALL), api_route("ui", "https", UI, GRPC), api_route("http", "http", REDIRECT))(objects)
+    assert (
+        drawn(objects)
+        == """\
+argocd.example.com
+├─ port 443, HTTPS (Gateway edge/shared of the Gateway API)
+│  ├─ TLS ends here: Secret edge/argocd-certificate
+│  ├─ content-type is application/grpc (HTTPRoute argocd/ui)
+│  │  └─ Service argocd/argocd-server-grpc, port 443: HTTP/2 in clear text
+│  │     └─ pods argocd-server, port 8080: plain HTTP (server.insecure: "true")
+│  └─ everything else (HTTPRoute argocd/ui)
+│     └─ Service argocd/argocd-server, port 80: HTTP/1.1 in clear text
+│        └─ pods argocd-server, port 8080: plain HTTP (server.insecure: "true")
+└─ port 80, HTTP (Gateway edge/shared of the Gateway API)
+   └─ 301 to https
+"""
+    )
+
+
+def test_a_gateway_elsewhere_is_drawn_as_such() -> None:
+    objects = overlay("grpc-routing")
+    objects.remove(one(objects, "Gateway"))
+    routes(objects)["gateways"] = ["istio-ingress/external"]
+    for form in FORMATS:
+        text = "".join(re.sub(r"<[^>]*>", "", draw(explained(objects), form, Terminal(width=200))).split())
+        assert "istio-ingress/external" in text
+        assert "notinthesefiles" in text or '"here":false' in text
+    assert drawn(objects).startswith("argocd.example.com\n└─ Gateway istio-ingress/external (not in these files)\n")
+
+
+def test_what_is_marked_is_marked_in_each_form() -> None:
+    objects = overlay("grpc-routing")
+    one(objects, "Namespace")["metadata"]["labels"] = {"istio-injection": "enabled"}
+    for form in FORMATS:
+        text = re.sub(r"<[^>]*>", " ", draw(explained(objects), form, Terminal(width=200)))
+        assert "E12" in text and "a sidecar takes one protocol for a port" in " ".join(text.split())

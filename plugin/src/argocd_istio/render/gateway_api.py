@@ -76,25 +76,35 @@ class GatewayApi:
 
     def _bind(self, item: Object, here: dict[str, list[_Listener]], elsewhere: dict[str, _Listener]) -> None:
         """Note which listeners a route names, and which of its hosts they take."""
-        for parent in items(item.spec, "parentRefs"):
+        hosts = texts(item.spec, "hostnames") or ["*"]
+        for at, parent in enumerate(items(item.spec, "parentRefs")):
             if text(parent, "kind") not in ("", "Gateway"):
                 continue
             title = f"{text(parent, 'namespace') or item.namespace}/{text(parent, 'name')}"
             if title not in here:
                 listener = elsewhere.setdefault(title, _Listener(title, None, Place(item), None))
-                for host in texts(item.spec, "hostnames") or ["*"]:
+                for host in hosts:
                     listener.routed.add(host, item)
                 continue
             section, port = text(parent, "sectionName"), number(parent, "port")
-            for listener in here[title]:
-                if section not in ("", listener.name) or port not in (0, listener.port):
-                    continue
-                found = listener.refused if listener.admits(item, self._namespaces) is False else listener.routed
-                for host in texts(item.spec, "hostnames") or ["*"]:
-                    if covers(listener.host, host):
-                        found.add(host, item)
-                    elif covers(host, listener.host):
-                        found.add(listener.host, item)
+            named = [each for each in here[title] if section in ("", each.name) and port in (0, each.port)]
+            met = [host for host in hosts if self._meets(item, host, named)]
+            place = Place(item).at("spec", "parentRefs", at)
+            if not named:
+                self.strays.append(Stray(item.kind, item.title, "", section or f"port {port}", False, place))
+            elif not met:
+                self.strays.append(Stray(item.kind, item.title, ", ".join(hosts), "", False, place))
+
+    def _meets(self, item: Object, host: str, named: list[_Listener]) -> bool:
+        """Whether a listener takes something of a host; which one is noted."""
+        met = False
+        for listener in named:
+            common = host if covers(listener.host, host) else listener.host if covers(host, listener.host) else ""
+            if common:
+                met = True
+                admitted = listener.admits(item, self._namespaces) is not False
+                (listener.routed if admitted else listener.refused).add(common, item)
+        return met
 
     def listeners(self) -> list[tuple[str, Listener]]:
         """Every (host, listener that takes it)."""

@@ -203,7 +203,7 @@ class Way:
 
 @dataclass(frozen=True)
 class Stray:
-    """A host of a route that none of its Gateways takes, all of which are here.
+    """A host of a route that none of its Gateways takes, all of which are here; or a listener that they do not have.
 
     `others` is whether they take another host of it.
     """
@@ -211,6 +211,7 @@ class Stray:
     kind: str
     owner: str
     host: str
+    listener: str
     others: bool
     place: Place = field(compare=False, repr=False)
 

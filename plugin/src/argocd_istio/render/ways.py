@@ -194,7 +194,7 @@ class _Istio:
         if gateways and all_here and any(gateways):
             for at in lost:
                 place = Place(item).at("spec", "hosts", at)
-                self.strays.append(Stray(item.kind, item.title, hosts[at], len(lost) < len(hosts), place))
+                self.strays.append(Stray(item.kind, item.title, hosts[at], "", len(lost) < len(hosts), place))
 
     def _client(self, server: _Server) -> str:
         selector = labels(server.gateway.spec, "selector") if server.gateway else {}

@@ -6,11 +6,12 @@ Hosts of other applications do not count for what a host looks like.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterator
 
 from argocd_istio.lint.rule import Fault, Rule
+from argocd_istio.render.hosts import Hosts
 from argocd_istio.render.model import Facts, Listener, Way
+from argocd_istio.render.objects import Place
 
 
 def _ours(facts: Facts) -> Iterator[tuple[Way, Listener]]:
@@ -57,23 +58,27 @@ def _address(facts: Facts) -> Iterator[Fault]:
 
 
 def _repeated(facts: Facts) -> Iterator[Fault]:
+    """`pkg/config/validation/validation.go` of Istio: a wildcard beside a host that it stands for is one too."""
     seen: set[int] = set()
     for way, listener in _ours(facts):
-        lists = [(listener.place.at("hosts"), listener.hosts)]
-        lists += [(route.place, route.hosts) for route in listener.routes]
-        for place, hosts in lists:
-            if id(hosts) not in seen:
-                seen.add(id(hosts))
-                twice = [host for host, times in Counter(hosts).items() if times > 1]
-                for host in twice:
-                    yield Fault(
-                        way, place, f"{host} is there twice in {place.object}: Istio may refuse it", "remove one"
-                    )
+        for route in listener.routes:
+            if route.kind != "VirtualService" or id(route.place.object) in seen:
+                continue
+            seen.add(id(route.place.object))
+            known: Hosts[str] = Hosts()
+            for host in route.hosts:
+                known.add(host, host)
+            place = Place(route.place.object).at("spec", "hosts")
+            for host in known:
+                others = [wider for wider in known.wider(host) if wider != host]
+                if len(known.at(host)) > 1 or others:
+                    twice = f"{host} is there twice" if not others else f"{host} is there beside {others[0]}"
+                    yield Fault(way, place, f"{twice} in {place.object}: Istio refuses it", "remove one")
 
 
 def _strays(facts: Facts, others: bool) -> Iterator[Fault]:
     for stray in facts.strays:
-        if stray.others is others:
+        if stray.kind == "VirtualService" and stray.others is others:
             message = f"{stray.kind} {stray.owner} names {stray.host}, which its Gateway does not take"
             yield Fault(None, stray.place, message, "name the same hosts in both")
 
@@ -121,7 +126,7 @@ RULES = (
     Rule("C05", "some-host-not-in-gateway", "error", lambda facts: _strays(facts, True)),
     Rule("C09", "upper-case-host", "error", _upper),
     Rule("C14", "more-than-a-host", "error", _address),
-    Rule("C18", "host-twice", "warning", _repeated),
+    Rule("C18", "host-twice", "error", _repeated),
     Rule("C19", "two-gateways-one-host", "error", _two_gateways),
     Rule("C26", "host-without-route", "error", _nothing_routes),
     Rule("D24", "route-not-admitted", "error", _not_admitted),

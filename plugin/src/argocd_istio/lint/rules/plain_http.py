@@ -24,7 +24,7 @@ def _no_redirect(facts: Facts) -> Iterator[Fault]:
 def _nothing_on_80(facts: Facts) -> Iterator[Fault]:
     for way in facts.ways:
         known = all(listener.here for listener in way.listeners)
-        encrypted = any(listener.tls for listener in way.listeners)
+        encrypted = any(listener.tls and not listener.unrouted for listener in way.listeners)
         if known and encrypted and all(listener.port != 80 for listener in way.listeners):
             message = "nothing listens on port 80: http:// addresses are not redirected to https://"
             what = "server" if way.listeners[0].api == "Istio" else "listener"
