@@ -26,7 +26,7 @@ from argocd_istio.render.objects import Objects
 from argocd_istio.render.ways import facts
 from argocd_istio.syntax.source import read
 from argocd_istio.terminal import Terminal
-from tests.plugin.faults import ALL, GRPC, REDIRECT, UI, api_gateway, api_route, gateway_api
+from tests.plugin.faults_gateway_api import ALL, GRPC, REDIRECT, UI, api_gateway, api_route, gateway_api
 from tests.plugin.renders import container, drawn, explained, gateway, overlay, parameters, routes, source, whole
 from tests.render.consumer import MODES, consumer, one
 from tests.render.render import Object, build
@@ -180,7 +180,7 @@ def test_json_has_facts_and_all_problems_at_the_top() -> None:
         "path": "",
         "file": "render.yaml",
     }
-    assert found["gatewayNamespace"] == "istio-system"
+    assert found["gateway_namespace"] == "istio-system"
     listener = found["ways"][0]["listeners"][1]
     assert listener["port"] == 443 and listener["at"]["path"] == "spec.servers[1]"
     marked = [pods["problems"] for route in listener["routes"] for to in route["destinations"] for pods in to["pods"]]

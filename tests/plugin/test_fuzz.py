@@ -19,6 +19,7 @@ from argocd_istio.syntax.source import SourceError, read
 from argocd_istio.terminal import Terminal
 from tests.plugin.cases import BOMB, exposure, generator, resource_list
 from tests.plugin.faults import MORE, SPARED
+from tests.plugin.faults_gateway_api import GATEWAY_API, GATEWAY_API_SPARED
 from tests.plugin.renders import container, overlay
 from tests.plugin.test_bad_inputs import ACCEPTED, MISTAKES, UNREADABLE
 from tests.plugin.test_check import RIGHT, WRONG
@@ -112,7 +113,8 @@ RENDERS = 6000
 def renders() -> list[bytes]:
     """Small renders with a fault, or with what looks like one."""
     found = []
-    for mode, change in [*(row[2:4] for row in MORE), *(row[1:3] for row in SPARED)]:
+    wrong, spared = [*MORE, *GATEWAY_API], [*SPARED, *GATEWAY_API_SPARED]
+    for mode, change in [*(row[2:4] for row in wrong), *(row[1:3] for row in spared)]:
         objects = overlay(mode)
         container(objects)["env"] = [one for one in container(objects)["env"] if "INSECURE" in one["name"]]
         change(objects)

@@ -13,6 +13,7 @@ from argocd_istio.lint.rule import Finding, Severity
 from argocd_istio.lint.rules import RULES
 from argocd_istio.lint.run import failed
 from tests.plugin.faults import MORE, SPARED, Row
+from tests.plugin.faults_gateway_api import GATEWAY_API, GATEWAY_API_SPARED
 from tests.plugin.renders import (
     Breaking,
     container,
@@ -308,6 +309,7 @@ WRONG: list[Row] = [
         ["Gateway argocd/argocd has no servers: no port is opened", NO_WAY],
     ),
     *MORE,
+    *GATEWAY_API,
 ]
 
 
@@ -442,6 +444,7 @@ RIGHT: list[tuple[str, str, Breaking, str]] = [
         "everything (VirtualService",
     ),
     *SPARED,
+    *GATEWAY_API_SPARED,
 ]
 
 

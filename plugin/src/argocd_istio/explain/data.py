@@ -15,7 +15,7 @@ def data(picture: Picture) -> dict[str, Any]:
     numbers = {id(finding): number for number, finding in enumerate(picture.findings)}
     return {
         "problems": [_finding(finding) for finding in picture.findings],
-        "gatewayNamespace": picture.facts.namespace or None,
+        "gateway_namespace": picture.facts.namespace or None,
         "ways": [_plain(way, picture, numbers) for way in picture.facts.ways],
     }
 

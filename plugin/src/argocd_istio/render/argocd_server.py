@@ -1,4 +1,4 @@
-"""What argocd-server is told: its port, whether that speaks TLS, and the path below which it serves.
+"""The settings of argocd-server: its port, whether that speaks TLS, and the path below which it serves.
 
 Source: `cmd/argocd-server/commands/argocd_server.go` of Argo CD.
 """

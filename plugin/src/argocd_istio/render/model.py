@@ -53,7 +53,7 @@ class Sidecar:
 
 @dataclass(frozen=True)
 class ArgocdServer:
-    """What argocd-server is told. `tls` says whether it speaks TLS, `because` what says so."""
+    """The settings of argocd-server. `tls` says whether it speaks TLS, `because` what says so."""
 
     listens: int
     tls: bool
@@ -272,7 +272,7 @@ class Install:
 
 @dataclass(frozen=True)
 class Facts:
-    """Everything that the rules know. `namespace` is where the gateway's pods are, empty where nobody said.
+    """Everything that the rules know. `namespace` is where the gateway's pods are, empty where that is not known.
 
     `empty` are the Gateways without a listener.
     """

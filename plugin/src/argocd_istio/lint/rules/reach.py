@@ -139,10 +139,10 @@ def _no_way(facts: Facts) -> Iterator[Fault]:
         return
     destinations = [destination for _, _, destination in facts.destinations()]
     if any(each.found == "nothing" or (each.ours and not each.pods) for each in destinations):
-        return  # What is wrong there is said there.
+        return  # Another rule names what is wrong there.
     if facts.install.namespaces or all(each.found != "not here" for each in destinations):
-        said = any(listener.unrouted for _, listener in facts.listeners())
-        fix = "" if said else "name its Service in a route"
+        known = any(listener.unrouted for _, listener in facts.listeners())
+        fix = "" if known else "name its Service in a route"
         yield Fault(None, None, "no way in these files leads to argocd-server", fix)
 
 
