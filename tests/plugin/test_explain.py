@@ -252,7 +252,12 @@ def pictures(folder: Path) -> list[tuple[str, list[Object]]]:
     for server in gateway(long)["servers"]:
         server["hosts"] = [f"./{'a' * 60}.{'b' * 60}.{'c' * 60}.{'d' * 60}.acme.io"]
     routes(long)["hosts"] = [gateway(long)["servers"][0]["hosts"][0][2:]]
-    return [*((mode, overlay(mode)) for mode in MODES), ("two certificates", two_certificates(folder)), ("long", long)]
+    elsewhere = overlay("grpc-routing")
+    elsewhere.remove(one(elsewhere, "Gateway"))
+    routed = overlay("grpc-routing")
+    gateway_api(api_gateway(**ALL), api_route("ui", "https", GRPC, UI), api_route("http", "http", REDIRECT))(routed)
+    others = [("two certificates", two_certificates(folder)), ("long", long), ("elsewhere", elsewhere), ("api", routed)]
+    return [*((mode, overlay(mode)) for mode in MODES), *others]
 
 
 def test_svg_needs_nothing_from_elsewhere_and_no_box_covers_another(tmp_path: Path) -> None:

@@ -488,3 +488,11 @@ def test_export_to_without_a_gateway_is_a_warning() -> None:
     [found] = explained(objects, "").findings
     assert (found.rule, found.severity) == ("D06", "warning")
     assert explained(objects, "argocd").findings == []
+
+
+@pytest.mark.parametrize(("export_to", "severity"), [("~", "error"), ("shop", "error"), (".", "error"), ("*", "")])
+def test_export_to_counts_for_a_gateway_elsewhere(export_to: str, severity: str) -> None:
+    objects = overlay("termination")
+    objects.remove(one(objects, "Gateway"))
+    routes(objects).update(gateways=["edge/shared"], exportTo=[export_to])
+    assert [finding.severity for finding in explained(objects, "edge").findings] == [severity] * bool(severity)

@@ -91,6 +91,15 @@ def _route_hidden(facts: Facts) -> Iterator[Fault]:
             continue
         for route in listener.routes:
             own = route.owner.partition("/")[0]
+            if route.seen is False:
+                message = f"exportTo hides VirtualService {route.owner} from the gateway's pods"
+                fix = (
+                    f"add namespace {listener.namespace} to exportTo, or remove it"
+                    if listener.namespace
+                    else "remove it"
+                )
+                yield Fault(route, route.place, f"{message}: {ends[listener.rules]}", fix)
+                break
             if route.seen is None and route.only_own:
                 message = f"exportTo shows VirtualService {route.owner} to gateway pods in namespace {own} alone"
                 fix = f"add the namespace of the gateway's pods, or {SAY} {own} if they are there"
