@@ -16,10 +16,12 @@ import typer
 
 from argocd_istio.commands import app
 from argocd_istio.explain import draw
+from argocd_istio.explain.picture import Picture
 from argocd_istio.exposure import schema
 from argocd_istio.exposure.fields import BY_PATH, FIELDS, Field
+from argocd_istio.lint.run import run
 from argocd_istio.render.objects import Objects
-from argocd_istio.render.read import explain
+from argocd_istio.render.ways import facts
 from argocd_istio.syntax.source import read
 from argocd_istio.terminal import Terminal
 from tools.build import HERE, ToolError, istio_module, program, say
@@ -87,7 +89,8 @@ def picture() -> str:
         [str(program("kustomize")), "build", str(ROOT / "examples/local")], capture_output=True, check=True
     ).stdout
     namespace = BY_PATH["spec.gateway.namespace"].default
-    return draw(explain(Objects(read(built, "examples/local")), namespace), "svg", Terminal())
+    found = facts(Objects(read(built, "examples/local")), otherwise=namespace)
+    return draw(Picture(found, run(found)), "svg", Terminal())
 
 
 def compatibility() -> str:

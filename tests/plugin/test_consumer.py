@@ -277,7 +277,7 @@ def test_a_folder_that_lists_itself_or_an_address_says_nothing_of_the_gateway(tm
     (tmp_path / "a").mkdir()
     (tmp_path / "a/kustomization.yaml").write_text(yaml.safe_dump({"resources": listed, "components": ["../b"]}))
     write(tmp_path / "b", {"resources": ["../a", ".", "../a/kustomization.yaml"]})
-    assert consumer.gateway_namespace(str(tmp_path / "a")) == "istio-system"
+    assert consumer.gateway_namespace(str(tmp_path / "a")) == ""
 
 
 def test_a_gateways_namespace_that_is_none_is_one_line(call: Called, tmp_path: Path) -> None:

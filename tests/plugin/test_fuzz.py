@@ -7,9 +7,20 @@ import random
 import time
 from collections.abc import Callable
 
+import yaml
+
+from argocd_istio.explain import FORMATS, draw
+from argocd_istio.explain.picture import Picture
 from argocd_istio.krm.function import parse, run
+from argocd_istio.lint.run import run as lint
+from argocd_istio.render.objects import Objects
+from argocd_istio.render.ways import facts
 from argocd_istio.syntax.source import SourceError, read
+from argocd_istio.terminal import Terminal
 from tests.plugin.cases import BOMB, exposure, generator, resource_list
+from tests.plugin.faults import MORE, SPARED
+from tests.plugin.faults_gateway_api import GATEWAY_API, GATEWAY_API_SPARED
+from tests.plugin.renders import container, overlay
 from tests.plugin.test_bad_inputs import ACCEPTED, MISTAKES, UNREADABLE
 from tests.plugin.test_check import RIGHT, WRONG
 from tests.work import MOST_A_BYTE, no_hang, steps_a_byte
@@ -94,3 +105,38 @@ def test_no_input_raises_or_hangs(report: Callable[[str, dict[str, int]], None])
     report("fuzz of the reader and the function", {**counts, "most steps a byte": round(most)})
     assert 0 < most < MOST_A_BYTE
     assert taken > EXECUTIONS // 20, "most inputs break too early to reach the rules"
+
+
+RENDERS = 6000
+
+
+def renders() -> list[bytes]:
+    """Small renders with a fault, or with what looks like one."""
+    found = []
+    wrong, spared = [*MORE, *GATEWAY_API], [*SPARED, *GATEWAY_API_SPARED]
+    for mode, change in [*(row[2:4] for row in wrong), *(row[1:3] for row in spared)]:
+        objects = overlay(mode)
+        container(objects)["env"] = [one for one in container(objects)["env"] if "INSECURE" in one["name"]]
+        change(objects)
+        kept = [one for one in objects if not one["kind"].startswith(("ClusterRole", "Role", "NetworkPolicy"))]
+        found.append(yaml.dump_all(kept, Dumper=yaml.CSafeDumper).encode())
+    return found
+
+
+def test_no_render_raises_or_hangs() -> None:
+    source, seeds = random.Random(int(os.environ.get("ARGOCD_ISTIO_FUZZ_SEED", "1"))), renders()
+    taken = 0
+    for number in range(RENDERS):
+        data = mutated(source, seeds)
+        try:
+            with no_hang():
+                objects = Objects(read(data, "f"))
+                found = facts(objects, source.choice(("", "istio-system")))
+                text = draw(Picture(found, lint(found)), FORMATS[number % len(FORMATS)], Terminal())
+                assert "\x1b" not in text
+                taken += 1
+        except SourceError:
+            continue
+        except Exception as error:
+            raise AssertionError(f"execution {number}: {error!r} for {data!r}") from error
+    assert taken > RENDERS // 5, "most renders break too early to reach the rules"

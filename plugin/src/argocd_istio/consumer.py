@@ -16,8 +16,8 @@ from argocd_istio.exposure.hosts import as_typed
 from argocd_istio.exposure.schema import modeline
 from argocd_istio.files import FileError, read
 from argocd_istio.findings import ERROR
-from argocd_istio.render.objects import text, texts
 from argocd_istio.syntax.emit import to_yaml
+from argocd_istio.syntax.nodes import text, texts
 from argocd_istio.syntax.source import Node, SourceError, visible
 from argocd_istio.syntax.source import read as read_yaml
 
@@ -169,9 +169,10 @@ def _fill(file: int, content: bytes) -> None:
 
 
 def gateway_namespace(folder: str) -> str:
-    """Where the gateway's pods are: what the Exposure says that the folder lists, or a local one below, or the default.
+    """Where the gateway's pods are: what the Exposure says that the folder lists, or a local one below.
 
-    The first Exposure counts; whatever kustomize would fetch is not followed.
+    It is the default where the Exposure leaves it out, and empty where there is no Exposure. The first Exposure
+    counts; whatever kustomize would fetch is not followed.
     """
     default: str = BY_PATH["spec.gateway.namespace"].default
     seen: set[str] = set()
@@ -188,7 +189,7 @@ def gateway_namespace(folder: str) -> str:
         for found in _documents(path, API_VERSION):
             if text(found, "kind") in KINDS and text(found, "apiVersion") == API_VERSION:
                 return text(found, "spec", "gateway", "namespace") or default
-    return default
+    return ""
 
 
 def _entries(folder: str) -> list[str]:

@@ -19,7 +19,7 @@ from argocd_istio.syntax.source import Document, Node, Source, SourceError
 def _again(source: Source, documents: list[Document]) -> Iterator[SourceError]:
     """Every document that has the kind, name and namespace of one before it."""
     from argocd_istio.exposure.names import shown
-    from argocd_istio.render.objects import text
+    from argocd_istio.syntax.nodes import text
 
     seen: dict[tuple[str, str, str], Node] = {}
     for root in (document.root for document in documents if document.root):

@@ -38,7 +38,7 @@ def explain(
         str | None,
         typer.Option(
             metavar="NAMESPACE",
-            help="Where the gateway's pods are; else as the folder's Exposure says, or istio-system.",
+            help="Where the gateway's pods are; else as the render or the folder's Exposure says.",
         ),
     ] = None,
     enable_exec: Annotated[
@@ -49,7 +49,7 @@ def explain(
     """Draw the way of a request to Argo CD.
 
     From the host over gateway port, route and Service port to the pod: what travels as clear text, and who holds
-    which certificate. What is broken on the way is marked; the exit code is 1 then.
+    which certificate. What is broken on the way is marked, with what to do; the exit code is 1 then.
 
     \b
     argocd-istio explain cd
@@ -59,10 +59,11 @@ def explain(
     from dataclasses import replace
 
     from argocd_istio.explain import draw
+    from argocd_istio.explain.picture import Picture
     from argocd_istio.exposure.names import namespace_problem
+    from argocd_istio.lint.run import failed, run
     from argocd_istio.render.objects import Objects
-    from argocd_istio.render.read import ISTIO
-    from argocd_istio.render.read import explain as explained
+    from argocd_istio.render.ways import facts
     from argocd_istio.terminal import Terminal
 
     if form not in FORMATS:
@@ -70,13 +71,14 @@ def explain(
     problem = namespace_problem(gateway_namespace) if gateway_namespace is not None else None
     if problem:
         raise SourceError("--gateway-namespace", 0, 0, *problem)
-    folder = path if os.path.isdir(path) else ""  # noqa: PTH112
     source = built(path, enable_exec)
-    objects = Objects(source)
-    if not objects.of(ISTIO, "Gateway"):
+    stated = consumer.gateway_namespace(path) if os.path.isdir(path) else ""  # noqa: PTH112
+    found = facts(Objects(source), gateway_namespace or "", stated)
+    if not found.ways and not found.empty and not found.strays:
         hint = "name a folder, or what kustomize builds of one"
-        raise SourceError(source.file, 0, 0, f"no Gateway of {ISTIO}", "at least one", hint)
-    found = explained(objects, gateway_namespace or consumer.gateway_namespace(folder))
+        raise SourceError(source.file, 0, 0, "no Gateway and no route", "at least one", hint)
+    findings = run(found)
     terminal = Terminal.of_stdout()
-    print(draw(found, form, replace(terminal, unicode=terminal.unicode and not ascii_only)), end="")
-    return 1 if found.all_problems() else 0
+    picture = Picture(found, findings)
+    print(draw(picture, form, replace(terminal, unicode=terminal.unicode and not ascii_only)), end="")
+    return 1 if failed(findings) else 0

@@ -43,7 +43,7 @@ def source_of(file: str) -> Source:
 
 def exposures(source: Source) -> list[Document]:
     """The documents that are an Exposure or ExposureGenerator; a SourceError where there is none."""
-    from argocd_istio.render.objects import text
+    from argocd_istio.syntax.nodes import text
 
     kinds = [text(document.root, "kind") for document in source.documents]
     found = [document for document, kind in zip(source.documents, kinds, strict=True) if kind in KINDS]

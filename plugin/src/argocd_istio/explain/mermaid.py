@@ -9,20 +9,22 @@ import re
 from collections.abc import Iterable
 
 from argocd_istio.explain import words
-from argocd_istio.render.model import Explanation, Pods, Route, Way
+from argocd_istio.explain.picture import Picture
+from argocd_istio.lint.rule import Finding
+from argocd_istio.render.model import Pods, Route, Way
 from argocd_istio.syntax.source import visible
 
 # Everything else could be taken for Mermaid's or HTML's own signs.
 _SIGN = re.compile(r"[^\w ./,:=()\-]", re.ASCII)
 
 
-def draw(explanation: Explanation) -> str:
+def draw(picture: Picture) -> str:
     """The whole picture as one flowchart; a node with problems names them and is of the class `broken`."""
-    chart = _Chart()
-    for way in explanation.ways:
+    chart = _Chart(picture)
+    for way in picture.facts.ways:
         chart.way(way)
-    for problem in explanation.problems:
-        chart.node([], [problem])
+    for finding in picture.rest:
+        chart.node([], [finding])
     lines = ["flowchart LR", *chart.nodes, *chart.arrows]
     if chart.broken:
         lines += ["classDef broken stroke:#c62828,stroke-width:3px", f"class {','.join(chart.broken)} broken"]
@@ -30,17 +32,19 @@ def draw(explanation: Explanation) -> str:
 
 
 class _Chart:
-    def __init__(self) -> None:
+    def __init__(self, picture: Picture) -> None:
+        self.at = picture.at
         self.nodes: list[str] = []
         self.arrows: list[str] = []
         self.broken: list[str] = []
 
-    def node(self, lines: Iterable[str], problems: Iterable[str], shape: str = "[]") -> str:
+    def node(self, lines: Iterable[str], findings: Iterable[Finding], shape: str = "[]") -> str:
         """Add a node; its name."""
         name = f"n{len(self.nodes) + 1}"
-        marks = [f"✗ {visible(problem)}" for problem in problems]
+        findings = list(findings)
+        marks = [f"{words.mark(finding)} {finding}" for finding in findings]
         self.nodes.append(f'{name}{shape[0]}"{_label([*lines, *marks])}"{shape[1]}')
-        if marks:
+        if any(finding.severity != "info" for finding in findings):
             self.broken.append(name)
         return name
 
@@ -50,27 +54,31 @@ class _Chart:
         self.arrows.append(f'{start} {before} "{label}" {after} {end}' if label else f"{start} {plain} {end}")
 
     def way(self, way: Way) -> None:
-        host = self.node(words.hosts(way), way.problems, "()")
+        host = self.node(words.hosts(way), self.at(way), "()")
         for listener in way.listeners:
             said = [words.port(listener), words.gateway(listener), words.tls(listener)]
             said += ["answers 301 to https"] if listener.redirect else []
-            gateway = self.node(said, listener.problems)
-            self.arrow(host, gateway, bool(listener.tls))
+            gateway = self.node(said, self.at(listener))
+            self.arrow(host, gateway, words.encrypted(listener))
             seen: dict[Pods, str] = {}
             for index, route in enumerate(listener.routes):
-                self.route(gateway, route, words.conditions(route, index == 0), bool(listener.tls), seen)
+                self.route(gateway, route, words.conditions(route, index == 0), words.encrypted(listener), seen)
 
     def route(self, gateway: str, route: Route, conditions: list[str], encrypted: bool, seen: dict[Pods, str]) -> None:
         if not route.destinations:
-            self.arrow(gateway, self.node([visible(route.answer)], route.problems), encrypted, conditions)
+            self.arrow(
+                gateway, self.node([visible(route.answer), *words.extras(route)], self.at(route)), encrypted, conditions
+            )
         for destination in route.destinations:
-            tls = destination.hop != words.CLEAR
-            service = self.node([words.service(destination)], [*route.problems, *destination.problems])
+            tls = words.hidden(destination)
+            service = self.node(
+                [words.service(destination), *words.extras(route)], [*self.at(route), *self.at(destination)]
+            )
             self.arrow(gateway, service, tls, [*conditions, words.sent(destination)])
             for pods in destination.pods:
                 if pods not in seen:
                     said = [words.pods(pods), words.listens(pods), words.because(pods), words.held(pods)]
-                    seen[pods] = self.node(said, pods.problems)
+                    seen[pods] = self.node(said, self.at(pods))
                 self.arrow(service, seen[pods], tls)
 
 

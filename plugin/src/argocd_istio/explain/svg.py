@@ -9,7 +9,9 @@ from itertools import groupby
 from xml.sax.saxutils import escape
 
 from argocd_istio.explain import words
-from argocd_istio.render.model import Explanation, Listener, Pods, Route, Way
+from argocd_istio.explain.picture import Picture
+from argocd_istio.lint.rule import Finding
+from argocd_istio.render.model import Listener, Pods, Route, Way
 from argocd_istio.syntax.source import visible
 
 _WIDTH = 1060
@@ -35,6 +37,7 @@ class _Column:
 _HOST = _Column("host", 32, 184)
 _GATEWAY = _Column("Istio gateway", 258, 196)
 _SERVICE = _Column("Service", 620, 190)
+_BELOW = _Column("", 0, _SERVICE.left - _GATEWAY.right + 24)
 _PODS = _Column("pods", 862, 166)
 
 _STYLE = """
@@ -119,12 +122,12 @@ class _Box:
             yield from child.each()
 
 
-def draw(explanation: Explanation) -> str:
+def draw(picture: Picture) -> str:
     """The whole picture: one lane for each way, problems as numbered lines below."""
-    problems = _Problems()
+    problems = _Problems(picture)
     parts: list[str] = []
     y = _TOP
-    for way in explanation.ways:
+    for way in picture.facts.ways:
         box = _way(way, problems)
         bottom = box.place(y + _GAP) + _GAP
         parts.append(
@@ -132,7 +135,7 @@ def draw(explanation: Explanation) -> str:
         )
         parts += _drawn(box)
         y = bottom + 12
-    problems.number(explanation.problems)
+    problems.number(picture.rest)
     for problem, number in problems.found.items():
         for index, line in enumerate(_broken(problem, "", _WIDTH - 100)):
             y += _LINE[""] + (0 if index else 5)
@@ -147,7 +150,7 @@ def draw(explanation: Explanation) -> str:
     ]
     columns = (_HOST, _GATEWAY, _SERVICE, _PODS)
     heads = [_text(column.left + column.width // 2, 28, column.title, "head") for column in columns]
-    named = ", ".join(each for way in explanation.ways for each in words.hosts(way)) or "no host"
+    named = ", ".join(each for way in picture.facts.ways for each in words.hosts(way)) or "no host"
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {y + 18}" role="img" '
         "font-family=\"system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif\" font-size=\"14\">\n"
@@ -161,56 +164,66 @@ def draw(explanation: Explanation) -> str:
 
 
 class _Problems:
-    """Numbers problems in the order in which they are met; the same one keeps its number."""
+    """Numbers findings in the order in which they are met; the same one keeps its number."""
 
-    def __init__(self) -> None:
+    def __init__(self, picture: Picture) -> None:
+        self.picture = picture
         self.found: dict[str, int] = {}
 
-    def number(self, problems: Iterable[str]) -> list[int]:
-        return [self.found.setdefault(visible(problem), len(self.found) + 1) for problem in problems]
+    def number(self, findings: Iterable[Finding]) -> list[int]:
+        return [self.found.setdefault(str(finding), len(self.found) + 1) for finding in findings]
+
+    def at(self, fact: object) -> list[int]:
+        """The numbers of the findings about a fact."""
+        return self.number(self.picture.at(fact))
 
 
 def _way(way: Way, problems: _Problems) -> _Box:
-    box = _Box(_HOST, _lines(words.hosts(way), "head", _HOST), marks=problems.number(way.problems))
+    box = _Box(_HOST, _lines(words.hosts(way), "head", _HOST), marks=problems.at(way))
     box.children = [_listener(listener, problems) for listener in way.listeners]
     return box
 
 
 def _listener(listener: Listener, problems: _Problems) -> _Box:
-    said = [words.gateway(listener), "answers 301 to https" if listener.redirect else "", words.tls(listener)]
-    lines = [*_lines([words.port(listener)], "head", _GATEWAY), *_lines(said, "note", _GATEWAY)]
+    head = words.port(listener) or words.gateway(listener)
+    said = [
+        words.gateway(listener) if words.port(listener) else "",
+        "answers 301 to https" if listener.redirect else "",
+        words.tls(listener),
+    ]
+    lines = [*_lines([head], "head", _GATEWAY), *_lines(said, "note", _GATEWAY)]
     box = _Box(_GATEWAY, lines, "key" if listener.certificate else "box")
-    box.encrypted = bool(listener.tls)
-    box.marks = problems.number(listener.problems)
+    box.encrypted = words.encrypted(listener)
+    box.marks = problems.at(listener)
     for index, route in enumerate(listener.routes):
-        box.children += _route(route, index == 0, listener.tls, problems)
+        box.children += _route(route, index == 0, words.encrypted(listener), problems)
     return box
 
 
-def _route(route: Route, first: bool, encrypted: str, problems: _Problems) -> list[_Box]:
+def _route(route: Route, first: bool, encrypted: bool, problems: _Problems) -> list[_Box]:
     room = _SERVICE.left - _GATEWAY.right - 30
     above = [(piece, "note") for each in words.conditions(route, first) for piece in _broken(each, "note", room)]
-    marks = problems.number(route.problems)
+    marks = problems.at(route)
     boxes = []
     for destination in route.destinations:
         lines = _lines(words.service(destination).split(", "), "", _SERVICE)
-        box = _Box(_SERVICE, lines, encrypted=destination.hop != words.CLEAR, above=above)
-        box.below = [(words.sent(destination), "note")]
-        box.marks = [*marks, *problems.number(destination.problems)]
+        box = _Box(_SERVICE, lines, encrypted=words.hidden(destination), above=above)
+        box.below = _lines([words.sent(destination), *words.extras(route)], "note", _BELOW)
+        box.marks = [*marks, *problems.at(destination)]
         box.children = [_pods(each, box.encrypted, problems) for each in destination.pods]
         boxes.append(box)
         above, marks = [], []
     if boxes:
         return boxes
     lines = _lines([visible(route.answer) or "nothing"], "", _SERVICE)
-    return [_Box(_SERVICE, lines, encrypted=bool(encrypted), above=above, marks=marks)]
+    return [_Box(_SERVICE, lines, encrypted=encrypted, above=above, marks=marks)]
 
 
 def _pods(pods: Pods, encrypted: bool, problems: _Problems) -> _Box:
     notes = [words.listens(pods), words.because(pods), words.held(pods)]
     lines = [*_lines(words.pods(pods).split(", "), "", _PODS), *_lines(notes, "note", _PODS)]
     box = _Box(_PODS, lines, "key" if pods.certificate else "box", encrypted)
-    box.marks = problems.number(pods.problems)
+    box.marks = problems.at(pods)
     return box
 
 

@@ -7,25 +7,28 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from argocd_istio.explain import words
-from argocd_istio.render.model import Explanation, Listener, Pods, Way
+from argocd_istio.explain.picture import Picture
+from argocd_istio.lint.rule import Finding
+from argocd_istio.render.model import Listener, Pods, Way
 from argocd_istio.syntax.source import visible
 
 
 @dataclass(frozen=True)
 class Charset:
-    """The characters of the picture: branch, last branch, trunk, gap, mark of a problem."""
+    """The characters of the picture: branch, last branch, trunk, gap, mark of a problem, mark of a note."""
 
     branch: str
     last: str
     trunk: str
     gap: str
     mark: str
+    note: str
 
 
-UNICODE = Charset("├─ ", "└─ ", "│  ", "   ", "✗ ")
-ASCII = Charset("|- ", "`- ", "|  ", "   ", "!! ")
+UNICODE = Charset("├─ ", "└─ ", "│  ", "   ", "✗ ", "· ")
+ASCII = Charset("|- ", "`- ", "|  ", "   ", "!! ", "-- ")
 
-_COLOURS = {"host": "1", "place": "2", "tls": "32", "clear": "33", "problem": "1;31", "": ""}
+_COLOURS = {"host": "1", "place": "2", "tls": "32", "clear": "33", "problem": "1;31", "note": "", "": ""}
 
 
 @dataclass
@@ -36,59 +39,64 @@ class _Node:
     children: list[_Node] = field(default_factory=list)
 
 
-def draw(explanation: Explanation, *, width: int = 80, charset: Charset = UNICODE, colour: bool = False) -> str:
+def draw(picture: Picture, *, width: int = 80, charset: Charset = UNICODE, colour: bool = False) -> str:
     """The whole picture, one tree for each way; lines are broken at `width` where words allow."""
-    trees = [_way(way) for way in explanation.ways]
+    trees = [_way(way, picture) for way in picture.facts.ways]
     lines: list[str] = []
     for number, tree in enumerate(trees):
         lines += [""] if number else []
         _lines(tree, "", "", lines, width, charset, colour)
-    if explanation.problems:
+    if picture.rest:
         lines += [""] if lines else []
-        for problem in _problems(explanation.problems):
+        for problem in _problems(picture.rest):
             _lines(problem, "", "", lines, width, charset, colour)
     # A line of a CI log that begins with :: is a command.
     return "".join((" " if line.startswith("::") else "") + line.rstrip() + "\n" for line in lines)
 
 
-def _problems(problems: Iterable[str]) -> list[_Node]:
-    return [_Node([(visible(problem), "problem")]) for problem in problems]
+def _problems(findings: Iterable[Finding]) -> list[_Node]:
+    return [_Node([(str(each), "note" if each.severity == "info" else "problem")]) for each in findings]
 
 
-def _way(way: Way) -> _Node:
-    return _Node([(", ".join(words.hosts(way)), "host")], [*map(_listener, way.listeners), *_problems(way.problems)])
+def _way(way: Way, picture: Picture) -> _Node:
+    children = [_listener(listener, picture) for listener in way.listeners]
+    return _Node([(", ".join(words.hosts(way)), "host")], [*children, *_problems(picture.at(way))])
 
 
-def _listener(listener: Listener) -> _Node:
+def _listener(listener: Listener, picture: Picture) -> _Node:
     node = _Node([(words.port(listener), ""), (f"({words.gateway(listener)})", "place")])
+    if not words.port(listener):
+        node.parts = [(words.gateway(listener), "")]
     if words.tls(listener):
         node.children.append(_Node([(words.tls(listener), "tls")]))
     if listener.redirect:
         node.children.append(_Node([("301 to https", "")]))
-    node.children += _problems(listener.problems)
+    node.children += _problems(picture.at(listener))
     for index, route in enumerate(listener.routes):
         conditions = " or ".join(words.conditions(route, index == 0))
         child = _Node([(conditions, ""), (f"({words.rule(route)})", "place")])
         if route.answer:
             child.children.append(_Node([(visible(route.answer), "")]))
-        child.children += _problems(route.problems)
+        child.children += [_Node([(extra, "")]) for extra in words.extras(route)]
+        child.children += _problems(picture.at(route))
         for destination in route.destinations:
-            kind = "clear" if destination.hop == words.CLEAR else "tls"
+            kind = "tls" if words.hidden(destination) else "clear"
             service = _Node([(words.service(destination) + ":", ""), (words.sent(destination), kind)])
-            service.children += [*_problems(destination.problems), *map(_pods, destination.pods)]
+            service.children += _problems(picture.at(destination))
+            service.children += [_pods(pods, picture) for pods in destination.pods]
             child.children.append(service)
         node.children.append(child)
     return node
 
 
-def _pods(pods: Pods) -> _Node:
+def _pods(pods: Pods, picture: Picture) -> _Node:
     node = _Node([(words.pods(pods), "")])
     if words.listens(pods):
-        kind = "tls" if pods.tls else "clear"
+        kind = "tls" if words.listens(pods) == "TLS" else "clear"
         node.parts = [(words.pods(pods) + ":", ""), (words.listens(pods), kind), (f"({words.because(pods)})", "place")]
     if words.held(pods):
         node.children.append(_Node([(words.held(pods), "tls")]))
-    node.children += _problems(pods.problems)
+    node.children += _problems(picture.at(pods))
     return node
 
 
@@ -115,7 +123,7 @@ def _broken(parts: list[tuple[str, str]], width: int, charset: Charset, colour: 
     lines = [""]
     used = 0
     for text, kind in parts:
-        text = charset.mark + text if kind == "problem" else text
+        text = {"problem": charset.mark, "note": charset.note}.get(kind, "") + text
         room = width - len(charset.gap)
         if used and used + 1 + len(text) <= width:
             pieces, joined = [text], True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argocd_istio.lint.rule import Finding
 from argocd_istio.render.model import Certificate, Destination, Listener, Pods, Route, Way
 from argocd_istio.syntax.source import visible
 
@@ -17,13 +18,24 @@ def hosts(way: Way) -> list[str]:
 
 
 def port(listener: Listener) -> str:
-    return visible(f"port {listener.port}, {listener.protocol}")
+    """The port and its protocol; empty where the Gateway is not in these files."""
+    return visible(f"port {listener.port}, {listener.protocol}") if listener.here else ""
 
 
 def gateway(listener: Listener) -> str:
     """Where the listener stands written, and on which pods it is."""
+    name = f"Gateway {listener.gateway}"
+    if not listener.here:
+        return visible(f"{name} (not in these files)")
+    if listener.api != "Istio":
+        return visible(f"{name} of the Gateway API")
     selector = ",".join(listener.selector)
-    return visible(f"Gateway {listener.gateway}" + (f" on {selector}" if selector else ""))
+    return visible(name + (f" on {selector}" if selector else ""))
+
+
+def encrypted(listener: Listener) -> bool:
+    """Whether TLS comes in."""
+    return bool(listener.tls) or listener.rules == "tls"
 
 
 def tls(listener: Listener) -> str:
@@ -42,7 +54,12 @@ def _ends(found: Certificate | None) -> str:
 
 
 def certificate(found: Certificate) -> str:
-    return visible(f"file {found.file}" if found.file else f"Secret {found.namespace}/{found.secret}")
+    if found.file:
+        return visible(f"file {found.file}")
+    if not found.namespace:
+        where = "in the namespace of the gateway's pods (not in these files; say --gateway-namespace)"
+        return visible(f"Secret {found.secret} {where}")
+    return visible(f"Secret {found.namespace}/{found.secret}")
 
 
 def conditions(route: Route, first: bool) -> list[str]:
@@ -52,12 +69,27 @@ def conditions(route: Route, first: bool) -> list[str]:
 
 def rule(route: Route) -> str:
     """Where the route stands written."""
-    return visible(f"VirtualService {route.virtual_service}" + (f": {route.name}" if route.name else ""))
+    return visible(f"{route.kind} {route.owner}" + (f": {route.name}" if route.name else ""))
+
+
+def extras(route: Route) -> list[str]:
+    """What else the gateway does to a request."""
+    rewrite = f"the path becomes {route.rewrite}" if route.rewrite else ""
+    timeout = f"at most {route.timeout}" if route.timeout else ""
+    return [visible(each) for each in (rewrite, timeout) if each]
 
 
 def service(destination: Destination) -> str:
     share = f", weight {destination.weight}" if destination.weight is not None else ""
-    return visible(f"Service {destination.name}, port {destination.port}{share}")
+    name = f"Service {destination.name}" if "/" in destination.name else destination.name or "no host"
+    elsewhere = " (not in these files)" if destination.found == "not here" else ""
+    port = f", port {destination.port}" if destination.port else ""
+    return visible(f"{name}{elsewhere}{port}{share}")
+
+
+def hidden(destination: Destination) -> bool:
+    """Whether nobody on the way from the gateway can read along."""
+    return destination.hop not in (CLEAR, "the client's bytes")
 
 
 def sent(destination: Destination) -> str:
@@ -65,24 +97,34 @@ def sent(destination: Destination) -> str:
     if destination.hop == CLEAR:
         return f"{destination.speaks or 'TCP'} in clear text"
     if destination.hop == "TLS":
-        return f"{destination.speaks} in TLS"
-    return "the client's TLS"
+        verifies = destination.policy.verifies if destination.policy else ""
+        checked = {"the system's CAs": ", checked against the system's CAs", "nothing": ", not checked"}
+        return f"{destination.speaks or 'TCP'} in TLS{checked.get(verifies, '')}"
+    if destination.hop == "mTLS":
+        return f"{destination.speaks or 'TCP'} in mTLS of the mesh"
+    return destination.hop
 
 
 def pods(found: Pods) -> str:
-    return visible(f"pods {found.name.partition('/')[2]}, port {found.port or '?'}")
+    mesh = {"sidecar": " with sidecars", "ambient": " in the ambient mesh"}.get(found.mesh, "")
+    return visible(f"pods {found.name.partition('/')[2]}{mesh}, port {found.port or '?'}")
 
 
 def listens(found: Pods) -> str:
     """What the port speaks; empty where only its program knows."""
-    return "" if found.tls is None else "TLS" if found.tls else "plain HTTP"
+    return "" if found.argocd_server is None else "TLS" if found.argocd_server.tls else "plain HTTP"
 
 
 def because(found: Pods) -> str:
     """What says so."""
-    return visible(found.because)
+    return visible(found.argocd_server.because) if found.argocd_server else ""
 
 
 def held(found: Pods) -> str:
     """Which certificate argocd-server shows; empty where none."""
     return f"{_ends(found.certificate)}, else self-signed" if found.certificate else ""
+
+
+def mark(finding: Finding) -> str:
+    """The sign before a finding."""
+    return "·" if finding.severity == "info" else "✗"

@@ -1,54 +1,24 @@
-"""What a pod listens to: which container is argocd-server, on which port, and whether that port speaks TLS."""
+"""The settings of argocd-server: its port, whether that speaks TLS, and the path below which it serves.
+
+Source: `cmd/argocd-server/commands/argocd_server.go` of Argo CD.
+"""
 
 from __future__ import annotations
 
-from argocd_istio.render.objects import Object, Objects, fields, items, labels, number, text, texts
+from argocd_istio.render.model import ArgocdServer
+from argocd_istio.render.objects import Objects, fields, items, text, texts
 from argocd_istio.syntax.source import Node
 
 PORT = 8080
 """Where argocd-server listens unless --port says otherwise."""
-_KINDS = (
-    ("apps", "Deployment"),
-    ("apps", "StatefulSet"),
-    ("apps", "DaemonSet"),
-    ("apps", "ReplicaSet"),
-    ("argoproj.io", "Rollout"),
-    ("", "Pod"),
-)
 # What Go's strconv.ParseBool takes for true; a flag is read with it, an environment variable is not.
 _TRUE = ("1", "t", "T", "TRUE", "true", "True")
 
 
-class Workload:
-    """A workload and its pod's template."""
-
-    def __init__(self, item: Object) -> None:
-        self.item = item
-        self.template = item.node if item.kind == "Pod" else item.node.find("spec", "template")
-        self.labels = labels(self.template, "metadata", "labels")
-        self.containers = items(self.template, "spec", "containers")
-
-    def port_named(self, name: str) -> int:
-        """The container port of that name; 0 where no container has it."""
-        for container in self.containers:
-            for port in items(container, "ports"):
-                if text(port, "name") == name:
-                    return number(port, "containerPort")
-        return 0
-
-    def argocd_server(self) -> Node | None:
-        """The container that runs argocd-server."""
-        for container in self.containers:
-            if text(container, "name") == "argocd-server" or any(
-                word.endswith("/argocd-server") or word == "argocd-server" for word in _words(container)
-            ):
-                return container
-        return None
-
-
-def workloads(objects: Objects) -> list[Workload]:
-    """Everything in the render that makes pods."""
-    return [Workload(item) for group, kind in _KINDS for item in objects.of(group, kind)]
+def is_argocd_server(container: Node) -> bool:
+    """Whether a container runs argocd-server."""
+    named = any(word.endswith("/argocd-server") or word == "argocd-server" for word in _words(container))
+    return named or text(container, "name") == "argocd-server"
 
 
 def _words(container: Node) -> list[str]:
@@ -67,6 +37,14 @@ def _flag(container: Node, name: str, bare: str) -> str:
     return value
 
 
+def argocd_server(container: Node, namespace: str, objects: Objects) -> ArgocdServer:
+    """What the container's command line, variables and ConfigMap say."""
+    plain, because = insecure(container, namespace, objects)
+    rootpath = _flag(container, "rootpath", "") or _variable(container, "ARGOCD_SERVER_ROOTPATH", namespace, objects)[0]
+    basehref = _flag(container, "basehref", "") or _variable(container, "ARGOCD_SERVER_BASEHREF", namespace, objects)[0]
+    return ArgocdServer(port(container), not plain, because, rootpath, basehref)
+
+
 def port(container: Node) -> int:
     """The port that argocd-server listens on."""
     value = _flag(container, "port", "")
@@ -82,19 +60,21 @@ def insecure(container: Node, namespace: str, objects: Objects) -> tuple[bool, s
     flag = _flag(container, "insecure", "true")
     if flag:
         return flag in _TRUE, f"--insecure={flag}"
+    value, place = _variable(container, "ARGOCD_SERVER_INSECURE", namespace, objects)
+    if not value:
+        return False, f"{place} not set"
+    counts = "" if value.lower() in ("true", "false") else ", which counts as false"
+    return value.lower() == "true", f'{place}: "{value}"{counts}'
+
+
+def _variable(container: Node, name: str, namespace: str, objects: Objects) -> tuple[str, str]:
+    """The value of an environment variable, empty where it has none, and what says so."""
     for variable in items(container, "env"):
-        if text(variable, "name") != "ARGOCD_SERVER_INSECURE":
+        if text(variable, "name") != name:
             continue
         if text(variable, "value"):
-            value, place = text(variable, "value"), "ARGOCD_SERVER_INSECURE"
-        else:
-            key = text(variable, "valueFrom", "configMapKeyRef", "key")
-            name = text(variable, "valueFrom", "configMapKeyRef", "name")
-            config = objects.one("", "ConfigMap", namespace, name)
-            value = text(fields(config.node, "data").get(key)) if config else ""
-            place = key
-        if not value:
-            return False, f"{place} not set"
-        counts = "" if value.lower() in ("true", "false") else ", which counts as false"
-        return value.lower() == "true", f'{place}: "{value}"{counts}'
-    return False, "ARGOCD_SERVER_INSECURE not set"
+            return text(variable, "value"), name
+        key = text(variable, "valueFrom", "configMapKeyRef", "key")
+        config = objects.one("", "ConfigMap", namespace, text(variable, "valueFrom", "configMapKeyRef", "name"))
+        return text(fields(config.node, "data").get(key)) if config else "", key
+    return "", name

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import threading
 from collections.abc import Callable
+from typing import IO
 
-from argocd_istio.syntax.source import visible
+from argocd_istio.syntax.source import LIMITS, visible
 
 
 class RenderError(Exception):
@@ -18,8 +20,33 @@ class RenderError(Exception):
         super().__init__("\n".join([*lines, f"{visible(folder)}: {message}"]))
 
 
-def render(folder: str, *, enable_exec: bool, waiting: Callable[[str], None]) -> bytes:
-    """What `kustomize build` prints for a folder.
+class _Output(threading.Thread):
+    """Reads a pipe to its end. A program that prints more than `most` bytes is ended."""
+
+    def __init__(self, process: subprocess.Popen[bytes], pipe: IO[bytes] | None, most: int) -> None:
+        super().__init__(daemon=True)
+        assert pipe
+        self._process, self._pipe, self._most = process, pipe, most
+        self._data = bytearray()
+        self.start()
+
+    def run(self) -> None:
+        while chunk := os.read(self._pipe.fileno(), 1 << 16):
+            self._data += chunk
+            if len(self._data) > self._most:
+                self._process.kill()
+                # What the program itself has started ends when it writes next.
+                self._pipe.close()
+                return
+
+    def whole(self) -> bytes:
+        """All that came, up to a little more than the limit."""
+        self.join()
+        return bytes(self._data)
+
+
+def render(folder: str, *, enable_exec: bool, waiting: Callable[[str], None], most: int = LIMITS.bytes) -> bytes:
+    """What `kustomize build` prints for a folder, at most so many bytes.
 
     `enable_exec` lets kustomize run the functions that the folder names. `waiting` is called with a line
     when it takes more than a second. Raises RenderError.
@@ -30,15 +57,18 @@ def render(folder: str, *, enable_exec: bool, waiting: Callable[[str], None]) ->
         [*command, "--", folder], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
         try:
-            try:
-                out, err = process.communicate(timeout=1)
-            except subprocess.TimeoutExpired:
+            outputs = _Output(process, process.stdout, most), _Output(process, process.stderr, most)
+            outputs[0].join(1)
+            if outputs[0].is_alive():
                 waiting(f"building {visible(folder)} with {os.path.basename(command[0])}")  # noqa: PTH119
-                out, err = process.communicate()
+            out, err = (output.whole() for output in outputs)
+            process.wait()
         except BaseException:
             process.kill()
             process.wait()
             raise
+    if len(out) > most or len(err) > most:
+        raise RenderError(folder, f"{' '.join(command)} printed more than {most} bytes and was ended; build less")
     if process.returncode == 0:
         return out
     written = err.decode(errors="backslashreplace")

@@ -1,12 +1,15 @@
-"""How Istio compares host names and decides a port's protocol, as its own source says.
+"""How Istio resolves names, decides a port's protocol, and who sees which object, as its own source says.
 
-Hosts: `pkg/config/host`. Ports: `pkg/config/kube/conversion.go`. Short names: `ResolveShortnameToFQDN`.
+Ports: `pkg/config/kube/conversion.go`. Destinations: `ResolveShortnameToFQDN`; Gateways: `resolveGatewayName`, both in
+`pilot/pkg/model/config.go`. exportTo: `initVirtualServices` in `pilot/pkg/model/push_context.go`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
+ROOT = "istio-system"
+"""The mesh's root namespace, unless the mesh says otherwise."""
 _STANDARD = {"kubernetes.io/h2c": "HTTP2", "kubernetes.io/ws": "HTTP", "kubernetes.io/wss": "HTTPS"}
 _PROTOCOLS = {
     "tcp": "TCP",
@@ -42,37 +45,38 @@ def protocol(name: str, app_protocol: str, transport: str, port: int) -> str:
     return _PROTOCOLS.get(word, "TCP" if port in _NEVER_GUESSED else UNDECLARED)
 
 
-def covers(wider: str, host: str) -> bool:
-    """Whether `host`, which may be a wildcard itself, is one of those that `wider` stands for."""
-    if not wider.startswith("*"):
-        return host == wider
-    if host.startswith("*"):
-        return len(host) >= len(wider) and host[1:].endswith(wider[1:])
-    return host.endswith(wider[1:])
-
-
-def common(one: Iterable[str], other: Iterable[str]) -> list[str]:
-    """The hosts that both lists stand for: of each pair the narrower."""
-    other = list(other)
-    plain = set(other)
-    wild = [host for host in other if host.startswith("*")]
-    found: dict[str, None] = {}
-    for host in one:
-        if not host.startswith("*"):
-            if host in plain or any(covers(wider, host) for wider in wild):
-                found[host] = None
-            continue
-        for candidate in other:
-            if covers(host, candidate):
-                found[candidate] = None
-            elif covers(candidate, host):
-                found[host] = None
-    return list(found)
-
-
 def service(host: str, namespace: str) -> tuple[str, str] | None:
     """Namespace and name of the Service that a destination in `namespace` names; None for another host."""
     if "." not in host:
         return (namespace, host) if host else None
     parts = host.split(".")
     return (parts[1], parts[0]) if len(parts) > 3 and parts[2] == "svc" else None
+
+
+def full(host: str, namespace: str) -> str:
+    """The full name of a destination or of a DestinationRule's host; only a name without a dot is completed."""
+    return f"{host}.{namespace}.svc.cluster.local" if host and "." not in host and host != "*" else host
+
+
+def gateway(name: str, namespace: str) -> str:
+    """namespace/name of the Gateway that a VirtualService in `namespace` names.
+
+    Forms: `name`, `namespace/name`, `./name`, `name.namespace`, and that with more words after it.
+    """
+    before, slash, after = name.partition("/")
+    if slash:
+        return f"{namespace}/{after}" if before == "." else name
+    if "." not in name:
+        return f"{namespace}/{name}"
+    parts = name.split(".")
+    return f"{parts[1]}/{parts[0]}"
+
+
+def sees(export_to: Iterable[str], owner: str, client: str) -> bool | None:
+    """Whether proxies in namespace `client` see an object of namespace `owner`; None where `client` is not known."""
+    named = {owner if each == "." else each for each in export_to}
+    if "~" in named and "*" not in named:
+        return False
+    if not named or "*" in named:
+        return True
+    return client in named if client else None

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
+from argocd_istio.render import istio
 from argocd_istio.render.objects import fields, labels, number, text, texts
 from argocd_istio.syntax.source import Node
 
 GRPC = "application/grpc"
+AGENT = "argocd-client"
+"""What Argo CD's own CLI calls itself."""
 
 
 def _value(node: Node | None, name: str) -> str:
@@ -17,9 +22,16 @@ def _value(node: Node | None, name: str) -> str:
     return f"{name} is present"
 
 
-def http(condition: Node) -> str:
-    """One entry of `http[].match`, its port and gateways aside; empty where it takes everything."""
+def http(condition: Node, port: int, client: str) -> str:
+    """One entry of `http[].match`, its gateways aside; empty where it takes everything.
+
+    The port counts where that of the listener is not known, the source where the gateway's namespace is not.
+    """
     words = []
+    if not port and number(condition, "port"):
+        words.append(f"port is {number(condition, 'port')}")
+    if not client and text(condition, "sourceNamespace"):
+        words.append(f"the gateway is in namespace {text(condition, 'sourceNamespace')}")
     path = fields(condition, "uri")
     if path and not is_everything(condition, "uri"):
         words.append(_value(condition.find("uri"), "path"))
@@ -39,25 +51,46 @@ def is_everything(condition: Node, key: str) -> bool:
     return text(condition, key, "prefix") == "/" or text(condition, key, "regex") in ("*", ".*")
 
 
-def only_grpc(condition: Node) -> bool:
-    """Whether an entry takes what argocd-server takes for gRPC, and nothing else."""
-    return text(_content_type(condition), "exact") == GRPC
+def grpc(conditions: list[Node]) -> Literal["", "only", "wanted"]:
+    """Which requests of gRPC the alternatives take: exactly what argocd-server takes for gRPC, or more or others.
+
+    argocd-server compares the whole content-type: `server/server.go` of Argo CD, `newGRPCMatcher`.
+    """
+    if conditions and all(text(_header(each, "content-type"), "exact") == GRPC for each in conditions):
+        return "only"
+    return "wanted" if any(map(_wants_grpc, conditions)) else ""
 
 
-def wants_grpc(condition: Node) -> bool:
+def _wants_grpc(condition: Node) -> bool:
     """Whether an entry was written for native gRPC, however well."""
-    value = next(iter(labels(_content_type(condition)).values()), "")
-    return GRPC in value.replace("\\", "").replace("^", "") and "grpc-web" not in value
+    value = next(iter(labels(_header(condition, "content-type")).values()), "")
+    agent = next(iter(labels(_header(condition, "user-agent")).values()), "")
+    plain = value.replace("\\", "").replace("^", "")
+    return (GRPC in plain and "grpc-web" not in plain) or AGENT in agent
 
 
-def _content_type(condition: Node) -> Node | None:
+def _header(condition: Node, wanted: str) -> Node | None:
     for name, value in fields(condition, "headers").items():
-        if name.lower() == "content-type":
+        if name.lower() == wanted:
             return value
     return None
 
 
-def names(condition: Node, gateway: str, port: int, namespace: str) -> bool:
-    """Whether an entry holds for this gateway (namespace/name) and port at all."""
-    gateways = [name if "/" in name else f"{namespace}/{name}" for name in texts(condition, "gateways")]
-    return (not gateways or gateway in gateways) and number(condition, "port") in (0, port)
+def paths(conditions: list[Node]) -> tuple[str, ...]:
+    """The prefixes that paths are asked for; empty where an alternative asks for none."""
+    found = [text(each, "uri", "prefix") or text(each, "uri", "exact") for each in conditions]
+    return tuple(found) if all(found) else ()
+
+
+def holds(condition: Node, gateway: str, port: int, namespace: str, client: str) -> bool:
+    """Whether an entry can hold for requests through this Gateway (namespace/name) and port: 0 is not known.
+
+    Source: `sourceMatchHTTP` in `pilot/pkg/networking/core/route/route.go` of Istio.
+    """
+    if port and number(condition, "port") not in (0, port):
+        return False
+    named = texts(condition, "gateways")
+    if named:
+        return gateway in (istio.gateway(name, namespace) for name in named if name != "mesh")
+    source = text(condition, "sourceNamespace")
+    return not source or not client or source == client

@@ -1,20 +1,40 @@
-"""The way of a request, from a host name to a pod: what `read` finds and every drawer draws.
+"""The ways that requests take, from a host name to a pod: facts without a judgement.
 
-Problems are single lines: what is wrong, what it does to a request, what to do.
+`ways` and `gateway_api` make them, the rules of `lint` judge them, `explain` draws them. Each fact knows its place.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Literal
 
-Hop = Literal["clear text", "TLS", "the client's TLS"]
-"""How the bytes travel between gateway and pod: `TLS` is a connection that the gateway itself makes."""
+from argocd_istio.render.objects import Place
+
+Hop = Literal["clear text", "TLS", "mTLS", "the client's TLS", "the client's bytes"]
+"""How bytes travel between gateway and pod: `TLS` is a connection that the gateway itself makes, `mTLS` the mesh's."""
+
+Membership = Literal["sidecar", "ambient", "none", ""]
+"""Whether pods are in the mesh; empty where these files do not say."""
+
+Rules = Literal["http", "tls", "tcp"]
+"""Which list of a VirtualService a server follows."""
+
+Found = Literal["port", "service", "not here", "nothing"]
+
+Verifies = Literal["", "the system's CAs", "a given CA", "nothing"]
+
+Unrouted = Literal["", "no route", "no rule", "not admitted", "not exported"]
+"""Why a listener has no route for a host: nothing routes it; what routes it has no rule for such a listener; the
+Gateway admits no such route; the gateway's pods do not see it."""
 
 
 @dataclass(frozen=True)
 class Certificate:
-    """Who shows which certificate. `secret` is empty where it is no Secret; `file` is a path inside the pod."""
+    """Who shows which certificate. `secret` is empty where it is no Secret, `namespace` where that is not known.
+
+    `file` is a path inside the pod.
+    """
 
     holder: Literal["gateway", "argocd-server"]
     secret: str
@@ -23,63 +43,154 @@ class Certificate:
 
 
 @dataclass(frozen=True)
+class Sidecar:
+    """A Sidecar object that selects pods, and the protocol that it states for their port; empty where none."""
+
+    name: str
+    protocol: str
+    place: Place = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True)
+class ArgocdServer:
+    """The settings of argocd-server. `tls` says whether it speaks TLS, `because` what says so."""
+
+    listens: int
+    tls: bool
+    because: str
+    rootpath: str
+    basehref: str
+
+
+@dataclass(frozen=True)
 class Pods:
-    """The pods of one workload. `tls` says whether the port speaks TLS, None where only argocd-server would tell."""
+    """The pods of one workload, and the port at which a request arrives: 0 where no container has the one named.
+
+    `redirected` is whether a sidecar takes that port, `inbound` are the protocols that Istio reads off the Service
+    ports that lead to it.
+    """
 
     kind: str
     name: str
     port: int
-    tls: bool | None
-    because: str
+    target: str
+    argocd_server: ArgocdServer | None
     certificate: Certificate | None
-    problems: tuple[str, ...] = ()
+    mesh: Membership
+    redirected: bool
+    inbound: tuple[str, ...]
+    sidecars: tuple[Sidecar, ...]
+    place: Place = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True)
+class Policy:
+    """The traffic policy that a DestinationRule gives a Service port.
+
+    `tls` is its mode, empty without one. `verifies` says by what the gateway checks the certificate of the pod.
+    """
+
+    rule: str
+    host: str
+    tls: str
+    verifies: Verifies
+    place: Place = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True)
 class Destination:
-    """A Service port. `protocol` is Istio's word for it, `speaks` what the gateway sends, `name` is namespace/name."""
+    """A Service port. `protocol` is Istio's word for it, `speaks` what the gateway sends, `name` is namespace/name.
+
+    `found` says how far the name leads: to a port, to a Service without that port, to nothing in these files, or to
+    nothing at all. `ours` is whether an argocd-server of these files is in its namespace, `hidden` the DestinationRule
+    that the gateway's pods do not see, `seen` whether they see the Service; None is not known.
+    """
 
     name: str
+    host: str
     port: int
     protocol: str
     speaks: str
     hop: Hop
     weight: int | None
+    subset: str
+    subset_here: bool
+    found: Found
+    ports: tuple[int, ...]
+    selector: tuple[str, ...]
+    ours: bool
+    seen: bool | None
+    policy: Policy | None
+    hidden: Policy | None
     pods: tuple[Pods, ...]
-    problems: tuple[str, ...] = ()
+    place: Place = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True)
 class Route:
-    """A rule of a VirtualService. `match` holds alternatives, empty means everything.
+    """A rule of a VirtualService or of the Gateway API. `match` holds alternatives, empty means everything.
 
-    `answer` is what the gateway answers by itself, empty where it sends the request on.
+    `answer` is what the gateway answers by itself, empty where it sends the request on; `redirect` is one to https,
+    `continues` the VirtualService, not in these files, that has the rest.
+    `grpc` says which requests of
+    gRPC it was written for: `only` takes exactly those, `wanted` more or others. `reached` is false after a route that
+    takes everything. `hosts` are all that the object names. `seen` is whether the gateway's pods see it,
+    `only_own` whether it is shown to its own namespace alone.
     """
 
-    virtual_service: str
+    kind: str
+    owner: str
     name: str
     match: tuple[str, ...]
+    paths: tuple[str, ...]
+    grpc: Literal["", "only", "wanted"]
     answer: str
+    redirect: bool
+    continues: str
+    rewrite: str
+    timeout: str
+    reached: bool
+    seen: bool | None
+    only_own: bool
     destinations: tuple[Destination, ...]
-    problems: tuple[str, ...] = ()
+    place: Place = field(compare=False, repr=False)
+    hosts: tuple[str, ...] = field(default=(), compare=False, repr=False)
 
 
 @dataclass(frozen=True)
 class Listener:
-    """A server of a Gateway, on the pods with the labels of `selector`.
+    """A server of an Istio Gateway or a listener of the Gateway API, on the pods with the labels of `selector`.
 
-    `tls` is its mode, empty where it takes clear text; `redirect` is a 301 to https.
+    `here` is false for a Gateway that is not in these files: only its name and routes are known then. `namespace` is
+    that of the pods, empty where it is not known. `tls` is the mode, empty where it takes clear text or is not known;
+    `redirect` is a 301 to https. `confined` is whether the host is written with a namespace before it, `candidate`
+    the route that `unrouted` speaks of. `hosts` are all that the server names.
     """
 
+    api: Literal["Istio", "Gateway API"]
     gateway: str
+    here: bool
     selector: tuple[str, ...]
+    namespace: str
     port: int
     protocol: str
     tls: str
+    rules: Rules
     redirect: bool
+    confined: bool
     certificate: Certificate | None
     routes: tuple[Route, ...]
-    problems: tuple[str, ...] = ()
+    unrouted: Unrouted
+    candidate: str
+    place: Place = field(compare=False, repr=False)
+    hosts: tuple[str, ...] = field(default=(), compare=False, repr=False)
+
+    @property
+    def passes_through(self) -> bool:
+        return self.tls in ("PASSTHROUGH", "AUTO_PASSTHROUGH")
+
+
+HTTP = ("HTTP", "HTTP2", "GRPC", "GRPC-WEB", "HTTP_PROXY")
 
 
 @dataclass(frozen=True)
@@ -88,27 +199,107 @@ class Way:
 
     hosts: tuple[str, ...]
     listeners: tuple[Listener, ...]
-    problems: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
-class Explanation:
-    """Every way of a render, and the problems that belong to no host."""
+class Stray:
+    """A host of a route that none of its Gateways takes, all of which are here; or a listener that they do not have.
 
+    `others` is whether they take another host of it.
+    """
+
+    kind: str
+    owner: str
+    host: str
+    listener: str
+    others: bool
+    place: Place = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True)
+class Config:
+    """An object that Argo CD finds by the label part-of, and the public address that it states."""
+
+    namespace: str
+    part_of: str
+    url: str
+    place: Place
+
+
+@dataclass(frozen=True)
+class Given:
+    """A Secret that these files have, or that something in them makes."""
+
+    namespace: str
+    name: str
+    place: Place
+
+
+@dataclass(frozen=True)
+class Twice:
+    """An object that is there several times with different contents.
+
+    `subjects` is whether it is a ClusterRoleBinding whose role one of them takes from the other.
+    """
+
+    name: str
+    times: int
+    subjects: bool
+    place: Place
+
+
+@dataclass(frozen=True)
+class Misfit:
+    """A field with another type than the API takes."""
+
+    field: str
+    found: str
+    wanted: str
+    place: Place
+
+
+@dataclass(frozen=True)
+class Install:
+    """What a render says beside the ways. `namespaces` are those with an argocd-server, `redis` has replicas > 1."""
+
+    namespaces: tuple[str, ...]
+    configs: tuple[Config, ...]
+    secrets: tuple[Given, ...]
+    twice: tuple[Twice, ...]
+    misfits: tuple[Misfit, ...]
+    redis: tuple[tuple[int, Place], ...]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Everything that the rules know. `namespace` is where the gateway's pods are, empty where that is not known.
+
+    `empty` are the Gateways without a listener.
+    """
+
+    file: str
+    namespace: str
     ways: tuple[Way, ...]
-    problems: tuple[str, ...] = ()
+    strays: tuple[Stray, ...]
+    empty: tuple[Place, ...] = field(compare=False, repr=False)
+    install: Install = field(compare=False, repr=False)
 
-    def all_problems(self) -> list[str]:
-        """Every problem, in the order in which they are drawn."""
-        found: list[str] = []
+    def listeners(self) -> Iterator[tuple[Way, Listener]]:
         for way in self.ways:
             for listener in way.listeners:
-                found += listener.problems
-                for route in listener.routes:
-                    found += route.problems
-                    for destination in route.destinations:
-                        found += destination.problems
-                        for pods in destination.pods:
-                            found += pods.problems
-            found += way.problems
-        return [*found, *self.problems]
+                yield way, listener
+
+    def routes(self) -> Iterator[tuple[Way, Listener, Route]]:
+        for way, listener in self.listeners():
+            for route in listener.routes:
+                yield way, listener, route
+
+    def destinations(self) -> Iterator[tuple[Listener, Route, Destination]]:
+        for _, listener, route in self.routes():
+            for destination in route.destinations:
+                yield listener, route, destination
+
+    def pods(self) -> Iterator[tuple[Listener, Route, Destination, Pods]]:
+        for listener, route, destination in self.destinations():
+            for pods in destination.pods:
+                yield listener, route, destination, pods

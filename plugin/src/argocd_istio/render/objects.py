@@ -1,55 +1,29 @@
-"""The objects of a render, looked up by kind and name. Whatever has another shape than expected counts as absent."""
+"""The objects of a render, looked up by kind and name, and workloads by the labels that a Service selects.
+
+Nothing is dropped: `twice` has what is there several times, `shapes` says which fields have another type than the
+API takes.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Generic, TypeVar
 
-from argocd_istio.syntax.source import Mapping, Node, Scalar, Sequence, Source
+from argocd_istio.syntax.nodes import fields, is_true, items, labels, number, text, texts
+from argocd_istio.syntax.source import Node, Source
 
-_NULL = ("", "~", "null", "Null", "NULL")
+__all__ = ["Chosen", "Object", "Objects", "Place", "fields", "is_true", "items", "labels", "number", "text", "texts"]
 
-
-def text(node: Node | None, *path: str | int) -> str:
-    """The scalar at a path as its author wrote it; empty where there is none."""
-    found = node.find(*path) if node else None
-    target = found.target if found else None
-    if not isinstance(target, Scalar) or (target.style == "" and target.value in _NULL):
-        return ""
-    return target.value
-
-
-def number(node: Node | None, *path: str | int) -> int:
-    """The whole number at a path; 0 where there is none that a port could be."""
-    value = text(node, *path)
-    return int(value) if value.isascii() and value.isdigit() and len(value) < 6 else 0
-
-
-def items(node: Node | None, *path: str | int) -> list[Node]:
-    """The list at a path; empty where there is none."""
-    found = node.find(*path) if node else None
-    target = found.target if found else None
-    return [item.target for item in target.items] if isinstance(target, Sequence) else []
-
-
-def texts(node: Node | None, *path: str | int) -> list[str]:
-    """The scalars of the list at a path."""
-    return [value for value in map(text, items(node, *path)) if value]
-
-
-def fields(node: Node | None, *path: str | int) -> dict[str, Node]:
-    """The mapping at a path; empty where there is none."""
-    found = node.find(*path) if node else None
-    target = found.target if found else None
-    return {key: value.target for key, (_, value) in target.keys.items()} if isinstance(target, Mapping) else {}
-
-
-def labels(node: Node | None, *path: str | int) -> dict[str, str]:
-    """The mapping of texts at a path."""
-    return {key: text(value) for key, value in fields(node, *path).items()}
+CORE, APPS, ISTIO, GATEWAY_API = "", "apps", "networking.istio.io", "gateway.networking.k8s.io"
+_WITHOUT_NAMESPACE = ("Namespace", "ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition", "GatewayClass")
+NAMESPACE = "default"
+"""Where an object without a namespace is: kubectl's own default."""
 
 
 class Object:
     """An object of a render. `group` is empty for Kubernetes' core."""
+
+    __slots__ = ("group", "kind", "name", "namespace", "node", "spec")
 
     def __init__(self, node: Node) -> None:
         version = text(node, "apiVersion")
@@ -57,7 +31,7 @@ class Object:
         self.group = version.rpartition("/")[0]
         self.kind = text(node, "kind")
         self.name = text(node, "metadata", "name")
-        self.namespace = text(node, "metadata", "namespace") or "default"
+        self.namespace = text(node, "metadata", "namespace") or NAMESPACE
         self.spec = node.find("spec")
 
     @property
@@ -65,19 +39,69 @@ class Object:
         """namespace/name."""
         return f"{self.namespace}/{self.name}"
 
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name if self.kind in _WITHOUT_NAMESPACE else self.title}"
+
+
+class Place:
+    """Where something stands written: the object, the path of the field in it, and its node."""
+
+    __slots__ = ("node", "object", "path")
+
+    def __init__(self, item: Object, path: str = "", node: Node | None = None) -> None:
+        self.object, self.path, self.node = item, path, node or item.node
+
+    def at(self, *path: str | int) -> Place:
+        """The place of a field below, or this one where the field is not there."""
+        node = self.node.find(*path)
+        if node is None:
+            return self
+        written = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in path)
+        return Place(self.object, (self.path + written).removeprefix("."), node)
+
+
+Thing = TypeVar("Thing")
+
+
+class Chosen(Generic[Thing]):
+    """Things with labels in namespaces, found by a selector: each selector looks at those with its rarest pair only."""
+
+    def __init__(self) -> None:
+        self._by_pair: dict[tuple[str, str, str], list[tuple[dict[str, str], Thing]]] = {}
+
+    def add(self, namespace: str, own: dict[str, str], thing: Thing) -> None:
+        for key, value in own.items():
+            self._by_pair.setdefault((namespace, key, value), []).append((own, thing))
+
+    def of(self, namespace: str, selector: Mapping[str, str]) -> list[Thing]:
+        """What has all the labels; an empty selector selects nothing."""
+        if not selector:
+            return []
+        pools = [self._by_pair.get((namespace, key, value), []) for key, value in selector.items()]
+        return [thing for own, thing in min(pools, key=len) if selector.items() <= own.items()]
+
 
 class Objects:
     """Every object of a source; the members of a List count as objects of their own.
 
-    Of an object that is there several times the last counts, as for kubectl apply.
+    Of an object that is there several times the last counts, as for kubectl apply; `twice` has all of them.
     """
 
     def __init__(self, source: Source) -> None:
-        found = [Object(node) for document in source.documents for node in _members(document.root)]
-        last = {(item.group, item.kind, item.namespace, item.name or id(item)): item for item in found}
+        self.source = source
+        found: dict[tuple[str, str, str, str | int], list[Object]] = {}
+        for document in source.documents:
+            for node in _members(document.root):
+                item = Object(node)
+                key = (item.group, item.kind, item.namespace, item.name or id(item))
+                found.setdefault(key, []).append(item)
+        self.twice = [same for same in found.values() if len(same) > 1]
         self._all: dict[tuple[str, str], list[Object]] = {}
-        for item in last.values():
+        self._one: dict[tuple[str, str, str, str], Object] = {}
+        for same in found.values():
+            item = same[-1]
             self._all.setdefault((item.group, item.kind), []).append(item)
+            self._one[item.group, item.kind, item.namespace, item.name] = item
 
     def of(self, group: str, kind: str) -> list[Object]:
         """All of a kind, in the order of the render."""
@@ -85,10 +109,10 @@ class Objects:
 
     def one(self, group: str, kind: str, namespace: str, name: str) -> Object | None:
         """The object of that name."""
-        for item in self.of(group, kind):
-            if item.name == name and item.namespace == namespace:
-                return item
-        return None
+        return self._one.get((group, kind, namespace, name))
+
+    def __iter__(self) -> Iterator[Object]:
+        return (item for same in self._all.values() for item in same)
 
 
 def _members(node: Node | None) -> Iterator[Node]:

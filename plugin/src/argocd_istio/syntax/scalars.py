@@ -10,9 +10,13 @@ import re
 
 from argocd_istio.syntax.source import Scalar
 
+TRUE = ("y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON")
+FALSE = ("n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF")
+NULL = ("", "~", "null", "Null", "NULL")
+"""What an unquoted word is to kubectl and kustomize. Every reading of a scalar in this package goes by these."""
 _READINGS = (
-    ("the boolean", r"y|Y|yes|Yes|YES|n|N|no|No|NO|true|True|TRUE|false|False|FALSE|on|On|ON|off|Off|OFF"),
-    ("nothing", r"~|null|Null|NULL"),
+    ("the boolean", "|".join((*TRUE, *FALSE))),
+    ("nothing", "|".join(word for word in NULL if word)),
     ("the merge key", r"<<"),
     ("the default key", r"="),
     ("the date", r"\d{4}-\d\d?-\d\d?(?:(?:[Tt]|[ \t]+)\d\d?:.*)?"),
@@ -33,6 +37,16 @@ def plain_reading(text: str) -> str:
         return "nothing"
     found = _READ.fullmatch(text)
     return _READINGS[(found.lastindex or 1) - 1][0] if found else ""
+
+
+def is_text(scalar: Scalar) -> bool:
+    """Whether quotes or the tag of a text make it one, whatever it says."""
+    return bool(scalar.style) or scalar.tag in _STR
+
+
+def is_null(scalar: Scalar) -> bool:
+    """Whether every reader takes it for nothing."""
+    return not is_text(scalar) and scalar.value in NULL
 
 
 def reading(scalar: Scalar) -> str:

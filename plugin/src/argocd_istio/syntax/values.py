@@ -10,16 +10,10 @@ import math
 import re
 from typing import Any
 
-from argocd_istio.syntax.scalars import tag_name
+from argocd_istio.syntax.scalars import FALSE, NULL, TRUE, is_text, tag_name
 from argocd_istio.syntax.source import Mapping, Node, Scalar, Sequence, Source
 
-_TRUE = ("y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON")
-_FALSE = ("n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF")
-_WORDS: dict[str, bool | None] = {
-    **dict.fromkeys(_TRUE, True),
-    **dict.fromkeys(_FALSE, False),
-    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
-}
+_WORDS: dict[str, bool | None] = {**dict.fromkeys(TRUE, True), **dict.fromkeys(FALSE, False), **dict.fromkeys(NULL)}
 _BASES = (
     (re.compile(r"[-+]?0[xX][0-9a-fA-F]+"), 16),
     (re.compile(r"[-+]?0[bB][01]+"), 2),
@@ -29,7 +23,6 @@ _BASES = (
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 _NUMBER = re.compile(r"[-+.0-9]")
 _DIGITS = 80  # the longest number, which is one in base 2, with its sign and prefix
-_STR = ("!", "tag:yaml.org,2002:str")
 
 
 def _number(text: str) -> int | float | None:
@@ -59,7 +52,7 @@ def plain(text: str) -> str | int | float | bool | None:
 
 
 def _scalar(node: Scalar) -> str | int | float | bool | None:
-    return node.value if node.style or node.tag in _STR else plain(node.value)
+    return node.value if is_text(node) else plain(node.value)
 
 
 def _key(node: Node) -> str:

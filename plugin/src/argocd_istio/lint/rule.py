@@ -1,0 +1,76 @@
+"""What a rule is, and what it finds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+from argocd_istio.render.model import Facts
+from argocd_istio.render.objects import Place
+from argocd_istio.syntax.source import visible
+
+Severity = Literal["error", "warning", "info"]
+SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What a rule finds in the facts.
+
+    `fact` is the one that it is about, None where that is no part of a way. `message` says what is wrong and what it
+    does to a request, `fix` what to do. `severity` counts instead of the rule's own.
+    """
+
+    fact: Hashable = field(compare=False)
+    place: Place | None = field(compare=False)
+    message: str
+    fix: str
+    severity: Severity | None = None
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule reads nothing itself: what the facts do not know yields no error."""
+
+    id: str
+    name: str
+    severity: Severity
+    check: Callable[[Facts], Iterator[Fault]]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A fault with its place. `line` counts from 1 and is 0 where there is none; `facts` are all that it is about."""
+
+    rule: str
+    name: str
+    severity: Severity
+    object: str
+    path: str
+    file: str
+    line: int
+    message: str
+    fix: str
+    facts: tuple[Hashable, ...] = field(default=(), compare=False, repr=False)
+
+    def __str__(self) -> str:
+        """What is drawn: one line."""
+        text = f"{self.message}; {self.fix}" if self.fix else self.message
+        return visible(f"{text} [{self.rule}]")
+
+
+def finding(rule: Rule, fault: Fault, file: str) -> Finding:
+    """A fault as it is reported."""
+    place = fault.place
+    return Finding(
+        rule.id,
+        rule.name,
+        fault.severity or rule.severity,
+        str(place.object) if place else "",
+        place.path if place else "",
+        file,
+        place.node.line if place else 0,
+        fault.message,
+        fault.fix,
+    )

@@ -1,0 +1,133 @@
+"""The hosts that lead to Argo CD, and whether Gateway and route name the same ones.
+
+Hosts of other applications do not count for what a host looks like.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from argocd_istio.lint.rule import Fault, Rule
+from argocd_istio.render.hosts import Hosts
+from argocd_istio.render.model import Facts, Listener, Way
+from argocd_istio.render.objects import Place
+
+
+def _ours(facts: Facts) -> Iterator[tuple[Way, Listener]]:
+    """The ways to argocd-server, each with its first listener that leads there."""
+    for way in facts.ways:
+        for listener in way.listeners:
+            pods = (pods for route in listener.routes for each in route.destinations for pods in each.pods)
+            if any(each.argocd_server for each in pods):
+                yield way, listener
+                break
+
+
+def _everything(facts: Facts) -> Iterator[Fault]:
+    for way, listener in _ours(facts):
+        if "*" in way.hosts:
+            message = "the host * stands for every name: Argo CD takes the requests of all applications behind it"
+            yield Fault(way, listener.place, message, "name the host")
+
+
+def _wildcard(facts: Facts) -> Iterator[Fault]:
+    for way, listener in _ours(facts):
+        for host in way.hosts:
+            if host.startswith("*."):
+                message = f"{host} is no address: Argo CD's own links and single sign-on need one name"
+                yield Fault(way, listener.place, message, "name the host")
+
+
+def _upper(facts: Facts) -> Iterator[Fault]:
+    for way, listener in _ours(facts):
+        for host in way.hosts:
+            if host != host.lower():
+                message = f"{host} has capitals: browsers ask for {host.lower()}, and the gateway answers 404"
+                yield Fault(way, listener.place, message, f"write {host.lower()}")
+
+
+def _address(facts: Facts) -> Iterator[Fault]:
+    for way, listener in _ours(facts):
+        for host in way.hosts:
+            if re.search(r"[:/@?#\s]", host):
+                bare = re.sub(r"^[a-z+]*://", "", host)
+                bare = re.split(r"[:/?#\s]", bare)[0].rpartition("@")[2]
+                message = f"{host} is more than a host name: Istio refuses it, or no request ever has it"
+                yield Fault(way, listener.place, message, f"write {bare}" if bare else "write the host alone")
+
+
+def _repeated(facts: Facts) -> Iterator[Fault]:
+    """`pkg/config/validation/validation.go` of Istio: a wildcard beside a host that it stands for is one too."""
+    seen: set[int] = set()
+    for way, listener in _ours(facts):
+        for route in listener.routes:
+            if route.kind != "VirtualService" or id(route.place.object) in seen:
+                continue
+            seen.add(id(route.place.object))
+            known: Hosts[str] = Hosts()
+            for host in route.hosts:
+                known.add(host, host)
+            place = Place(route.place.object).at("spec", "hosts")
+            for host in known:
+                others = [wider for wider in known.wider(host) if wider != host]
+                if len(known.at(host)) > 1 or others:
+                    twice = f"{host} is there twice" if not others else f"{host} is there beside {others[0]}"
+                    yield Fault(way, place, f"{twice} in {place.object}: Istio refuses it", "remove one")
+
+
+def _strays(facts: Facts, others: bool) -> Iterator[Fault]:
+    for stray in facts.strays:
+        if stray.kind == "VirtualService" and stray.others is others:
+            message = f"{stray.kind} {stray.owner} names {stray.host}, which its Gateway does not take"
+            yield Fault(None, stray.place, message, "name the same hosts in both")
+
+
+def _two_gateways(facts: Facts) -> Iterator[Fault]:
+    """Istio skips the server of the younger Gateway: `CheckDuplicates` in `pilot/pkg/model/gateway.go`."""
+    for way in facts.ways:
+        seen: dict[tuple[tuple[str, ...], int], Listener] = {}
+        for listener in way.listeners:
+            if not (listener.tls and listener.here and listener.selector):
+                continue
+            first = seen.setdefault((tuple(sorted(listener.selector)), listener.port), listener)
+            named = set(way.hosts)
+            if first is not listener and named & set(first.hosts) & set(listener.hosts):
+                one, two = first.gateway, listener.gateway
+                whom = f"Gateways {one} and {two} take" if one != two else f"two servers of Gateway {one} take"
+                message = f"{whom} port {listener.port} of this host on the same pods: Istio skips one of them"
+                yield Fault(listener, listener.place, message, "keep one")
+
+
+def _nothing_routes(facts: Facts) -> Iterator[Fault]:
+    ends = {"http": "the gateway answers 404", "tls": "the connection is reset", "tcp": "the connection is refused"}
+    for _, listener in facts.listeners():
+        if listener.unrouted != "no route" or listener.redirect or listener.tls == "AUTO_PASSTHROUGH":
+            continue
+        what = "VirtualService" if listener.api == "Istio" else "route"
+        message = f"no {what} routes this host: {ends[listener.rules]}"
+        yield Fault(listener, listener.place, message, f"name it in a {what}, or remove it here")
+
+
+def _not_admitted(facts: Facts) -> Iterator[Fault]:
+    ends = {"http": "the gateway answers 404", "tls": "the connection is reset", "tcp": "the connection is refused"}
+    for _, listener in facts.listeners():
+        if listener.unrouted == "not admitted" and listener.api == "Istio" and not listener.redirect:
+            message = f"VirtualService {listener.candidate} may not take this host, by the Gateway's namespace/host"
+            namespace = listener.candidate.partition("/")[0]
+            fix = f"write {namespace}/ before the host in the Gateway"
+            yield Fault(listener, listener.place, f"{message}: {ends[listener.rules]}", fix)
+
+
+RULES = (
+    Rule("C01", "host-of-everything", "error", _everything),
+    Rule("C02", "wildcard-host", "warning", _wildcard),
+    Rule("C04", "host-not-in-gateway", "error", lambda facts: _strays(facts, False)),
+    Rule("C05", "some-host-not-in-gateway", "error", lambda facts: _strays(facts, True)),
+    Rule("C09", "upper-case-host", "error", _upper),
+    Rule("C14", "more-than-a-host", "error", _address),
+    Rule("C18", "host-twice", "error", _repeated),
+    Rule("C19", "two-gateways-one-host", "error", _two_gateways),
+    Rule("C26", "host-without-route", "error", _nothing_routes),
+    Rule("D24", "route-not-admitted", "error", _not_admitted),
+)

@@ -1,0 +1,172 @@
+"""Whether a way reaches the pods of argocd-server: what names what, and who sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from argocd_istio.lint.rule import Fault, Rule
+from argocd_istio.render.model import Facts
+
+SAY = "say --gateway-namespace"
+
+
+def _no_service(facts: Facts) -> Iterator[Fault]:
+    for _, _, destination in facts.destinations():
+        lost = destination.found == "nothing" or (destination.found == "not here" and destination.ours)
+        if lost:
+            message = f"no Service {destination.name} here: the gateway answers 503"
+            yield Fault(destination, destination.place, message, "name a Service by name.namespace.svc.cluster.local")
+
+
+def _no_port(facts: Facts) -> Iterator[Fault]:
+    for _, _, destination in facts.destinations():
+        if destination.found == "service":
+            numbers = ", ".join(map(str, destination.ports)) or "none"
+            message = f"no port {destination.port} in Service {destination.name}, which has {numbers}"
+            yield Fault(destination, destination.place, f"{message}: the gateway answers 503", "name one of these")
+
+
+def _wrong_port(facts: Facts) -> Iterator[Fault]:
+    for _, _, _, pods in facts.pods():
+        server = pods.argocd_server
+        if not pods.port:
+            message = f"no container has a port named {pods.target}: the gateway answers 503"
+            yield Fault(pods, pods.place, message, "state its number as targetPort")
+        elif server and pods.port != server.listens:
+            message = f"argocd-server listens on port {server.listens}, not on {pods.port}"
+            yield Fault(pods, pods.place, message, f"set targetPort: {server.listens}")
+
+
+def _no_subset(facts: Facts) -> Iterator[Fault]:
+    for _, _, destination in facts.destinations():
+        if destination.found == "port" and not destination.subset_here:
+            message = f"no DestinationRule here has subset {destination.subset}: the gateway answers 503"
+            yield Fault(destination, destination.place, message, "remove subset, or define it")
+
+
+def _no_pods(facts: Facts) -> Iterator[Fault]:
+    for _, _, destination in facts.destinations():
+        if destination.found == "port" and destination.selector and not destination.pods:
+            message = f"the selector {','.join(destination.selector)} matches no pods here: the gateway answers 503"
+            yield Fault(destination, destination.place, message, "select the labels of argocd-server's pods")
+
+
+def _others_too(facts: Facts) -> Iterator[Fault]:
+    for _, _, destination in facts.destinations():
+        others = [pods.name.partition("/")[2] for pods in destination.pods if not pods.argocd_server]
+        if others and len(others) < len(destination.pods):
+            named = ", ".join(others[:3]) + (f" and {len(others) - 3} more" if len(others) > 3 else "")
+            message = f"Service {destination.name} selects {named} too: most requests go astray"
+            message = message if len(others) > 1 else message.replace("most", "some")
+            fix = "select argocd-server alone: app.kubernetes.io/name: argocd-server"
+            yield Fault(destination, destination.place, message, fix)
+
+
+def _service_not_seen(facts: Facts) -> Iterator[Fault]:
+    for listener, _, destination in facts.destinations():
+        if destination.seen is False:
+            message = f"networking.istio.io/exportTo hides Service {destination.name} from the gateway's pods: 503"
+            yield Fault(destination, destination.place, message, f"add namespace {listener.namespace or '*'} to it")
+
+
+def _no_selector(facts: Facts) -> Iterator[Fault]:
+    for _, listener in facts.listeners():
+        if listener.here and listener.api == "Istio" and not listener.selector:
+            message = "no selector: every gateway of the cluster takes this host"
+            yield Fault(listener, listener.place, message, "select the labels of the gateway's pods")
+
+
+def _no_servers(facts: Facts) -> Iterator[Fault]:
+    for place in facts.empty:
+        yield Fault(None, place, f"{place.object} has no servers: no port is opened", "add servers, or remove it")
+
+
+def _route_hidden(facts: Facts) -> Iterator[Fault]:
+    ends = {"http": "the gateway answers 404", "tls": "the connection is reset", "tcp": "the connection is refused"}
+    for _, listener in facts.listeners():
+        if listener.unrouted == "not exported" and not listener.redirect:
+            message = f"exportTo hides VirtualService {listener.candidate} from the gateway's pods"
+            fix = f"add namespace {listener.namespace} to exportTo, or remove it"
+            yield Fault(listener, listener.place, f"{message}: {ends[listener.rules]}", fix)
+            continue
+        for route in listener.routes:
+            own = route.owner.partition("/")[0]
+            if route.seen is False:
+                message = f"exportTo hides VirtualService {route.owner} from the gateway's pods"
+                fix = (
+                    f"add namespace {listener.namespace} to exportTo, or remove it"
+                    if listener.namespace
+                    else "remove it"
+                )
+                yield Fault(route, route.place, f"{message}: {ends[listener.rules]}", fix)
+                break
+            if route.seen is None and route.only_own:
+                message = f"exportTo shows VirtualService {route.owner} to gateway pods in namespace {own} alone"
+                fix = f"add the namespace of the gateway's pods, or {SAY} {own} if they are there"
+                yield Fault(route, route.place, f"{message}: others answer 404", fix, "warning")
+                break
+
+
+def _rule_hidden(facts: Facts) -> Iterator[Fault]:
+    for listener, _, destination in facts.destinations():
+        hidden = destination.hidden
+        if hidden and hidden.tls and not (destination.policy and destination.policy.tls):
+            message = f"exportTo hides DestinationRule {hidden.rule} from the gateway's pods: its TLS is not used"
+            if not listener.namespace:
+                message = message.replace("the gateway's pods", "gateway pods of another namespace")
+            yield Fault(destination, hidden.place, message, "add the namespace of the gateway's pods to exportTo")
+
+
+def _moved_secret(facts: Facts) -> Iterator[Fault]:
+    by_name: dict[str, list[str]] = {}
+    places = {}
+    for given in facts.install.secrets:
+        by_name.setdefault(given.name, []).append(given.namespace)
+        places[given.name] = given.place
+    for _, listener in facts.listeners():
+        held = listener.certificate
+        if held and held.secret and held.namespace and listener.api == "Istio":
+            found = by_name.get(held.secret, [])
+            if found and held.namespace not in found:
+                message = (
+                    f"{places[held.secret].object} makes Secret {found[-1]}/{held.secret}, "
+                    f"the gateway reads {held.namespace}/{held.secret}: it opens no port"
+                )
+                if places[held.secret].object.kind == "Secret":
+                    message = (
+                        f"Secret {found[-1]}/{held.secret} is not where the gateway reads it, "
+                        f"{held.namespace}/{held.secret}: it opens no port"
+                    )
+                fix = f"put it into namespace {held.namespace}, by a kustomization of its own"
+                yield Fault(listener, places[held.secret], message, fix)
+
+
+def _no_way(facts: Facts) -> Iterator[Fault]:
+    if any(pods.argocd_server for _, _, _, pods in facts.pods()):
+        return
+    if any(route.continues for _, _, route in facts.routes()):
+        return
+    destinations = [destination for _, _, destination in facts.destinations()]
+    if any(each.found == "nothing" or (each.ours and not each.pods) for each in destinations):
+        return  # Another rule names what is wrong there.
+    if facts.install.namespaces or all(each.found != "not here" for each in destinations):
+        known = any(listener.unrouted for _, listener in facts.listeners())
+        fix = "" if known else "name its Service in a route"
+        yield Fault(None, None, "no way in these files leads to argocd-server", fix)
+
+
+RULES = (
+    Rule("A19", "port-not-in-service", "error", _no_port),
+    Rule("A20", "no-such-service", "error", _no_service),
+    Rule("A23", "wrong-target-port", "error", _wrong_port),
+    Rule("A32", "no-such-subset", "error", _no_subset),
+    Rule("D02", "no-selector", "error", _no_selector),
+    Rule("D06", "route-not-exported", "error", _route_hidden),
+    Rule("D07", "destination-rule-not-exported", "warning", _rule_hidden),
+    Rule("D08", "certificate-elsewhere", "error", _moved_secret),
+    Rule("D23", "gateway-without-servers", "error", _no_servers),
+    Rule("D25", "service-without-pods", "error", _no_pods),
+    Rule("D26", "service-not-exported", "error", _service_not_seen),
+    Rule("F24", "service-selects-others", "error", _others_too),
+    Rule("H07", "no-way-to-argocd-server", "warning", _no_way),
+)

@@ -1,0 +1,79 @@
+"""Whether a route is taken, by whom, and what arrives at argocd-server as which HTTP version."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from argocd_istio.lint.rule import Fault, Rule
+from argocd_istio.render.match import GRPC
+from argocd_istio.render.model import Destination, Facts, Route
+
+
+def _to_argocd_server(facts: Facts) -> Iterator[tuple[Route, Destination]]:
+    for _, route, destination in facts.destinations():
+        if destination.speaks and any(pods.argocd_server for pods in destination.pods):
+            yield route, destination
+
+
+def _grpc_to_http1(facts: Facts) -> Iterator[Fault]:
+    for route, destination in _to_argocd_server(facts):
+        if destination.speaks == "HTTP/1.1" and route.grpc:
+            message = "native gRPC fails: to the gateway this port is HTTP/1.1"
+            yield Fault(destination, destination.place, message, "it needs appProtocol: kubernetes.io/h2c")
+
+
+def _http2(facts: Facts, agent: bool) -> Iterator[Fault]:
+    """argocd-server takes HTTP/2 for gRPC alone, and only with that very content type; all else is HTTP/1.1."""
+    for route, destination in _to_argocd_server(facts):
+        if destination.speaks == "HTTP/1.1" or route.grpc == "only" or route.kind == "GRPCRoute":
+            continue
+        if agent is (route.grpc == "wanted"):
+            message = (
+                f"to the gateway this port is {destination.speaks}: "
+                f"argocd-server takes HTTP/2 only with content-type {GRPC}"
+            )
+            fix = "match exactly that, and send all else to a port named http"
+            yield Fault(destination, destination.place, message, fix)
+
+
+def _never(facts: Facts) -> Iterator[Fault]:
+    for _, _, route in facts.routes():
+        if not route.reached:
+            fix = "put it before that one"
+            yield Fault(route, route.place, "never reached: the route before it takes everything", fix)
+
+
+def _nowhere(facts: Facts) -> Iterator[Fault]:
+    for _, _, route in facts.routes():
+        if not route.answer and not route.destinations:
+            yield Fault(route, route.place, "no destination: the gateway answers 404", "add one, or remove the route")
+
+
+def _cut(facts: Facts) -> Iterator[Fault]:
+    for _, _, route in facts.routes():
+        ours = any(pods.argocd_server for each in route.destinations for pods in each.pods)
+        if ours and set(route.timeout) & set("123456789"):
+            message = f"the timeout of {route.timeout} cuts event streams, logs and the terminal"
+            yield Fault(route, route.place, message, "remove it: without one they last")
+
+
+def _rewritten(facts: Facts) -> Iterator[Fault]:
+    for _, route, _, pods in facts.pods():
+        server = pods.argocd_server
+        if not (server and route.rewrite == "/" and any(path.strip("/") for path in route.paths)):
+            continue
+        if not server.rootpath and not server.basehref.strip("/"):
+            path = next(path for path in route.paths if path.strip("/"))
+            message = f"{path} is rewritten to /, and argocd-server does not know: the page stays blank"
+            yield Fault(route, route.place, message, f"set server.rootpath: {path.rstrip('/')} and remove the rewrite")
+
+
+RULES = (
+    Rule("A14", "grpc-to-http1-port", "error", _grpc_to_http1),
+    Rule("A15", "browser-to-http2-port", "error", lambda facts: _http2(facts, False)),
+    Rule("A16", "grpc-match-takes-grpc-web", "error", lambda facts: _http2(facts, True)),
+    Rule("A17", "route-never-reached", "error", _never),
+    Rule("A33", "route-without-destination", "error", _nowhere),
+    Rule("G11", "rewrite-without-rootpath", "error", _rewritten),
+    Rule("H01", "timeout-cuts-streams", "warning", _cut),
+)

@@ -1,0 +1,125 @@
+"""Where TLS ends, and whether gateway and argocd-server agree on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from argocd_istio.lint.rule import Fault, Rule
+from argocd_istio.render.model import Facts
+
+
+def _plain(facts: Facts) -> Iterator[Fault]:
+    for _, _, destination, pods in facts.pods():
+        server = pods.argocd_server
+        if server and not server.tls and destination.hop == "the client's TLS":
+            message = f"argocd-server speaks plain HTTP ({server.because}): the TLS handshake fails"
+            yield Fault(pods, pods.place, message, 'set server.insecure: "false", or end TLS at the gateway')
+
+
+def _loop(facts: Facts) -> Iterator[Fault]:
+    # A Gateway that is not in these files may redirect these requests, and pass TLS on by another route.
+    passing = {listener.gateway for _, listener in facts.listeners() if listener.rules == "tls"}
+    for listener, _, destination, pods in facts.pods():
+        server = pods.argocd_server
+        meshed = destination.hop == "mTLS" and pods.mesh in ("sidecar", "ambient")
+        clear = destination.hop == "clear text" or meshed
+        if server and server.tls and clear and (listener.here or listener.gateway not in passing):
+            message = f"redirect loop: argocd-server wants TLS ({server.because}) and sends clear text to https again"
+            yield Fault(pods, pods.place, message, 'set server.insecure: "true"')
+
+
+def _twice(facts: Facts) -> Iterator[Fault]:
+    for _, _, destination, pods in facts.pods():
+        server = pods.argocd_server
+        if server and not server.tls and destination.hop == "TLS":
+            message = f"argocd-server speaks plain HTTP ({server.because}), the gateway TLS: it answers 503"
+            rule = f"DestinationRule {destination.policy.rule}" if destination.policy else "the DestinationRule"
+            yield Fault(pods, pods.place, message, f'remove tls from {rule}, or set server.insecure: "false"')
+
+
+def _opaque(facts: Facts) -> Iterator[Fault]:
+    for _, _, destination, pods in facts.pods():
+        server = pods.argocd_server
+        if server and not server.tls and destination.hop == "the client's bytes":
+            message = f"argocd-server speaks plain HTTP ({server.because}) to a TCP port: passwords cross in clear text"
+            yield Fault(pods, pods.place, message, "give the Gateway's server protocol HTTPS, and a tls block")
+
+
+def _no_rule(facts: Facts) -> Iterator[Fault]:
+    ends = {"http": "the gateway answers 404", "tls": "the connection is reset", "tcp": "the connection is refused"}
+    for _, listener in facts.listeners():
+        if listener.unrouted == "no rule" and not listener.redirect and listener.tls != "AUTO_PASSTHROUGH":
+            rules = listener.rules
+            what = "tls route with this host's SNI" if rules == "tls" else f"{rules} route for this server"
+            message = f"VirtualService {listener.candidate} has no {what}: {ends[rules]}"
+            fix = "add one under tls: with sniHosts" if rules == "tls" else f"add one under {rules}:"
+            yield Fault(listener, listener.place, message, fix)
+
+
+def _credential(facts: Facts) -> Iterator[Fault]:
+    for _, listener in facts.listeners():
+        if listener.here and listener.tls and not listener.passes_through and listener.certificate is None:
+            istio = listener.api == "Istio"
+            field = "credentialName" if istio else "certificateRefs"
+            message = f"no {field}: without a certificate the gateway opens no port"
+            yield Fault(listener, listener.place, message, f"name the Secret in {field}")
+
+
+def _tls_block(facts: Facts) -> Iterator[Fault]:
+    for _, listener in facts.listeners():
+        if listener.api == "Istio" and listener.protocol in ("HTTPS", "TLS") and not listener.tls:
+            message = f"no tls block: Istio refuses a {listener.protocol} server without one"
+            yield Fault(listener, listener.place, message, "add tls: with its mode")
+
+
+def _unverified(facts: Facts) -> Iterator[Fault]:
+    secrets = {(given.namespace, given.name) for given in facts.install.secrets}
+    for _, _, destination, pods in facts.pods():
+        policy, server, held = destination.policy, pods.argocd_server, pods.certificate
+        if not (policy and server and server.tls and held and policy.verifies == "the system's CAs"):
+            continue
+        if destination.hop == "TLS" and (held.namespace, held.secret) not in secrets:
+            message = (
+                f"DestinationRule {policy.rule} checks argocd-server's certificate against the system's CAs: "
+                "one that argocd-server signed itself is refused, and the gateway answers 503"
+            )
+            yield Fault(destination, policy.place, message, "state caCertificates, or end TLS at the gateway alone")
+
+
+def _not_in_mesh(facts: Facts) -> Iterator[Fault]:
+    for _, _, destination, pods in facts.pods():
+        policy, server = destination.policy, pods.argocd_server
+        if not policy or policy.tls != "ISTIO_MUTUAL" or pods.mesh in ("sidecar", "ambient"):
+            continue
+        rule = f"DestinationRule {policy.rule} says ISTIO_MUTUAL"
+        fix = "remove its tls block, or bring the pods into the mesh"
+        if pods.mesh == "none" or not pods.redirected:
+            yield Fault(destination, policy.place, f"{rule}, and the pods are not in the mesh: 503", fix)
+        elif server and server.tls:
+            message = f"{rule}, and argocd-server has no certificate of the mesh ({server.because}): 503"
+            yield Fault(destination, policy.place, message, fix)
+        else:
+            message = f"{rule}: if the pods are not in the mesh, which these files do not say, the gateway answers 503"
+            yield Fault(destination, policy.place, message, "", "info")
+
+
+def _tls_in_tls(facts: Facts) -> Iterator[Fault]:
+    for _, _, destination in facts.destinations():
+        policy = destination.policy
+        if policy and policy.tls in ("SIMPLE", "MUTUAL") and destination.hop == "the client's TLS":
+            message = f"DestinationRule {policy.rule} wraps the client's TLS in TLS: the handshake fails"
+            yield Fault(destination, policy.place, message, "remove its tls block")
+
+
+RULES = (
+    Rule("A01", "plain-server-behind-passthrough", "error", _plain),
+    Rule("A02", "redirect-loop", "error", _loop),
+    Rule("A03", "tls-to-plain-server", "error", _twice),
+    Rule("A05", "plain-server-behind-tcp", "error", _opaque),
+    Rule("A06", "no-rule-for-the-server", "error", _no_rule),
+    Rule("A09", "no-credential", "error", _credential),
+    Rule("A10", "no-tls-block", "error", _tls_block),
+    Rule("A28", "certificate-not-trusted", "warning", _unverified),
+    Rule("A29", "mutual-tls-outside-the-mesh", "error", _not_in_mesh),
+    Rule("A34", "tls-in-tls", "error", _tls_in_tls),
+)

@@ -1,0 +1,258 @@
+"""The ways through Gateways of the Gateway API: which listener admits which route, and where its rules lead.
+
+Sources: `pilot/pkg/config/kube/gateway/conversion.go` of Istio; the order of rules is that of the API's own documents.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from argocd_istio.render import istio
+from argocd_istio.render.destinations import Destinations
+from argocd_istio.render.gateway_pods import GatewayPods
+from argocd_istio.render.hosts import Hosts, covers
+from argocd_istio.render.match import AGENT, GRPC
+from argocd_istio.render.model import Certificate, Destination, Hop, Listener, Route, Stray, Unrouted
+from argocd_istio.render.objects import GATEWAY_API, Object, Objects, Place, fields, items, labels, number, text, texts
+from argocd_istio.syntax.source import Node
+
+_ROUTES = ("HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute")
+_ADMITTED = {"HTTP": _ROUTES[:2], "HTTPS": _ROUTES[:2], "TLS": _ROUTES[2:], "TCP": _ROUTES[3:]}
+
+
+class _Listener:
+    """A listener of a Gateway. One without a node stands for a Gateway that is not in these files."""
+
+    def __init__(self, title: str, gateway: Object | None, place: Place, node: Node | None) -> None:
+        self.title, self.gateway, self.place, self.node = title, gateway, place, node
+        self.name = text(node, "name")
+        self.port = number(node, "port")
+        self.protocol = text(node, "protocol").upper()
+        self.host = text(node, "hostname") or "*"
+        self.tls = ""
+        if self.protocol in ("HTTPS", "TLS"):
+            self.tls = "PASSTHROUGH" if text(node, "tls", "mode") == "Passthrough" else "SIMPLE"
+        self.routed: Hosts[Object] = Hosts()
+        self.refused: Hosts[Object] = Hosts()
+
+    def admits(self, item: Object, namespaces: dict[str, Object]) -> bool | None:
+        """Whether routes of this kind and namespace may stand here; None where these files do not say."""
+        if self.gateway is None:
+            return True
+        kinds = [text(each, "kind") for each in items(self.node, "allowedRoutes", "kinds")]
+        if item.kind not in (kinds or _ADMITTED.get(self.protocol, ())):
+            return False
+        origin = text(self.node, "allowedRoutes", "namespaces", "from") or "Same"
+        if origin == "Selector":
+            selector = labels(self.node, "allowedRoutes", "namespaces", "selector", "matchLabels")
+            namespace = namespaces.get(item.namespace)
+            if namespace is None or fields(self.node, "allowedRoutes", "namespaces", "selector", "matchExpressions"):
+                return None
+            own = {"kubernetes.io/metadata.name": item.namespace, **labels(namespace.node, "metadata", "labels")}
+            return selector.items() <= own.items()
+        return origin == "All" or (origin == "Same" and item.namespace == self.gateway.namespace)
+
+
+class GatewayApi:
+    """Gateways and routes of the Gateway API."""
+
+    def __init__(self, objects: Objects, destinations: Destinations, pods: GatewayPods) -> None:
+        self.objects, self.destinations, self.pods = objects, destinations, pods
+        self.strays: list[Stray] = []
+        self._routes: dict[tuple[int, str, tuple[int, ...]], tuple[Route, ...]] = {}
+        self._namespaces = {item.name: item for item in objects.of("", "Namespace")}
+        self._listeners: list[_Listener] = []
+        here: dict[str, list[_Listener]] = {}
+        for gateway in objects.of(GATEWAY_API, "Gateway"):
+            own = here.setdefault(gateway.title, [])
+            for at, node in enumerate(items(gateway.spec, "listeners")):
+                own.append(_Listener(gateway.title, gateway, Place(gateway).at("spec", "listeners", at), node))
+            self._listeners += own
+        elsewhere: dict[str, _Listener] = {}
+        for kind in _ROUTES:
+            for item in objects.of(GATEWAY_API, kind):
+                self._bind(item, here, elsewhere)
+        self._listeners += elsewhere.values()
+
+    def _bind(self, item: Object, here: dict[str, list[_Listener]], elsewhere: dict[str, _Listener]) -> None:
+        """Note which listeners a route names, and which of its hosts they take."""
+        hosts = texts(item.spec, "hostnames") or ["*"]
+        for at, parent in enumerate(items(item.spec, "parentRefs")):
+            if text(parent, "kind") not in ("", "Gateway"):
+                continue
+            title = f"{text(parent, 'namespace') or item.namespace}/{text(parent, 'name')}"
+            if title not in here:
+                listener = elsewhere.setdefault(title, _Listener(title, None, Place(item), None))
+                for host in hosts:
+                    listener.routed.add(host, item)
+                continue
+            section, port = text(parent, "sectionName"), number(parent, "port")
+            named = [each for each in here[title] if section in ("", each.name) and port in (0, each.port)]
+            met = [host for host in hosts if self._meets(item, host, named)]
+            place = Place(item).at("spec", "parentRefs", at)
+            if not named:
+                self.strays.append(Stray(item.kind, item.title, "", section or f"port {port}", False, place))
+            elif not met:
+                self.strays.append(Stray(item.kind, item.title, ", ".join(hosts), "", False, place))
+
+    def _meets(self, item: Object, host: str, named: list[_Listener]) -> bool:
+        """Whether a listener takes something of a host; which one is noted."""
+        met = False
+        for listener in named:
+            common = host if covers(listener.host, host) else listener.host if covers(host, listener.host) else ""
+            if common:
+                met = True
+                admitted = listener.admits(item, self._namespaces) is not False
+                (listener.routed if admitted else listener.refused).add(common, item)
+        return met
+
+    def listeners(self) -> list[tuple[str, Listener]]:
+        """Every (host, listener that takes it)."""
+        found = []
+        for listener in self._listeners:
+            for host in [*listener.routed] or [listener.host]:
+                found.append((host, self._listener(listener, host)))
+        return found
+
+    def _listener(self, found: _Listener, host: str) -> Listener:
+        owners = found.routed.narrowest(host)
+        key = (id(found), host if found.tls == "PASSTHROUGH" else "", tuple(map(id, owners)))
+        if key not in self._routes:
+            routes = [route for item in owners for route in self._rules(found, item)]
+            self._routes[key] = tuple(_ordered(routes))
+        unrouted: Unrouted = "" if self._routes[key] else "no route"
+        candidate = ""
+        for _, name in found.refused.common(host) if unrouted else ():
+            unrouted, candidate = "not admitted", str(found.refused.at(name)[0])
+        selector = {"gateway.networking.k8s.io/gateway-name": found.title.partition("/")[2]}
+        namespace = found.gateway.namespace if found.gateway else found.title.partition("/")[0]
+        certificate = None
+        for each in items(found.node, "tls", "certificateRefs")[:1]:
+            owner = text(each, "namespace") or namespace
+            certificate = Certificate("gateway", text(each, "name"), owner) if found.tls == "SIMPLE" else None
+        redirect = bool(self._routes[key]) and all(route.redirect for route in self._routes[key])
+        return Listener(
+            api="Gateway API",
+            gateway=found.title,
+            here=found.gateway is not None,
+            selector=tuple(f"{name}={value}" for name, value in selector.items()) if found.gateway else (),
+            namespace=namespace,
+            port=found.port,
+            protocol=found.protocol,
+            tls=found.tls,
+            rules="tls" if found.tls == "PASSTHROUGH" else "tcp" if found.protocol == "TCP" else "http",
+            redirect=redirect,
+            confined=False,
+            certificate=certificate,
+            routes=() if redirect else self._routes[key],
+            unrouted=unrouted,
+            candidate=candidate,
+            place=found.place,
+        )
+
+    def _rules(self, found: _Listener, item: Object) -> list[Route]:
+        routes = []
+        for at, rule in enumerate(items(item.spec, "rules")):
+            # Alternatives are ordered one by one; those of one rule stay together here.
+            conditions = items(rule, "matches")
+            words = tuple(_words(each, item.kind) for each in conditions)
+            routes.append(self._route(found, item, Place(item).at("spec", "rules", at), words, conditions))
+        return routes
+
+    def _route(
+        self, found: _Listener, item: Object, place: Place, words: tuple[str, ...], conditions: list[Node]
+    ) -> Route:
+        rule = place.node
+        answer = _answer(rule)
+        backends = [] if answer else items(rule, "backendRefs")
+        several = len(backends) > 1
+        return Route(
+            kind=item.kind,
+            owner=item.title,
+            name=text(rule, "name"),
+            match=words if all(words) else (),
+            paths=(),
+            grpc="wanted" if item.kind == "GRPCRoute" else _grpc(conditions),
+            answer=answer,
+            redirect=answer.startswith("301 to https"),
+            continues="",
+            rewrite="",
+            timeout=text(rule, "timeouts", "request"),
+            reached=True,
+            seen=True,
+            only_own=False,
+            destinations=tuple(
+                self._destination(found, item, place.at("backendRefs", at), several) for at in range(len(backends))
+            ),
+            place=place,
+            hosts=tuple(texts(item.spec, "hostnames")),
+        )
+
+    def _destination(self, found: _Listener, item: Object, place: Place, several: bool) -> Destination:
+        entry = place.node
+        http = item.kind in ("HTTPRoute", "GRPCRoute")
+        hop: Hop = "clear text" if http else "the client's TLS" if item.kind == "TLSRoute" else "the client's bytes"
+        owner = text(entry, "namespace") or item.namespace
+        name = text(entry, "name")
+        return self.destinations.find(
+            istio.full(name, owner) if "." not in name else "",
+            item.namespace,
+            found.gateway.namespace if found.gateway else found.title.partition("/")[0],
+            hop=hop,
+            http=http,
+            port=number(entry, "port"),
+            listener_port=found.port,
+            weight=(number(entry, "weight") if text(entry, "weight") else 1) if several else None,
+            subset="",
+            place=place,
+        )
+
+
+def _answer(rule: Node) -> str:
+    """What the gateway does by itself instead of sending the request on."""
+    for each in items(rule, "filters"):
+        if text(each, "type") == "RequestRedirect":
+            code = text(each, "requestRedirect", "statusCode") or "302"
+            scheme, host = text(each, "requestRedirect", "scheme"), text(each, "requestRedirect", "hostname")
+            path = text(each, "requestRedirect", "path", "replaceFullPath")
+            return f"{code} to {f'{scheme}://{host}'.removesuffix('://') if scheme else host}{path}"
+    return ""
+
+
+def _words(condition: Node, kind: str) -> str:
+    """One match of a rule; empty where it takes everything."""
+    words = []
+    path = text(condition, "path", "value")
+    exact = text(condition, "path", "type") == "Exact"
+    if path and (path != "/" or exact):
+        verb = {"Exact": "is", "RegularExpression": "matches"}.get(text(condition, "path", "type"), "begins with")
+        words.append(f"path {verb} {path}")
+    method = text(condition, "method")
+    if method:
+        words.append(f"method is {method}")
+    service, call = text(condition, "method", "service"), text(condition, "method", "method")
+    if kind == "GRPCRoute" and (service or call):
+        words.append(f"gRPC method is {service or '*'}/{call or '*'}")
+    for key, prefix in (("headers", ""), ("queryParams", "query parameter ")):
+        for each in items(condition, key):
+            verb = "matches" if text(each, "type") == "RegularExpression" else "is"
+            words.append(f"{prefix}{text(each, 'name')} {verb} {text(each, 'value')}")
+    return " and ".join(words)
+
+
+def _grpc(conditions: list[Node]) -> Literal["", "only", "wanted"]:
+    """Which requests of gRPC the alternatives take; see `match.grpc`."""
+    only = [False]
+    wanted = False
+    for condition in conditions:
+        headers = {text(each, "name").lower(): each for each in items(condition, "headers")}
+        kind, agent = headers.get("content-type"), headers.get("user-agent")
+        exact = text(kind, "type") in ("", "Exact") and text(kind, "value") == GRPC
+        only.append(exact)
+        wanted = wanted or GRPC in text(kind, "value") or AGENT in text(agent, "value")
+    return "only" if conditions and all(only[1:]) else "wanted" if wanted else ""
+
+
+def _ordered(routes: list[Route]) -> list[Route]:
+    """Rules with conditions before those that take everything; the API puts the narrower first."""
+    return sorted(routes, key=lambda route: (not route.match, -max(map(len, route.match), default=0)))

@@ -1,0 +1,413 @@
+"""From the objects of a render to the ways that requests take through Istio's Gateways and VirtualServices.
+
+It follows what istiod makes of them: which server of a Gateway takes a host, which VirtualServices may route it and are
+seen by the gateway's pods, and the routes in the order in which they are tried.
+Sources: `pilot/pkg/networking/core/gateway.go`, `route/route.go` and `pilot/pkg/model/push_context.go` of Istio.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from argocd_istio.render import istio, match
+from argocd_istio.render.destinations import Destinations
+from argocd_istio.render.gateway_api import GatewayApi
+from argocd_istio.render.gateway_pods import GatewayPods
+from argocd_istio.render.hosts import Hosts, covers
+from argocd_istio.render.install import install
+from argocd_istio.render.model import (
+    HTTP,
+    Certificate,
+    Destination,
+    Facts,
+    Hop,
+    Listener,
+    Route,
+    Rules,
+    Stray,
+    Unrouted,
+    Way,
+)
+from argocd_istio.render.objects import (
+    ISTIO,
+    Object,
+    Objects,
+    Place,
+    fields,
+    is_true,
+    items,
+    labels,
+    number,
+    text,
+    texts,
+)
+from argocd_istio.syntax.source import Node
+
+Routes = tuple[Route, ...]
+
+
+def facts(objects: Objects, gateway_namespace: str = "", otherwise: str = "") -> Facts:
+    """Every way through every Gateway of a render, and through those that its routes name.
+
+    `gateway_namespace` is where the gateways' pods run; `otherwise` counts where neither that nor a workload of the
+    render says it. Both may be empty: then it is not known.
+    """
+    destinations = Destinations(objects)
+    pods = GatewayPods(destinations.workloads, gateway_namespace, otherwise)
+    mesh = _Istio(objects, destinations, pods)
+    api = GatewayApi(objects, destinations, pods)
+    hosts: dict[str, list[Listener]] = {}
+    for host, listener in (*mesh.listeners(), *api.listeners()):
+        hosts.setdefault(host, []).append(listener)
+    ways: dict[tuple[int, ...], tuple[tuple[Listener, ...], list[str]]] = {}
+    known = _Known()
+    for host, found in hosts.items():
+        listeners = tuple(map(known.one, found))
+        ways.setdefault(tuple(map(id, listeners)), (listeners, []))[1].append(host)
+    return Facts(
+        objects.source.file,
+        gateway_namespace or otherwise,
+        tuple(Way(tuple(named), listeners) for listeners, named in ways.values()),
+        (*mesh.strays, *api.strays),
+        tuple(Place(item) for item in objects.of(ISTIO, "Gateway") if not items(item.spec, "servers")),
+        install(objects, destinations.argocd_servers),
+    )
+
+
+class _Known:
+    """Keeps one of all equal listeners, and compares the routes of a listener once only, however many hosts it has."""
+
+    def __init__(self) -> None:
+        self._seen: dict[int, tuple[Routes, int]] = {}
+        self._numbers: dict[Routes, int] = {}
+        self._listeners: dict[tuple[Listener, int], Listener] = {}
+
+    def one(self, listener: Listener) -> Listener:
+        routes = listener.routes
+        if id(routes) not in self._seen:
+            self._seen[id(routes)] = routes, self._numbers.setdefault(routes, len(self._numbers))
+        return self._listeners.setdefault((replace(listener, routes=()), self._seen[id(routes)][1]), listener)
+
+
+class _Server:
+    """A server of a Gateway, and which VirtualServices route which of its hosts.
+
+    One without a node stands for a Gateway that is not in these files, of which only the rules of its routes are known.
+    """
+
+    def __init__(
+        self, title: str, gateway: Object | None, node: Node | None, place: Place, rules: Rules | None = None
+    ) -> None:
+        self.title, self.gateway, self.node, self.place = title, gateway, node, place
+        self.port = number(node, "port", "number")
+        self.protocol = text(node, "port", "protocol").upper()
+        self.redirect = is_true(node, "tls", "httpsRedirect")
+        # Without a mode a tls block means PASSTHROUGH; on an HTTP port only its httpsRedirect counts.
+        mode = (text(node, "tls", "mode") or "PASSTHROUGH") if fields(node, "tls") else ""
+        self.tls = "" if self.protocol in HTTP else mode
+        self.rules = rules or self._rules()
+        self.scopes: dict[str, str] = {}
+        """Of each host the namespace whose VirtualServices may take it, "*" for any."""
+        for host in texts(node, "hosts"):
+            scope, slash, bare = host.partition("/")
+            namespace = title.partition("/")[0]
+            self.scopes[bare if slash else host] = (namespace if scope == "." else scope) if slash else "*"
+        self.hosts = tuple(host.partition("/")[2] or host for host in texts(node, "hosts"))
+        self.routed: Hosts[Object] = Hosts()
+        self.refused: Hosts[Object] = Hosts()
+        self.unseen: Hosts[Object] = Hosts()
+
+    def _rules(self) -> Rules:
+        if self.protocol in HTTP or (self.protocol == "HTTPS" and not self.passes_through):
+            return "http"
+        return "tls" if self.passes_through else "tcp"
+
+    @property
+    def passes_through(self) -> bool:
+        return self.tls in ("PASSTHROUGH", "AUTO_PASSTHROUGH")
+
+    def shown(self) -> list[str]:
+        """The hosts to draw: those that are routed, and those that nothing routes."""
+        lost = [host for host in self.scopes if host not in self.routed and not self.routed.common(host)]
+        return [*self.routed, *lost]
+
+
+class _Istio:
+    """Istio's Gateways and VirtualServices."""
+
+    def __init__(self, objects: Objects, destinations: Destinations, pods: GatewayPods) -> None:
+        self.objects, self.destinations, self.pods = objects, destinations, pods
+        self.strays: list[Stray] = []
+        self._routes: dict[tuple[int, str, tuple[int, ...]], Routes] = {}
+        self.servers: list[_Server] = []
+        here: dict[str, Hosts[_Server]] = {}
+        for gateway in objects.of(ISTIO, "Gateway"):
+            index = here.setdefault(gateway.title, Hosts())
+            for at, node in enumerate(items(gateway.spec, "servers")):
+                server = _Server(gateway.title, gateway, node, Place(gateway).at("spec", "servers", at))
+                self.servers.append(server)
+                for host in server.scopes:
+                    index.add(host, server)
+        elsewhere: dict[tuple[str, str], _Server] = {}
+        for item in objects.of(ISTIO, "VirtualService"):
+            named = dict.fromkeys(istio.gateway(name, item.namespace) for name in _gateways(item))
+            for title in named:
+                if title not in here:
+                    self._elsewhere(title, item, elsewhere)
+            self._bind(item, [here[title] for title in named if title in here], all(title in here for title in named))
+        self.servers += elsewhere.values()
+        self._by_host: Hosts[_Server] = Hosts()
+        self._order = {id(server): at for at, server in enumerate(self.servers)}
+        for server in self.servers:
+            for host in server.scopes:
+                self._by_host.add(host, server)
+
+    def _elsewhere(self, title: str, item: Object, elsewhere: dict[tuple[str, str], _Server]) -> None:
+        kinds: tuple[Rules, ...] = ("http", "tls", "tcp")
+        for rules in kinds:
+            if items(item.spec, rules):
+                server = elsewhere.setdefault((title, rules), _Server(title, None, None, Place(item), rules))
+                for host in texts(item.spec, "hosts"):
+                    server.scopes[host] = "*"
+                    server.routed.add(host, item)
+
+    def _bind(self, item: Object, gateways: list[Hosts[_Server]], all_here: bool) -> None:
+        """Note which servers of its Gateways a VirtualService routes, host by host."""
+        export_to = texts(item.spec, "exportTo")
+        lost: list[int] = []
+        noted: set[tuple[int, str]] = set()
+        hosts = texts(item.spec, "hosts")
+        for at, host in enumerate(hosts):
+            met = False
+            for index in gateways:
+                for narrower, name in index.common(host):
+                    for server in index.at(name):
+                        met = True
+                        seen = istio.sees(export_to, item.namespace, self._client(server))
+                        allowed = server.scopes[name] in ("*", item.namespace)
+                        found = server.refused if not allowed else server.unseen if seen is False else server.routed
+                        if (id(found), narrower) not in noted:
+                            noted.add((id(found), narrower))
+                            found.add(narrower, item)
+            if not met:
+                lost.append(at)
+        if gateways and all_here and any(gateways):
+            for at in lost:
+                place = Place(item).at("spec", "hosts", at)
+                self.strays.append(Stray(item.kind, item.title, hosts[at], "", len(lost) < len(hosts), place))
+
+    def _client(self, server: _Server) -> str:
+        selector = labels(server.gateway.spec, "selector") if server.gateway else {}
+        return self.pods.namespace(selector)
+
+    def listeners(self) -> list[tuple[str, Listener]]:
+        """Every (host, listener that takes it)."""
+        found = []
+        for host in dict.fromkeys(host for server in self.servers for host in server.shown()):
+            taking = {id(server): server for name in self._by_host.wider(host) for server in self._by_host.at(name)}
+            for server in sorted(taking.values(), key=lambda each: self._order[id(each)]):
+                found.append((host, self._listener(server, host)))
+        return found
+
+    def _listener(self, server: _Server, host: str) -> Listener:
+        selector = labels(server.gateway.spec, "selector") if server.gateway else {}
+        routes = self._routes_of(server, host)
+        unrouted, candidate = self._unrouted(server, host, routes)
+        return Listener(
+            api="Istio",
+            gateway=server.title,
+            here=server.gateway is not None,
+            selector=tuple(f"{key}={value}" for key, value in selector.items()),
+            namespace=self._client(server),
+            port=server.port,
+            protocol=server.protocol,
+            tls=server.tls,
+            rules=server.rules,
+            redirect=server.redirect,
+            confined=server.scopes.get(host, "*") != "*",
+            certificate=self._certificate(server),
+            routes=() if server.redirect else routes,
+            unrouted=unrouted,
+            candidate=candidate,
+            place=server.place,
+            hosts=server.hosts,
+        )
+
+    def _certificate(self, server: _Server) -> Certificate | None:
+        if not server.tls or server.passes_through:
+            return None
+        secret = text(server.node, "tls", "credentialName")
+        secret = secret or next(iter(texts(server.node, "tls", "credentialNames")), "")
+        file = text(server.node, "tls", "serverCertificate")
+        if not secret and not file:
+            return None
+        return Certificate("gateway", secret, self._client(server), "" if secret else file)
+
+    @staticmethod
+    def _unrouted(server: _Server, host: str, routes: Routes) -> tuple[Unrouted, str]:
+        """Why a server has no route for a host, and which VirtualService it is about."""
+        if routes:
+            return "", ""
+        found = server.routed.narrowest(host)
+        if found:
+            return "no rule", found[0].title
+        kinds: tuple[tuple[Hosts[Object], Unrouted], ...] = (
+            (server.unseen, "not exported"),
+            (server.refused, "not admitted"),
+        )
+        for index, why in kinds:
+            for _, name in index.common(host):
+                return why, index.at(name)[0].title
+        return "no route", ""
+
+    def _routes_of(self, server: _Server, host: str) -> Routes:
+        """The routes that a request for a host can meet, in the order in which they are tried."""
+        owners = server.routed.narrowest(host)
+        sni = host if server.rules == "tls" else ""
+        key = (id(server), sni, tuple(map(id, owners)))
+        if key not in self._routes:
+            self._routes[key] = tuple(
+                self._http(server, owners) if server.rules == "http" else self._l4(server, owners, host)
+            )
+        return self._routes[key]
+
+    def _http(self, server: _Server, owners: list[Object]) -> list[Route]:
+        found = [self._http_of(server, item) for item in owners]
+        if len(found) < 2:
+            return [route for routes in found for route in routes]
+        # Where several VirtualServices share a host, istiod puts the routes that take everything last.
+        return [
+            route for last in (False, True) for routes in found for route in routes if last is not bool(route.match)
+        ]
+
+    def _http_of(self, server: _Server, item: Object) -> list[Route]:
+        routes: list[Route] = []
+        reached = True
+        for at, rule in enumerate(items(item.spec, "http")):
+            usable = self._usable(server, item, rule)
+            if usable is None:
+                continue
+            place = Place(item).at("spec", "http", at)
+            owner = text(rule, "delegate", "namespace") or item.namespace
+            delegate = self.objects.one(ISTIO, "VirtualService", owner, text(rule, "delegate", "name"))
+            if delegate and delegate is not item:
+                added = self._delegated(server, delegate, usable, reached)
+            else:
+                added = [self._route(server, item, place, self._words(server, usable), usable, reached)]
+            routes += added
+            reached = reached and all(route.match for route in added)
+        return routes
+
+    def _delegated(self, server: _Server, item: Object, root: list[Node], reached: bool) -> list[Route]:
+        """The rules of a delegate, each below the conditions of the root: `pilot/pkg/model/virtualservice.go`."""
+        found: list[Route] = []
+        above = self._words(server, root)
+        first = f"({' or '.join(above)})" if len(above) > 1 else "".join(above)
+        for at, rule in enumerate(items(item.spec, "http")):
+            usable = self._usable(server, item, rule)
+            if usable is not None:
+                below = self._words(server, usable)
+                words = tuple(f"{first} and {each}" for each in below) if above and below else above or below
+                place = Place(item).at("spec", "http", at)
+                found.append(self._route(server, item, place, words, usable or root, reached))
+                reached = reached and bool(below)
+        return found
+
+    def _usable(self, server: _Server, item: Object, rule: Node) -> list[Node] | None:
+        """The conditions that can hold here, none where it has none; None where none of them can."""
+        conditions = items(rule, "match")
+        client = self._client(server)
+        usable = [each for each in conditions if match.holds(each, server.title, server.port, item.namespace, client)]
+        return None if conditions and not usable else usable
+
+    def _words(self, server: _Server, conditions: list[Node]) -> tuple[str, ...]:
+        words = tuple(match.http(each, server.port, self._client(server)) for each in conditions)
+        return words if all(words) else ()
+
+    def _l4(self, server: _Server, owners: list[Object], host: str) -> list[Route]:
+        found = []
+        for item in owners:
+            for at, rule in enumerate(items(item.spec, server.rules)):
+                usable = self._usable(server, item, rule)
+                if server.rules == "tls":
+                    sni = [each for each in usable or [] if any(covers(sni, host) for sni in texts(each, "sniHosts"))]
+                    usable = sni or None
+                if usable is not None:
+                    words = ("SNI is the host",) if server.rules == "tls" else ()
+                    place = Place(item).at("spec", server.rules, at)
+                    found.append(self._route(server, item, place, words, [], True))
+        return found
+
+    def _route(
+        self,
+        server: _Server,
+        item: Object,
+        place: Place,
+        words: tuple[str, ...],
+        conditions: list[Node],
+        reached: bool,
+    ) -> Route:
+        rule = place.node
+        answer = _answer(rule, item.namespace)
+        entries = [] if answer else items(rule, "route")
+        client = self._client(server)
+        return Route(
+            kind=item.kind,
+            owner=item.title,
+            name=text(rule, "name"),
+            match=words,
+            paths=match.paths(conditions),
+            grpc=match.grpc(conditions),
+            answer=answer,
+            redirect=text(rule, "redirect", "scheme") == "https",
+            continues=text(rule, "delegate", "name"),
+            rewrite=text(rule, "rewrite", "uri"),
+            timeout=text(rule, "timeout"),
+            reached=reached,
+            seen=istio.sees(texts(item.spec, "exportTo"), item.namespace, client),
+            only_own=set(texts(item.spec, "exportTo")) in ({"."}, {item.namespace}),
+            destinations=tuple(
+                self._destination(server, item, place.at("route", at), client) for at in range(len(entries))
+            ),
+            place=place,
+            hosts=tuple(texts(item.spec, "hosts")),
+        )
+
+    def _destination(self, server: _Server, item: Object, place: Place, client: str) -> Destination:
+        hop: Hop = "clear text"
+        if server.rules == "tls":
+            hop = "the client's TLS"
+        elif server.rules == "tcp" and not server.tls:
+            hop = "the client's bytes"
+        entry = place.node
+        return self.destinations.find(
+            text(entry, "destination", "host"),
+            item.namespace,
+            client,
+            hop=hop,
+            http=server.rules == "http",
+            port=number(entry, "destination", "port", "number"),
+            listener_port=server.port,
+            weight=number(entry, "weight") if text(entry, "weight") else None,
+            subset=text(entry, "destination", "subset"),
+            place=place,
+        )
+
+
+def _gateways(item: Object) -> list[str]:
+    """The Gateways that a VirtualService names; the mesh is none."""
+    return [name for name in texts(item.spec, "gateways") if name != "mesh"]
+
+
+def _answer(rule: Node, namespace: str) -> str:
+    """What the gateway does by itself instead of sending the request on."""
+    if fields(rule, "redirect"):
+        code = text(rule, "redirect", "redirectCode") or "301"
+        target = text(rule, "redirect", "authority") + text(rule, "redirect", "uri")
+        return f"{code} to {target or text(rule, 'redirect', 'scheme') + '://'}"
+    if fields(rule, "directResponse"):
+        return f"answers {text(rule, 'directResponse', 'status')}"
+    if fields(rule, "delegate"):
+        owner = text(rule, "delegate", "namespace") or namespace
+        return f"continues in VirtualService {owner}/{text(rule, 'delegate', 'name')} (not in these files)"
+    return ""

@@ -1,0 +1,107 @@
+"""The workloads of a render, the labels of their pods, and whether those are in the mesh.
+
+Source of the mesh: `injectRequired` in `pkg/kube/inject/inject.go` of Istio, and the selectors of its webhook.
+"""
+
+from __future__ import annotations
+
+from argocd_istio.render.argocd_server import is_argocd_server
+from argocd_istio.render.model import Membership, Sidecar
+from argocd_istio.render.objects import CORE, ISTIO, Object, Objects, Place, is_true, items, labels, number, text
+from argocd_istio.syntax.source import Node
+
+_KINDS = (
+    ("apps", "Deployment"),
+    ("apps", "StatefulSet"),
+    ("apps", "DaemonSet"),
+    ("apps", "ReplicaSet"),
+    ("argoproj.io", "Rollout"),
+    ("", "Pod"),
+)
+
+
+class Workload:
+    """A workload and its pod's template."""
+
+    def __init__(self, item: Object) -> None:
+        self.item = item
+        self.template = item.node if item.kind == "Pod" else item.node.find("spec", "template")
+        self.labels = labels(self.template, "metadata", "labels")
+        self.annotations = labels(self.template, "metadata", "annotations")
+        self.containers = items(self.template, "spec", "containers")
+
+    def port_named(self, name: str) -> int:
+        """The container port of that name; 0 where no container has it."""
+        for container in self.containers:
+            for port in items(container, "ports"):
+                if text(port, "name") == name:
+                    return number(port, "containerPort")
+        return 0
+
+    def has(self, name: str) -> bool:
+        """Whether there is a container of that name, an init container included."""
+        kinds = ("containers", "initContainers")
+        return any(text(each, "name") == name for kind in kinds for each in items(self.template, "spec", kind))
+
+    def argocd_server(self) -> Node | None:
+        """The container that runs argocd-server."""
+        return next(filter(is_argocd_server, self.containers), None)
+
+
+def workloads(objects: Objects) -> list[Workload]:
+    """Everything in the render that makes pods."""
+    return [Workload(item) for group, kind in _KINDS for item in objects.of(group, kind)]
+
+
+_MODE = "istio.io/dataplane-mode"
+
+
+def _enters(item: Object | None, own: dict[str, str]) -> bool:
+    """Whether the webhook injects pods that do not refuse; without their Namespace here, whether they ask for it."""
+    asked = own.get("sidecar.istio.io/inject") == "true" or bool(own.get("istio.io/rev"))
+    if item is None:
+        return asked
+    of_namespace = labels(item.node, "metadata", "labels")
+    if "istio-injection" in of_namespace:
+        return of_namespace["istio-injection"] == "enabled"
+    return bool(of_namespace.get("istio.io/rev")) or asked
+
+
+class Mesh:
+    """What these files say of the mesh."""
+
+    def __init__(self, objects: Objects) -> None:
+        self._namespaces = {item.name: item for item in objects.of(CORE, "Namespace")}
+        self._by_namespace: dict[str, list[tuple[dict[str, str], Object]]] = {}
+        for item in objects.of(ISTIO, "Sidecar"):
+            selector = labels(item.spec, "workloadSelector", "labels")
+            self._by_namespace.setdefault(item.namespace, []).append((selector, item))
+
+    def membership(self, workload: Workload) -> Membership:
+        """How the pods are in the mesh."""
+        own = workload.labels
+        item = self._namespaces.get(workload.item.namespace)
+        injects = own.get("sidecar.istio.io/inject") or workload.annotations.get("sidecar.istio.io/inject")
+        refused = injects == "false" or is_true(workload.template, "spec", "hostNetwork")
+        if (not refused and _enters(item, own)) or workload.has("istio-proxy"):
+            return "sidecar"
+        mode = own.get(_MODE) or text(item.node if item else None, "metadata", "labels", _MODE)
+        if mode == "ambient":
+            return "ambient"
+        return "" if item is None else "none"
+
+    def sidecars(self, workload: Workload, port: int) -> tuple[Sidecar, ...]:
+        """The Sidecar objects that select the pods; only with a selector they say what comes in."""
+        found = []
+        for selector, item in self._by_namespace.get(workload.item.namespace, []):
+            if selector and selector.items() <= workload.labels.items():
+                here = [each for each in items(item.spec, "ingress") if number(each, "port", "number") == port]
+                protocol = text(here[0], "port", "protocol").upper() if here else ""
+                found.append(Sidecar(item.title, protocol, Place(item)))
+        return tuple(found)
+
+
+def redirected(workload: Workload, port: int) -> bool:
+    """Whether the sidecar takes what comes in at the port."""
+    excluded = workload.annotations.get("traffic.sidecar.istio.io/excludeInboundPorts", "")
+    return str(port) not in (each.strip() for each in excluded.split(","))

@@ -1,0 +1,320 @@
+"""The facts are what Istio makes of the objects."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import pytest
+
+from argocd_istio.explain import tree
+from argocd_istio.lint.run import run
+from argocd_istio.render import istio
+from argocd_istio.render.hosts import Hosts
+from argocd_istio.render.objects import Objects
+from argocd_istio.render.ways import facts
+from argocd_istio.syntax.source import Source
+from tests.plugin.renders import drawn, explained, gateway, overlay, problems_of, routes, rule, source
+from tests.render.consumer import MODES, one
+from tests.render.render import Object
+from tests.work import LINEAR, growth
+
+
+def index(hosts: list[str]) -> Hosts[str]:
+    found: Hosts[str] = Hosts()
+    for host in hosts:
+        found.add(host, host)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("name", "app_protocol", "transport", "port", "protocol"),
+    [
+        ("http", "", "TCP", 80, "HTTP"),
+        ("http-web", "", "TCP", 80, "HTTP"),
+        ("HTTP2-x", "", "TCP", 80, "HTTP2"),
+        ("grpc", "", "TCP", 443, "GRPC"),
+        ("grpc-web", "", "TCP", 443, "GRPC-Web"),
+        ("grpc-webber", "", "TCP", 443, "GRPC-Web"),
+        ("https", "kubernetes.io/h2c", "TCP", 443, "HTTP2"),
+        ("https", "kubernetes.io/ws", "TCP", 443, "HTTP"),
+        ("http", "kubernetes.io/wss", "TCP", 443, "HTTPS"),
+        ("https", "grpc", "TCP", 443, "GRPC"),
+        ("http", "example.com/own", "TCP", 443, istio.UNDECLARED),
+        ("web", "", "TCP", 80, istio.UNDECLARED),
+        ("", "", "TCP", 80, istio.UNDECLARED),
+        ("db", "", "TCP", 3306, "TCP"),
+        ("http", "", "UDP", 80, "UDP"),
+    ],
+)
+def test_a_port_has_the_protocol_that_istio_decides(
+    name: str, app_protocol: str, transport: str, port: int, protocol: str
+) -> None:
+    assert istio.protocol(name, app_protocol, transport, port) == protocol
+
+
+@pytest.mark.parametrize(
+    ("one_side", "other", "common"),
+    [
+        (["a.x.io"], ["a.x.io"], ["a.x.io"]),
+        (["a.x.io"], ["b.x.io"], []),
+        (["*.x.io"], ["a.x.io", "a.y.io"], ["a.x.io"]),
+        (["a.x.io"], ["*.x.io"], ["a.x.io"]),
+        (["*.x.io"], ["*.a.x.io"], ["*.a.x.io"]),
+        (["*"], ["a.x.io", "*.y.io"], ["a.x.io", "*.y.io"]),
+        (["*.x.io"], ["x.io"], []),
+    ],
+)
+def test_hosts_that_two_lists_share_are_the_narrower_ones(
+    one_side: list[str], other: list[str], common: list[str]
+) -> None:
+    assert [narrower for host in one_side for narrower, _ in index(other).common(host)] == common
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("edge", "argocd/edge"),
+        ("./edge", "argocd/edge"),
+        ("infra/edge", "infra/edge"),
+        ("edge.infra", "infra/edge"),
+        ("edge.infra.svc.cluster.local", "infra/edge"),
+    ],
+)
+def test_a_gateway_has_five_forms_of_name(name: str, found: str) -> None:
+    assert istio.gateway(name, "argocd") == found
+    objects = overlay("termination")
+    namespace, _, bare = found.partition("/")
+    for server in gateway(objects)["servers"]:
+        server["hosts"] = ["argocd.example.com"]
+    one(objects, "Gateway")["metadata"] = {"namespace": namespace, "name": bare}
+    routes(objects)["gateways"] = [name]
+    assert problems_of(objects) == []
+    assert f"Gateway {found} on istio=ingressgateway" in drawn(objects)
+
+
+@pytest.mark.parametrize(
+    ("export_to", "client", "seen"),
+    [
+        ([], "", True),
+        (["*"], "edge", True),
+        (["."], "argocd", True),
+        (["."], "edge", False),
+        (["."], "", None),
+        (["edge", "."], "edge", True),
+        (["infra"], "edge", False),
+        (["~"], "argocd", False),
+        (["~", "*"], "edge", True),
+    ],
+)
+def test_export_to_decides_who_sees_an_object(export_to: list[str], client: str, seen: bool | None) -> None:
+    assert istio.sees(export_to, "argocd", client) is seen
+
+
+def rules_of(objects: list[Object], namespace: str = "istio-system") -> list[str]:
+    """The DestinationRule of each destination that is drawn."""
+    found = [destination for _, _, destination in explained(objects, namespace).facts.destinations()]
+    return [destination.policy.rule if destination.policy else "" for destination in found]
+
+
+def policy(name: str, namespace: str, host: str, **more: Any) -> Object:
+    spec = {"trafficPolicy": {"connectionPool": {"tcp": {}}}, "host": host, **more}
+    return rule() | {"spec": spec} | {"metadata": {"name": name, "namespace": namespace}}
+
+
+HOST = "argocd-server.argocd.svc.cluster.local"
+
+
+@pytest.mark.parametrize(
+    ("policies", "found"),
+    [
+        ([policy("a", "argocd", "argocd-server")], "argocd/a"),
+        ([policy("a", "argocd", "*.argocd.svc.cluster.local")], "argocd/a"),
+        ([policy("a", "argocd", "*.local"), policy("b", "argocd", "*.argocd.svc.cluster.local")], "argocd/b"),
+        ([policy("a", "argocd", "*"), policy("b", "argocd", HOST)], "argocd/b"),
+        ([policy("a", "argocd", HOST), policy("b", "edge", "*.local")], "edge/b"),
+        ([policy("a", "argocd", HOST, exportTo=["."]), policy("b", "istio-system", HOST)], "istio-system/b"),
+        ([policy("a", "argocd", HOST, exportTo=["edge"]), policy("b", "istio-system", HOST)], "argocd/a"),
+        ([policy("a", "shop", HOST)], ""),
+        ([policy("a", "argocd", HOST, exportTo=["."])], ""),
+        ([policy("a", "edge", HOST, exportTo=["shop"])], ""),
+        ([policy("a", "edge", HOST, exportTo=["."])], "edge/a"),
+        ([policy("a", "argocd", HOST, workloadSelector={"matchLabels": {"a": "b"}})], ""),
+        ([policy("a", "argocd", "argocd-server.argocd")], ""),
+    ],
+)
+def test_the_namespaces_are_searched_in_istios_order(policies: list[Object], found: str) -> None:
+    assert rules_of([*overlay("termination"), *policies], "edge") == [found]
+
+
+def test_the_root_namespace_keeps_its_private_rules() -> None:
+    private = policy("a", "istio-system", HOST, exportTo=["."])
+    assert rules_of([*overlay("termination"), private], "istio-system") == ["istio-system/a"]
+    assert rules_of([*overlay("termination"), private], "edge") == [""]
+
+
+@pytest.mark.parametrize(
+    ("settings", "hop", "verifies"),
+    [
+        ({"mode": "SIMPLE"}, "TLS", "the system's CAs"),
+        ({"mode": "SIMPLE", "caCertificates": "/ca.pem"}, "TLS", "a given CA"),
+        ({"mode": "MUTUAL", "credentialName": "client"}, "TLS", "a given CA"),
+        ({"mode": "SIMPLE", "insecureSkipVerify": True}, "TLS", "nothing"),
+        ({"mode": "ISTIO_MUTUAL"}, "mTLS", ""),
+        ({"mode": "DISABLE"}, "clear text", ""),
+    ],
+)
+def test_a_policy_says_what_travels_and_is_checked(settings: Object, hop: str, verifies: str) -> None:
+    objects = [*overlay("termination"), rule(trafficPolicy={"tls": settings})]
+    [(_, _, found)] = explained(objects).facts.destinations()
+    assert found.policy and (found.hop, found.policy.verifies) == (hop, verifies)
+
+
+def test_a_subset_adds_to_the_policy() -> None:
+    objects = overlay("termination")
+    routes(objects)["http"][0]["route"][0]["destination"]["subset"] = "v1"
+    objects.append(
+        rule(
+            trafficPolicy={"connectionPool": {"http": {"h2UpgradePolicy": "UPGRADE"}}},
+            subsets=[{"name": "v1", "trafficPolicy": {"tls": {"mode": "SIMPLE"}}}],
+        )
+    )
+    [(_, _, found)] = explained(objects).facts.destinations()
+    assert (found.subset_here, found.hop, found.speaks) == (True, "TLS", "HTTP/2")
+
+
+@pytest.mark.parametrize(
+    ("namespace", "pod", "annotation", "mesh"),
+    [
+        ({}, {}, {}, "none"),
+        ({"istio-injection": "enabled"}, {}, {}, "sidecar"),
+        ({"istio-injection": "disabled"}, {"sidecar.istio.io/inject": "true"}, {}, "none"),
+        ({"istio.io/rev": "stable"}, {}, {}, "sidecar"),
+        ({}, {"sidecar.istio.io/inject": "true"}, {}, "sidecar"),
+        ({"istio-injection": "enabled"}, {"sidecar.istio.io/inject": "false"}, {}, "none"),
+        ({"istio-injection": "enabled"}, {}, {"sidecar.istio.io/inject": "false"}, "none"),
+        ({}, {}, {"sidecar.istio.io/inject": "true"}, "none"),
+        ({"istio.io/dataplane-mode": "ambient"}, {}, {}, "ambient"),
+        ({"istio.io/dataplane-mode": "ambient"}, {"istio.io/dataplane-mode": "none"}, {}, "none"),
+        (None, {}, {}, ""),
+        (None, {"sidecar.istio.io/inject": "true"}, {}, "sidecar"),
+    ],
+)
+def test_labels_say_whether_pods_are_meshed(
+    namespace: Object | None, pod: Object, annotation: Object, mesh: str
+) -> None:
+    objects = overlay("termination")
+    if namespace is None:
+        objects.remove(one(objects, "Namespace"))
+    else:
+        one(objects, "Namespace")["metadata"]["labels"] = namespace
+    metadata = one(objects, "Deployment", "argocd-server")["spec"]["template"]["metadata"]
+    metadata["labels"] |= pod
+    metadata["annotations"] = annotation
+    [(_, _, _, pods)] = explained(objects).facts.pods()
+    assert pods.mesh == mesh
+
+
+def test_a_gateways_workload_says_its_namespace() -> None:
+    objects = overlay("termination")
+    template = {"metadata": {"labels": {"istio": "ingressgateway"}}, "spec": {"containers": [{"name": "istio-proxy"}]}}
+    metadata = {"name": "edge", "namespace": "edge"}
+    objects.append(
+        {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": {"template": template}}
+    )
+    assert "Secret edge/argocd-certificate" in tree.draw(explained(objects, ""))
+    assert "Secret own/argocd-certificate" in tree.draw(explained(objects, "own"))
+    assert "say --gateway-namespace" in tree.draw(explained(overlay("termination"), ""))
+
+
+def test_a_gateway_elsewhere_is_drawn_and_not_marked() -> None:
+    for mode in MODES:
+        objects = overlay(mode)
+        objects.remove(one(objects, "Gateway"))
+        routes(objects)["gateways"] = ["infra/shared"]
+        assert problems_of(objects) == []
+        assert "\n└─ Gateway infra/shared (not in these files)\n" in drawn(objects) or mode == "passthrough"
+
+
+def test_the_source_namespace_is_a_condition() -> None:
+    objects = overlay("termination")
+    routes(objects)["http"][0]["match"] = [{"sourceNamespace": "edge", "uri": {"prefix": "/"}}]
+    assert "the gateway is in namespace edge" in tree.draw(explained(objects, ""))
+    assert problems_of(objects, "edge") == []
+    assert "VirtualService argocd/argocd has no http route" in problems_of(objects, "istio-system")[0]
+
+
+def test_a_delegate_is_followed() -> None:
+    objects = overlay("termination")
+    own = one(objects, "VirtualService")
+    child = {**own, "metadata": {"name": "child", "namespace": "argocd"}, "spec": {"http": own["spec"]["http"]}}
+    own["spec"] = own["spec"] | {"http": [{"match": [{"uri": {"prefix": "/cd"}}], "delegate": {"name": "child"}}]}
+    assert "continues in VirtualService argocd/child (not in these files)" in drawn(objects)
+    assert problems_of(objects) == []
+    objects.append(child)
+    assert "path begins with /cd (VirtualService argocd/child: http)" in drawn(objects)
+    assert problems_of(objects) == []
+
+
+@cache
+def some(kind: str, name: str = "argocd") -> Object:
+    return one(overlay("grpc-routing"), kind, name)
+
+
+def numbered(count: int, make: Callable[[int], list[Object]]) -> Source:
+    return source([*overlay("grpc-routing"), *(item for number in range(count) for item in make(number))])
+
+
+def named(item: Object, number: int) -> Object:
+    return copy.deepcopy(item) | {"metadata": {**item["metadata"], "name": f"{item['metadata']['name']}-{number}"}}
+
+
+def workload(number: int) -> list[Object]:
+    item = named(some("Deployment", "argocd-server"), number)
+    labels = item["spec"]["template"]["metadata"]["labels"]
+    container = {"name": "argocd-server", "args": ["--insecure"]}
+    item["spec"] = {"template": {"metadata": {"labels": labels}, "spec": {"containers": [container]}}}
+    return [item]
+
+
+def own_service(number: int) -> list[Object]:
+    return [named(some("Service", "argocd-server"), number)]
+
+
+def own_policy(number: int) -> list[Object]:
+    return [policy(f"p{number}", "argocd", f"{'*.' * (number % 2)}s{number}.argocd.svc.cluster.local")]
+
+
+def own_route(number: int) -> list[Object]:
+    item = named(some("VirtualService"), number)
+    item["spec"]["hosts"] = [f"cd{number}.example.com"]
+    return [item]
+
+
+def own_gateway(number: int) -> list[Object]:
+    item = named(some("Gateway"), number)
+    for server in item["spec"]["servers"]:
+        server["hosts"] = [f"cd{number}.example.com"]
+    return [
+        item,
+        *[route | {"spec": route["spec"] | {"gateways": [f"argocd-{number}"]}} for route in own_route(number)],
+    ]
+
+
+def http_route(number: int) -> list[Object]:
+    spec = {
+        "parentRefs": [{"name": "shared"}],
+        "hostnames": [f"cd{number}.example.com"],
+        "rules": [{"backendRefs": [{"name": "argocd-server", "port": 80}]}],
+    }
+    metadata = {"name": f"r{number}", "namespace": "argocd"}
+    return [{"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "metadata": metadata, "spec": spec}]
+
+
+@pytest.mark.parametrize("make", [workload, own_service, own_policy, own_route, own_gateway, http_route])
+def test_the_work_grows_with_the_objects(make: Callable[[int], list[Object]]) -> None:
+    size = 100 if make is own_gateway else 200
+    few, many = numbered(size, make), numbered(10 * size, make)
+    assert growth(lambda read: run(facts(Objects(read))), few, many) < LINEAR
