@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from argocd_istio.exposure.hosts import a_label, host_problem, split_url, url_problem
+from argocd_istio.exposure.hosts import a_label, as_typed, host_problem, split_url, url_problem
 from argocd_istio.exposure.names import (
     label_key_problem,
     label_value_problem,
@@ -68,6 +68,10 @@ REFUSED = [
     ("A_b.io", 'label "a_b"'),
     ("münchen.de", "write xn--mnchen-3ya.de"),
     ("\u0440\u0430\u0443\u0440\u0430l.com", "write xn--l-7sba6dbr.com"),
+    ("cd\u3002acme.io", "write cd.acme.io"),
+    ("cd\uff0eacme\uff61io", "write cd.acme.io"),
+    ("\uff23\uff24.acme.io", "write cd.acme.io"),
+    ("i\u2764.io", "xn-- form that is registered"),
     ("straße.de", "xn-- form that is registered"),
     ("\uff11.\uff12.\uff13.\uff14", "xn-- form that is registered"),
     ("ü" * 70 + ".de", "xn-- form that is registered"),
@@ -125,6 +129,12 @@ def test_an_a_label_is_what_dns_has() -> None:
     assert a_label("bücher.München.example") == "xn--bcher-kva.xn--mnchen-3ya.example"
     with pytest.raises(ValueError):
         a_label("faß.de")
+
+
+@pytest.mark.parametrize("dot", "\u3002\uff0e\uff61")
+def test_every_dot_of_idna_separates_labels(dot: str) -> None:
+    assert as_typed(f"cd{dot}acme{dot}io") == "cd.acme.io"
+    assert as_typed(f"bücher{dot}acme.io{dot}") == "xn--bcher-kva.acme.io"
 
 
 @pytest.mark.parametrize(

@@ -29,18 +29,14 @@ def normal(host: str) -> str:
 
 
 def a_label(host: str) -> str:
-    """A host with letters beyond ASCII as DNS has it. Raises ValueError where it has no single such form."""
-    import encodings.idna  # only here: its tables take longer to load than everything else
+    """A host with letters beyond ASCII as DNS has it, by UTS 46. Raises ValueError where it has no single such form."""
+    if host.isascii():
+        return host.lower()
+    if _AMBIGUOUS.search(host):
+        raise ValueError("it has no single A-label")
+    import idna  # only here: its tables take longer to load than everything else
 
-    labels = []
-    for label in host.split("."):
-        if label.isascii():
-            labels.append(label.lower())
-            continue
-        if _AMBIGUOUS.search(label):
-            raise ValueError("it has no single A-label")
-        labels.append(encodings.idna.ToASCII(label).decode())
-    return ".".join(labels)
+    return idna.encode(host, uts46=True).decode()
 
 
 def _decodes(label: str) -> bool:
