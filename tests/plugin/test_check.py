@@ -20,7 +20,7 @@ TLS = "tls: {secretName: acme-io}"
 
 RIGHT = [
     "hosts: [cd.acme.io]",
-    "hosts: &h ['cd.acme.io', \"cd.acme.dev\"]\nurl: https://cd.acme.dev:8443/argocd",
+    "hosts: &h ['cd.acme.io', \"cd.acme.dev\"]\nurl: https://cd.acme.dev:8443",
     f"{HOSTS}\nmode: passthrough\n{GATEWAY}",
     f"{HOSTS}\nmode: termination\ntls: {{secretName: a, secretNames: {{cd.acme.dev: b}}}}",
     "hosts: [cd.acme.io]\ntls: {}\ngateway: {}",
@@ -75,6 +75,10 @@ WRONG = [
     ("hosts: [a.b]\n? [x]\n: y", "6: found a list as a key, expected plain values"),
     ("hosts: [a.b]\nurl: !Ref x", "6: spec.url: found the tag !Ref x"),
     ("hosts: [a.b]\nurl: https://a.b/", "6: spec.url: found"),
+    (
+        "hosts: [a.b]\nurl: https://a.b/cd",
+        '6: spec.url: found the path "/cd", expected an address without a path',
+    ),
     ("hosts: [a.b]\nurl: https://c.d", '6: spec.url: found the host "c.d", expected a host of spec.hosts; add it'),
     ("hosts: [cd.acme.io]\nurl: https://cd.acme.oi", "6: spec.url: found the host"),
     ("hosts: [a.b]\nmode: passtrough", '6: spec.mode: found "passtrough", expected one of passthrough, termination,'),
@@ -282,6 +286,14 @@ def test_what_the_generator_made_passes_and_is_made_again(spec: str) -> None:
     found, findings = checked(text)
     assert found and [one for one in findings if one.severity == "error"] == []
     assert to_yaml(complete(found)) == text
+
+
+def test_a_generated_address_has_no_path() -> None:
+    text = generated(f"{HOSTS}\nurl: https://cd.acme.dev:8443").replace(
+        "address: cd.acme.dev:8443", "address: cd.acme.dev/cd"
+    )
+    _, findings = checked(text)
+    assert 'spec.address: found the path "/cd"' in str(findings[0])
 
 
 TWO = f"{HOSTS}\nmode: termination\nurl: https://cd.acme.dev\ntls: {{secretName: a, secretNames: {{cd.acme.dev: b}}}}"

@@ -153,8 +153,8 @@ CHANGES: dict[str, tuple[str, str, str, str]] = {
     ),
     "an address": (
         BLOCK + "  url: https://a.x.io\n",
-        "url https://a.x.io:8443/cd",
-        BLOCK + "  url: https://a.x.io:8443/cd\n",
+        "url https://a.x.io:8443",
+        BLOCK + "  url: https://a.x.io:8443\n",
         "url https://a.x.io",
     ),
     "an address that was missing": (

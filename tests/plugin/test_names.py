@@ -93,11 +93,13 @@ REFUSED = [
 @pytest.mark.parametrize(
     ("url", "right"),
     [
-        ("https://A.io:8443/x", "https://a.io:8443/x"),
+        ("https://A.io:8443/x", "https://a.io:8443"),
         ("https://A.io.", "https://a.io"),
         ("https://A.io/", "https://a.io"),
-        ("https://bücher.acme.io/cd", "https://xn--bcher-kva.acme.io/cd"),
-        ("https://a.io/x/", "https://a.io/x"),
+        ("https://bücher.acme.io/cd", "https://xn--bcher-kva.acme.io"),
+        ("https://a.io/x/", "https://a.io"),
+        ("https://a.io:443/x", "https://a.io"),
+        ("https://a.io:443", "https://a.io"),
     ],
 )
 def test_the_hint_for_an_address_is_one_that_passes(url: str, right: str) -> None:
@@ -144,19 +146,22 @@ def test_every_dot_of_idna_separates_labels(dot: str) -> None:
         ("http://cd.acme.io", "write https"),
         ("cd.acme.io", "write https://cd.acme.io"),
         ("https://CD.acme.io", "write https://cd.acme.io"),
-        ("https://", "port and path"),
-        ("https://cd.acme.io:0", "port and path"),
-        ("https://cd.acme.io:65536", "port and path"),
-        ("https://cd.acme.io?x=1", "port and path"),
-        ("https://me@cd.acme.io", "port and path"),
-        ("ftp://cd.acme.io", "port and path"),
+        ("https://", "the port"),
+        ("https://cd.acme.io:0", "the port"),
+        ("https://cd.acme.io:65536", "the port"),
+        ("https://cd.acme.io?x=1", "the port"),
+        ("https://me@cd.acme.io", "the port"),
+        ("ftp://cd.acme.io", "the port"),
         ("https://{{ host }}", "unrendered"),
         ("https://10.0.0.1", "IP address"),
         ("https://cd.acme.io:443", "leave out :443"),
-        ("https://cd.acme.io:443/argo", "leave out :443"),
-        ("https://cd.acme.io:0443", "port and path"),
-        ("https://cd.acme.io/..", "port and path"),
-        ("https://cd.acme.io/./a", "port and path"),
+        ("https://cd.acme.io:70000", 'the port "70000"; a port from 1 to 65535'),
+        ("https://cd.acme.io:443/argo", "write https://cd.acme.io: argocd-server serves /"),
+        ("https://cd.acme.io/argo", "server.rootpath and server.basehref"),
+        ("https://cd.acme.io:0443", "the port"),
+        ("https://cd.acme.io/..", 'the path "/.."'),
+        ("https://cd.acme.io/./a", 'the path "/./a"'),
+        (f"https://cd.acme.io/{'x' * 10_000}", "the path"),
         ("", "an empty text"),
     ],
 )
@@ -165,11 +170,12 @@ def test_what_is_no_address_is_refused(url: str, words: str) -> None:
     assert problem and words in "; ".join(problem)
 
 
-def test_an_address_may_have_port_and_path() -> None:
-    assert url_problem("https://cd.acme.io:8443/argo/cd") is None
-    assert split_url("https://cd.acme.io:8443/argo/cd") == ("cd.acme.io", ":8443/argo/cd")
-    assert url_problem("https://cd.acme.io:4430/..a/b.") is None
+def test_an_address_may_have_a_port() -> None:
+    assert url_problem("https://cd.acme.io:8443") is None
+    assert split_url("https://cd.acme.io:8443") == ("cd.acme.io", ":8443")
+    assert url_problem("https://cd.acme.io:4430") is None
     assert split_url("https://cd.acme.io") == ("cd.acme.io", "")
+    assert split_url("https://cd.acme.io/cd") is None
 
 
 def test_only_a_secret_with_a_namespace_is_told_where_it_is() -> None:

@@ -88,7 +88,7 @@ def set_selector(
 
 @set_app.command("url")
 def set_url(
-    url: Annotated[str, typer.Argument(metavar="URL", help="https://, one of the hosts, and port and path if any.")],
+    url: Annotated[str, typer.Argument(metavar="URL", help="https://, one of the hosts, and the port if it has one.")],
     file: File = consumer.EXPOSURE,
     name: Name = None,
 ) -> int:

@@ -22,7 +22,7 @@ from argocd_istio.exposure.fields import (
     complete,
     nearest,
 )
-from argocd_istio.exposure.hosts import split_url
+from argocd_istio.exposure.hosts import split_url, url_problem
 from argocd_istio.exposure.names import Problem, cut, shown
 from argocd_istio.findings import ERROR, INFO, WARNING, Finding
 from argocd_istio.syntax.scalars import reading, tag_name
@@ -450,6 +450,9 @@ class _Checker:
         address = spec.find("address")
         if isinstance(address, Scalar):
             exposure.url = f"https://{address.value}"
+            problem = url_problem(exposure.url)
+            if problem:
+                self.add("spec.address", problem, address)
         if "spec.gateway.servers" in made:
             exposure.secrets |= self.secrets(spec.find("gateway", "servers"), exposure.hosts)
         expected = complete(exposure)
