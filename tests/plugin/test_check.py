@@ -47,10 +47,16 @@ def test_merged_fields_count_and_the_nearest_wins() -> None:
 WRONG = [
     # (spec, the finding from its line on)
     ("hosts: [https://cd.acme.io/]", '5: spec.hosts[0]: found "https://cd.acme.io/", expected a bare host name'),
-    ("hosts:\n- cd.acme.io\n- on", '7: spec.hosts[1]: found the boolean on, expected a host name; quote it: "on"'),
-    ("hosts: [0755]", '5: spec.hosts[0]: found the number 0755, expected a host name; quote it: "0755"'),
+    ("hosts:\n- cd.acme.io\n- on", "7: spec.hosts[1]: found the boolean on, expected a host name; write the full name"),
+    ("hosts: [0755]", "5: spec.hosts[0]: found the number 0755, expected a host name; use a DNS name"),
     ("hosts: [1e3]", "5: spec.hosts[0]: found the number 1e3,"),
     ("hosts: [2001-01-01]", "5: spec.hosts[0]: found the date 2001-01-01,"),
+    (
+        "hosts: [a.b]\ngateway: {namespace: on}",
+        "6: spec.gateway.namespace: found the boolean on, expected a namespace; q",
+    ),
+    ("hosts:\n- |\n  a.b", '6: spec.hosts[0]: found a line end in "a.b\\n", expected a bare'),
+    ("hosts:\n- {{ .Values.host }}", "6: found an unrendered template ({{ }}), expected plain values; render the file"),
     ("hosts: [12:30:45]", "5: spec.hosts[0]: found the number 12:30:45,"),
     ("hosts: [null]", "5: spec.hosts[0]: found nothing, expected a host name; write one"),
     ("hosts: [[a.b]]", "5: spec.hosts[0]: found a list, expected a host name"),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from argocd_istio.exposure.hosts import a_label, as_typed, host_problem, split_url, url_problem
 from argocd_istio.exposure.names import (
+    Problem,
     label_key_problem,
     label_value_problem,
     name_problem,
@@ -43,7 +46,10 @@ REFUSED = [
     ("a b", "no scheme, port or path"),
     ("https://10.0.0.1/", "no scheme, port or path"),
     ("x:y:z", "no scheme, port or path"),
-    ("cd.acme.io\n", "invisible characters"),
+    ("cd.acme.io\n", "a line end"),
+    ("cd.acme.io\ncd2.acme.io\n", "several lines"),
+    ("cd.acme.io,cd2.acme.io", "write each by itself: cd.acme.io and cd2.acme.io"),
+    ("cd.acme.io cd2.acme.io", "write each by itself: cd.acme.io and cd2.acme.io"),
     ("cd\t.acme.io", "invisible characters"),
     ("c\u200dd.acme.io", "invisible characters"),
     ("\x1b[31m.acme.io", "invisible characters"),
@@ -182,6 +188,12 @@ def test_only_a_secret_with_a_namespace_is_told_where_it_is() -> None:
     for name, told in (("istio-system/a", True), ("A", False)):
         problem = secret_problem(name)
         assert problem and ("namespace" in problem[2]) is told
+
+
+@pytest.mark.parametrize("rule", [secret_problem, name_problem, namespace_problem])
+def test_a_camel_case_name_is_offered_in_lower_case(rule: Callable[[str], Problem | None]) -> None:
+    problem = rule("MySecret")
+    assert problem and problem[2] == "write mysecret"
 
 
 @pytest.mark.parametrize(

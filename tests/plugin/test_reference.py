@@ -177,12 +177,12 @@ def test_the_schema_accepts_every_right_spec_and_what_is_made_of_it(spec: dict[s
         assert errors(plainly(spec)) == []
 
 
-BEYOND = ("a second time", "url: https://c.d", "cd.acme.oi", "c.d: e", "!Ref", "!!int")
+BEYOND = ("a second time", "url: https://c.d", "cd.acme.oi", "c.d: e", "!Ref", "!!int", "a line end")
 
 
 @pytest.mark.parametrize("spec", [spec for spec, line in WRONG if not any(one in spec + line for one in BEYOND)])
 def test_the_schema_refuses_what_the_check_refuses(spec: str) -> None:
-    """All but what it cannot state, BEYOND: agreement between values, and tags."""
+    """All but what it cannot state, BEYOND: agreement between values, tags, and for Python a final line end."""
     try:
         document = yaml.safe_load(exposure(spec))
     except yaml.YAMLError:

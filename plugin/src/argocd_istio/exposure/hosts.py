@@ -75,6 +75,9 @@ def host_problem(host: str) -> Problem | None:
         return f"the wildcard {shown(host)}", EXPECTED, "name each host: a wildcard takes hosts that are not Argo CD's"
     if host.startswith("[") or re.fullmatch(r"(?=.*::|(?:.*:){7})[0-9a-fA-F:.]+(?:%\w+)?", host):
         return f"the IP address {shown(host)}", EXPECTED, "use a DNS name: TLS names no address"
+    several = [part for part in re.split(r"[,;\s]+", host) if part]
+    if len(several) > 1 and not any(map(host_problem, several)):
+        return f"several hosts in {shown(host)}", EXPECTED, f"write each by itself: {' and '.join(several)}"
     if _AROUND.search(host):
         bare = _bare(host)
         return shown(host), EXPECTED, f"write {bare}" if bare else "write the name alone: no scheme, port or path"
