@@ -71,7 +71,12 @@ def test_an_exposure_in_a_list_is_checked(here: Path, call: Called) -> None:
         ("# nothing\n", "found comments only"),
         (f"<<<<<<< HEAD\n{PLAIN}=======\n>>>>>>> other\n", "exposure.yaml:1:1: found the conflict marker <<<<<<<,"),
         (PLAIN.replace("  hosts", "<<<<<<< a b\n  hosts"), "exposure.yaml:5:1: found the conflict marker"),
-        (PLAIN.replace("  gateway", "\xa0 gateway"), "exposure.yaml:6:1: found the character U+00A0 as indentation"),
+        (
+            PLAIN.replace("  gateway", "\xa0 gateway"),
+            "exposure.yaml:6:1: found the character U+00A0 in place",
+        ),
+        (PLAIN.replace("[cd.acme.io]", "\n  -\xa0a.b\n  - c.d"), "exposure.yaml:6:4: found the character U+00A0"),
+        (PLAIN.replace("hosts: ", "hosts:\xa0"), "exposure.yaml:5:9: found the character U+00A0"),
     ],
 )
 def test_what_is_no_exposure_is_said_plainly(text: str, words: str, here: Path, call: Called) -> None:
