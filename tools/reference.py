@@ -14,6 +14,7 @@ from typing import Any
 
 import typer
 
+from argocd_istio.cli import CODES
 from argocd_istio.commands import app
 from argocd_istio.explain import draw
 from argocd_istio.explain.picture import Picture
@@ -77,7 +78,7 @@ def _command(name: str, command: Any) -> str:
     for param in command.params:
         typed = param.metavar or ""
         if param.param_type_name == "option":
-            typed = f"{param.opts[0]} {typed}".strip()
+            typed = f"{', '.join(param.opts)} {typed}".strip()
         typed = typed.replace("|", "\\|")
         lines.append(f"| `{typed}` | {param.help}{' Required.' if param.required else ''} |")
     return "\n".join(lines)
@@ -117,7 +118,13 @@ def compatibility() -> str:
     return "\n".join([*lines, *(f"| {one} | {installed.get(one, 'yours')} | {rows[one]} |" for one in rows)])
 
 
-SECTIONS = {PAGE: {"fields": fields, "commands": commands}, README: {"versions": compatibility}}
+def codes() -> str:
+    """The table of exit codes, as Markdown."""
+    rows = ["| Exit code | Meaning |", "|---|---|"]
+    return "\n".join([*rows, *(f"| {code} | {meaning} |" for code, meaning in CODES.items())])
+
+
+SECTIONS = {PAGE: {"fields": fields, "codes": codes, "commands": commands}, README: {"versions": compatibility}}
 """What stands in a page between `<!-- NAME -->` and `<!-- /NAME -->`."""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import yaml
@@ -15,6 +15,9 @@ from argocd_istio.exposure.fields import Exposure
 from argocd_istio.findings import Finding
 from argocd_istio.syntax.source import read
 from tests.work import HANG
+
+Called = Callable[..., tuple[int, str, str]]
+"""Runs a command in this process; exit code, stdout and stderr."""
 
 FUNCTION = {"config.kubernetes.io/function": "exec: {path: argocd-istio-generator}\n"}
 

@@ -146,7 +146,7 @@ MISTAKES: list[Case] = [
     ("24", host("https://cd.acme.io:8443/x"), "write cd.acme.io"),
     ("24", host("me@cd.acme.io"), "write cd.acme.io"),
     ("24", host("cd acme.io"), "write the name alone"),
-    ("24", host('"cd\\n.acme.io"'), 'found invisible characters in "cd\\n.acme.io"'),
+    ("24", host('"cd\\n.acme.io"'), 'found several lines in "cd\\n.acme.io"'),
     ("24", host('"cd\\t.acme.io"'), 'found invisible characters in "cd\\t.acme.io"'),
     ("25", host("CD.acme.io"), "found upper case"),
     ("25", host("cd.acme.io."), "found a final dot"),

@@ -20,7 +20,7 @@ TLS = "tls: {secretName: acme-io}"
 
 RIGHT = [
     "hosts: [cd.acme.io]",
-    "hosts: &h ['cd.acme.io', \"cd.acme.dev\"]\nurl: https://cd.acme.dev:8443/argocd",
+    "hosts: &h ['cd.acme.io', \"cd.acme.dev\"]\nurl: https://cd.acme.dev:8443",
     f"{HOSTS}\nmode: passthrough\n{GATEWAY}",
     f"{HOSTS}\nmode: termination\ntls: {{secretName: a, secretNames: {{cd.acme.dev: b}}}}",
     "hosts: [cd.acme.io]\ntls: {}\ngateway: {}",
@@ -47,10 +47,16 @@ def test_merged_fields_count_and_the_nearest_wins() -> None:
 WRONG = [
     # (spec, the finding from its line on)
     ("hosts: [https://cd.acme.io/]", '5: spec.hosts[0]: found "https://cd.acme.io/", expected a bare host name'),
-    ("hosts:\n- cd.acme.io\n- on", '7: spec.hosts[1]: found the boolean on, expected a host name; quote it: "on"'),
-    ("hosts: [0755]", '5: spec.hosts[0]: found the number 0755, expected a host name; quote it: "0755"'),
+    ("hosts:\n- cd.acme.io\n- on", "7: spec.hosts[1]: found the boolean on, expected a host name; write the full name"),
+    ("hosts: [0755]", "5: spec.hosts[0]: found the number 0755, expected a host name; use a DNS name"),
     ("hosts: [1e3]", "5: spec.hosts[0]: found the number 1e3,"),
     ("hosts: [2001-01-01]", "5: spec.hosts[0]: found the date 2001-01-01,"),
+    (
+        "hosts: [a.b]\ngateway: {namespace: on}",
+        "6: spec.gateway.namespace: found the boolean on, expected a namespace; q",
+    ),
+    ("hosts:\n- |\n  a.b", '6: spec.hosts[0]: found a line end in "a.b\\n", expected a bare'),
+    ("hosts:\n- {{ .Values.host }}", "6: found an unrendered template ({{ }}), expected plain values; render the file"),
     ("hosts: [12:30:45]", "5: spec.hosts[0]: found the number 12:30:45,"),
     ("hosts: [null]", "5: spec.hosts[0]: found nothing, expected a host name; write one"),
     ("hosts: [[a.b]]", "5: spec.hosts[0]: found a list, expected a host name"),
@@ -75,6 +81,10 @@ WRONG = [
     ("hosts: [a.b]\n? [x]\n: y", "6: found a list as a key, expected plain values"),
     ("hosts: [a.b]\nurl: !Ref x", "6: spec.url: found the tag !Ref x"),
     ("hosts: [a.b]\nurl: https://a.b/", "6: spec.url: found"),
+    (
+        "hosts: [a.b]\nurl: https://a.b/cd",
+        '6: spec.url: found the path "/cd", expected an address without a path',
+    ),
     ("hosts: [a.b]\nurl: https://c.d", '6: spec.url: found the host "c.d", expected a host of spec.hosts; add it'),
     ("hosts: [cd.acme.io]\nurl: https://cd.acme.oi", "6: spec.url: found the host"),
     ("hosts: [a.b]\nmode: passtrough", '6: spec.mode: found "passtrough", expected one of passthrough, termination,'),
@@ -282,6 +292,14 @@ def test_what_the_generator_made_passes_and_is_made_again(spec: str) -> None:
     found, findings = checked(text)
     assert found and [one for one in findings if one.severity == "error"] == []
     assert to_yaml(complete(found)) == text
+
+
+def test_a_generated_address_has_no_path() -> None:
+    text = generated(f"{HOSTS}\nurl: https://cd.acme.dev:8443").replace(
+        "address: cd.acme.dev:8443", "address: cd.acme.dev/cd"
+    )
+    _, findings = checked(text)
+    assert 'spec.address: found the path "/cd"' in str(findings[0])
 
 
 TWO = f"{HOSTS}\nmode: termination\nurl: https://cd.acme.dev\ntls: {{secretName: a, secretNames: {{cd.acme.dev: b}}}}"

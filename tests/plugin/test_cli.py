@@ -7,6 +7,7 @@ import os
 import pty
 import re
 import shlex
+import shutil
 import signal
 import struct
 import subprocess
@@ -20,16 +21,18 @@ from typing import Any
 
 import pytest
 
-from argocd_istio import __version__, cli
+from argocd_istio import __version__
+from argocd_istio.cli import CODES
 from argocd_istio.explain import FORMATS
 from argocd_istio.exposure.fields import MODES
-from tests.plugin.cases import BOMB, exposure
+from tests.plugin.cases import BOMB, Called, exposure
 from tests.render.render import ROOT, build_text
 from tests.render.test_docs import DOCS, code
 from tests.work import HANG
 from tools.reference import every_command
 
 COMMAND = [sys.executable, "-m", "argocd_istio.cli"]
+PLAIN = exposure("hosts: [cd.acme.io]\ngateway: {selector: {istio: edge}}\ntls: {secretName: a}\n", "Exposure").encode()
 GOOD = exposure("mode: grpc-routing\nhosts: [cd.acme.io]\nurl: https://cd.acme.io\n").encode()
 
 Result = subprocess.CompletedProcess[bytes]
@@ -74,12 +77,16 @@ def sparse(path: Path) -> None:
 # How the file is made, the exit code, and what the line says.
 BAD: dict[str, tuple[Callable[[Path], Any], int, str]] = {
     "no file": (lambda path: None, 3, "No such file or directory"),
-    "a folder": (lambda path: path.mkdir(), 2, "is a folder|unable to find one of 'kustomization.yaml'"),
+    "a folder": (
+        lambda path: path.mkdir(),
+        2,
+        "is a folder|a folder without|unable to find one of 'kustomization.yaml'",
+    ),
     "a pipe": (lambda path: os.mkfifo(path), 2, "is a pipe"),
     "a device": (lambda path: path.symlink_to("/dev/zero"), 2, "is a device|outside"),
     "a link to itself": (lambda path: path.symlink_to(path.name), 3, "Too many levels of symbolic links"),
     "more than 64 MiB": (sparse, 2, "67108864"),
-    "empty": (written(b""), 2, ""),
+    "empty": (written(b""), 2, "an empty file|found no"),
     "only comments": (written(b"# nothing\n\n"), 2, ""),
     "a text": (written(b"just text\n"), 2, ""),
     "a list": (written(b"- a\n- b\n"), 2, ""),
@@ -97,32 +104,13 @@ BAD: dict[str, tuple[Callable[[Path], Any], int, str]] = {
 }
 
 
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder that is the current one."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-Called = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def call(capfd: pytest.CaptureFixture[str]) -> Called:
-    """Runs a command in this process; exit code, stdout and stderr."""
-
-    def called(*arguments: str) -> tuple[int, str, str]:
-        capfd.readouterr()
-        code = cli.run(list(arguments))
-        return code, *capfd.readouterr()
-
-    return called
-
-
 @pytest.mark.parametrize("case", BAD)
 @pytest.mark.parametrize("reader", READERS)
-def test_a_file_that_cannot_be_used_is_one_line(reader: str, case: str, here: Path, call: Called) -> None:
+def test_a_file_that_cannot_be_used_is_one_line(
+    reader: str, case: str, here: Path, call: Called, monkeypatch: pytest.MonkeyPatch
+) -> None:
     make, expected, words = BAD[case]
+    monkeypatch.setattr("argocd_istio.commands.inputs.PATIENCE", 0.01)
     make(here / "exposure.yaml")
     code, out, error = call(*READERS[reader], "exposure.yaml")
     assert (code, out) == (expected, ""), error
@@ -152,7 +140,7 @@ def test_findings_are_lines_on_stderr_and_exit_code_1(here: Path, call: Called) 
 
 
 def test_only_the_documents_of_the_kind_are_checked_and_generate_wants_one(here: Path, call: Called) -> None:
-    (here / "exposure.yaml").write_bytes(b"kind: ConfigMap\ndata: {a: 1}\n---\n" + GOOD)
+    (here / "exposure.yaml").write_bytes(b"kind: ConfigMap\ndata: {a: 1}\n---\n" + PLAIN)
     assert call("check") == (0, "", "")
     assert call("generate")[0] == 0
     (here / "exposure.yaml").write_bytes(GOOD + b"---\n" + WRONG.encode())
@@ -161,16 +149,16 @@ def test_only_the_documents_of_the_kind_are_checked_and_generate_wants_one(here:
     assert (code, out) == (2, "") and "found 2 documents of kind" in error
 
 
-def test_a_document_that_is_there_twice_is_told_with_both_lines(here: Path, call: Called) -> None:
-    other = GOOD.replace(b"name: argocd", b"name: other")
-    elsewhere = GOOD.replace(b"name: argocd", b"name: argocd, namespace: elsewhere")
-    (here / "exposure.yaml").write_bytes(b"---\n".join([GOOD, other, elsewhere, GOOD]))
-    code, out, error = call("check")
-    assert (code, out, error) == (
+@pytest.mark.parametrize("name", [b"argocd", b"other"])
+def test_a_second_exposure_is_an_error_whatever_its_name(name: bytes, here: Path, call: Called) -> None:
+    other = GOOD.replace(b"name: argocd", b"name: " + name)
+    (here / "exposure.yaml").write_bytes(b"---\n".join([GOOD, other, *[GOOD] * 498]))
+    line = len(GOOD.splitlines()) + 2
+    assert call("check") == (
         1,
         "",
-        f'exposure.yaml:{3 * len(GOOD.splitlines()) + 4}:1: found the ExposureGenerator "argocd" a second time; '
-        "it is on line 1 too, expected each once; remove one, or give it another name\n",
+        f'exposure.yaml:{line}: found the ExposureGenerator "{name.decode()}" after the ExposureGenerator on line 1, '
+        "and 498 more, expected one in a build; keep one\n",
     )
 
 
@@ -220,16 +208,19 @@ def test_a_terminal_as_stdin_ends_at_once(command: str) -> None:
 
 # ---- usage --------------------------------------------------------------------------------------------------------
 
-TOP_OPTIONS = {"--version", "--install-completion", "--show-completion", "--help"}
+TOP_OPTIONS = {"--version", "--help"}
 USAGE = [
     (["none"], "argocd-istio: No such command 'none'; see argocd-istio --help"),
     (["--none"], "argocd-istio: No such option: --none; see argocd-istio --help"),
     (["check", "--nme", "a"], "argocd-istio check: No such option: --nme"),
     (["init"], "argocd-istio init: Missing argument 'DIR'; see argocd-istio init --help"),
     (["init", "cd"], "argocd-istio init: Missing option '--mode'; see argocd-istio init --help"),
-    (["set", "host"], "argocd-istio set host: Missing argument 'HOST[,HOST...]'; see argocd-istio set host --help"),
+    (["set", "host"], "argocd-istio set host: Missing argument 'HOST'; see argocd-istio set host --help"),
     (["set", "none"], "argocd-istio set: No such command 'none'"),
-    (["unset", "host"], "argocd-istio unset: Invalid value for FIELD: 'host' is not one of secret-name, selector, url"),
+    (
+        ["unset", "host"],
+        "argocd-istio unset: Invalid value for FIELD: 'host' is not one of secret-name, selector, url, gateway-",
+    ),
     (["explain", "--format", "png"], "argocd-istio explain: Invalid value for --format: 'png' is not one of text"),
     (["drift"], "argocd-istio drift: Missing option '--against'; see argocd-istio drift --help"),
     (["explain", "a", "b"], "argocd-istio explain: Got unexpected extra argument"),
@@ -298,7 +289,9 @@ def test_every_command_and_option_in_the_documents_exists(page: Path) -> None:
 def test_no_line_is_a_command_of_a_ci_log(here: Path, call: Called) -> None:
     name = "::error::\x1b[31m"
     for command in READERS.values():
-        assert call(*command, name)[2].startswith("./::error::\\x1b[31m: No such file")
+        assert call(*command, *(["--file"] if "set" in command else []), name)[2].startswith(
+            "./::error::\\x1b[31m: No such file"
+        )
     script = here / "kustomize"
     script.write_text("#!/bin/sh\nprintf '::error::\\033[31m\\n::b' >&2; exit 1\n")
     script.chmod(0o755)
@@ -319,6 +312,51 @@ def test_completion_offers_commands_and_values() -> None:
     assert completed("argocd-istio init cd --mode ") == set(MODES)
     assert completed("argocd-istio explain --format s") == {"svg"}
     assert completed("argocd-istio drift --format j") == {"json"}
+
+
+def test_completion_prints_the_script_of_the_shell(call: Called) -> None:
+    scripts = {shell: call("completion", shell) for shell in ("bash", "zsh", "fish")}
+    for shell, words in (
+        ("bash", "complete -o default -F"),
+        ("zsh", "#compdef argocd-istio"),
+        ("fish", "--no-files"),
+    ):
+        code, out, error = scripts[shell]
+        assert (code, error) == (0, "") and words in out and "_ARGOCD_ISTIO_COMPLETE" in out
+    code, out, error = call("completion", "nonsense")
+    assert (code, out) == (2, "") and "'nonsense' is not one of bash, zsh, fish" in error
+    for option in ("--install-completion", "--show-completion"):
+        assert call(option)[0] == 2
+
+
+@pytest.mark.skipif(not shutil.which("bash"), reason="needs bash")
+def test_the_script_for_bash_completes(here: Path) -> None:
+    (here / "argocd-istio").write_text(f'#!/bin/sh\nexec {shlex.join(COMMAND)} "$@"\n')
+    (here / "argocd-istio").chmod(0o755)
+    script = (
+        'eval "$(argocd-istio completion bash)"; COMP_WORDS=(argocd-istio exp); COMP_CWORD=1; '
+        '_argocd_istio_completion argocd-istio; echo "${COMPREPLY[@]}"'
+    )
+    env = os.environ | {"PATH": f"{here}:{os.environ['PATH']}"}
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True, timeout=HANG, env=env)
+    assert done.stdout == "explain\n"
+
+
+@pytest.mark.parametrize("name", ["argocd-istio", "argocd-istio set", *dict(every_command())])
+def test_h_is_help_and_names_arguments_by_words(name: str, call: Called) -> None:
+    words = name.split()[1:]
+    code, out, error = call(*words, "-h")
+    assert (code, error) == (0, "") and call(*words, "--help")[1] == out
+    assert not re.search(r"[{}<]|list\[", out.replace("${NAME}", "").replace("<(argocd", ""))
+
+
+def test_help_and_page_have_every_exit_code(call: Called) -> None:
+    _, out, _ = call("--help")
+    page = (ROOT / "docs/plugin.md").read_text()
+    for number, meaning in CODES.items():
+        assert f"| {number} | {meaning} |" in page
+        assert re.search(rf"^    {number} +{meaning.split()[0]}", out, re.M)
+    assert " ".join(CODES["1"].replace("`", "").split()) in " ".join(out.split())
 
 
 # ---- streams and signals ------------------------------------------------------------------------------------------
@@ -435,8 +473,11 @@ def test_colours_and_width_are_the_terminals(slow: dict[str, str]) -> None:
     assert "\x1b[33mHTTP/1.1 in clear text\x1b[0m" in coloured
     narrow = re.sub(r"\x1b\[[0-9;]*m", "", coloured)
     assert max(map(len, narrow.splitlines())) <= 70 < max(map(len, plain.splitlines()))
-    for env in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
+    for env in ({"NO_COLOR": "1"}, {"TERM": "dumb"}, {"NO_COLOR": "1", "FORCE_COLOR": "1"}):
         assert on_terminal("explain", "render.yaml", env=slow | env) == narrow
+    for env in ({"FORCE_COLOR": "1"}, {"CLICOLOR_FORCE": "1"}):
+        assert "\x1b[33mHTTP/1.1 in clear text\x1b[0m" in run("explain", "render.yaml", env=env).stdout.decode()
+    assert b"\x1b" not in run("explain", "render.yaml", env={"CLICOLOR_FORCE": "0"}).stdout
     for env in ({"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "C"}):
         assert run("explain", "render.yaml", env=env).stdout.isascii()
     assert run("explain", "--ascii", "render.yaml").stdout.startswith(b"argocd.example.com\n|- port 80")

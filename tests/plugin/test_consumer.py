@@ -50,7 +50,8 @@ def test_the_files_are_the_readmes_with_a_line_for_editors(call: Called, tmp_pat
     code, out, error = call("init", "cd", "--mode", "grpc-routing", "--host", "cd.acme.io")
     assert (code, error) == (0, "")
     expected = files(ROOT / "examples/remote")
-    expected["exposure.yaml"] = modeline(TAG) + "\n" + re.sub(r"^#.*\n", "", expected["exposure.yaml"])
+    expected["exposure.yaml"] = modeline(consumer.REF) + "\n" + re.sub(r"^#.*\n", "", expected["exposure.yaml"])
+    expected["kustomization.yaml"] = expected["kustomization.yaml"].replace(f"?ref={TAG}", f"?ref={consumer.REF}")
     assert files(tmp_path / "cd") == expected
     assert out.splitlines() == [
         "Wrote cd/exposure.yaml and cd/kustomization.yaml. Next:",
@@ -212,8 +213,9 @@ def test_a_host_is_written_as_dns_has_it_with_a_notice(call: Called, tmp_path: P
     assert "- cd.acme.io\n" in (tmp_path / "cd/exposure.yaml").read_text()
 
 
-def test_the_default_reference_is_the_release_that_the_readme_names() -> None:
-    assert consumer.REF == TAG and consumer.LIBRARY in (ROOT / "README.md").read_text()
+def test_the_default_reference_is_main_until_the_first_tag() -> None:
+    unreleased = "(not yet released)" in (ROOT / "CHANGELOG.md").read_text()
+    assert ("main" if unreleased else TAG) == consumer.REF and consumer.LIBRARY in (ROOT / "README.md").read_text()
 
 
 def test_the_five_lines_of_the_readme_work(

@@ -153,8 +153,8 @@ CHANGES: dict[str, tuple[str, str, str, str]] = {
     ),
     "an address": (
         BLOCK + "  url: https://a.x.io\n",
-        "url https://a.x.io:8443/cd",
-        BLOCK + "  url: https://a.x.io:8443/cd\n",
+        "url https://a.x.io:8443",
+        BLOCK + "  url: https://a.x.io:8443\n",
         "url https://a.x.io",
     ),
     "an address that was missing": (
@@ -436,12 +436,13 @@ def test_a_host_is_written_as_dns_has_it(given: str, written: str, notice: str) 
 
 def test_what_the_change_makes_wrong_is_said_once() -> None:
     text = (HEAD + BLOCK + "  mode: passthrough\n").encode()
-    result = edit.set_secret_name(text, "cert", file="exposure.yaml")
-    assert any("a Secret under passthrough" in notice for notice in result.notices)
-    assert all(notice.startswith("exposure.yaml:") for notice in result.notices)
-    again = edit.set_secret_name(result.data, "other", file="exposure.yaml")
-    assert again.notices == []
-    assert edit.set_secret_name(result.data, "cert", file="exposure.yaml").notices == []
+    new = edit.set_secret_name(text, "cert", file="exposure.yaml").data
+    found = edit.consequences(text, new, file="exposure.yaml")
+    assert any("a Secret under passthrough" in str(one) for one in found)
+    assert all(str(one).startswith("exposure.yaml:") for one in found)
+    again = edit.set_secret_name(new, "other", file="exposure.yaml").data
+    assert edit.consequences(new, again, file="exposure.yaml") == []
+    assert edit.consequences(new, new, file="exposure.yaml") == []
 
 
 # ---- what is refused
@@ -587,7 +588,8 @@ REFUSALS: dict[str, tuple[str, str, str]] = {
         "host b.x.io",
         "f: found none, expected a document of kind Exposure or ExposureGenerator",
     ),
-    "nothing": ("", "host b.x.io", "f: found none"),
+    "nothing": ("", "host b.x.io", "f: found an empty file"),
+    "a List": ("kind: List\nitems: []\n", "host b.x.io", "f: found a List, expected a document of kind Exposure"),
     "a list": ("- kind: Exposure\n", "host b.x.io", "f: found none"),
     "another group's Exposure": (
         HEAD.replace("argocd-istio.github.io", "x.io") + BLOCK,

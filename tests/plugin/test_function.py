@@ -50,7 +50,7 @@ def test_further_hosts_a_url_and_certificates_are_made_and_labelled() -> None:
     item = completed(
         mode="termination",
         hosts=["a.io", "b.io", "c.io"],
-        url="https://b.io:8443/cd",
+        url="https://b.io:8443",
         gateway={"selector": {"app": "edge"}},
         tls={"secretName": "x", "secretNames": {"b.io": "y"}},
     )
@@ -62,8 +62,8 @@ def test_further_hosts_a_url_and_certificates_are_made_and_labelled() -> None:
         f"{prefix}servers": "generated",
     }
     spec = item["spec"]
-    assert (spec["mode"], spec["address"]) == ("termination", "b.io:8443/cd")
-    assert load(spec["additionalUrls"]) == ["https://a.io:8443/cd", "https://c.io:8443/cd"]
+    assert (spec["mode"], spec["address"]) == ("termination", "b.io:8443")
+    assert load(spec["additionalUrls"]) == ["https://a.io:8443", "https://c.io:8443"]
     assert spec["gateway"]["selector"] == {"app": "edge"}
     assert [
         (server["name"], server["hosts"], server["tls"].get("credentialName")) for server in spec["gateway"]["servers"]

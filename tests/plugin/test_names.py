@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from argocd_istio.exposure.hosts import a_label, host_problem, split_url, url_problem
+from argocd_istio.exposure.hosts import a_label, as_typed, host_problem, split_url, url_problem
 from argocd_istio.exposure.names import (
+    Problem,
     label_key_problem,
     label_value_problem,
     name_problem,
@@ -43,7 +46,10 @@ REFUSED = [
     ("a b", "no scheme, port or path"),
     ("https://10.0.0.1/", "no scheme, port or path"),
     ("x:y:z", "no scheme, port or path"),
-    ("cd.acme.io\n", "invisible characters"),
+    ("cd.acme.io\n", "a line end"),
+    ("cd.acme.io\ncd2.acme.io\n", "several lines"),
+    ("cd.acme.io,cd2.acme.io", "write each by itself: cd.acme.io and cd2.acme.io"),
+    ("cd.acme.io cd2.acme.io", "write each by itself: cd.acme.io and cd2.acme.io"),
     ("cd\t.acme.io", "invisible characters"),
     ("c\u200dd.acme.io", "invisible characters"),
     ("\x1b[31m.acme.io", "invisible characters"),
@@ -68,6 +74,10 @@ REFUSED = [
     ("A_b.io", 'label "a_b"'),
     ("münchen.de", "write xn--mnchen-3ya.de"),
     ("\u0440\u0430\u0443\u0440\u0430l.com", "write xn--l-7sba6dbr.com"),
+    ("cd\u3002acme.io", "write cd.acme.io"),
+    ("cd\uff0eacme\uff61io", "write cd.acme.io"),
+    ("\uff23\uff24.acme.io", "write cd.acme.io"),
+    ("i\u2764.io", "xn-- form that is registered"),
     ("straße.de", "xn-- form that is registered"),
     ("\uff11.\uff12.\uff13.\uff14", "xn-- form that is registered"),
     ("ü" * 70 + ".de", "xn-- form that is registered"),
@@ -89,11 +99,13 @@ REFUSED = [
 @pytest.mark.parametrize(
     ("url", "right"),
     [
-        ("https://A.io:8443/x", "https://a.io:8443/x"),
+        ("https://A.io:8443/x", "https://a.io:8443"),
         ("https://A.io.", "https://a.io"),
         ("https://A.io/", "https://a.io"),
-        ("https://bücher.acme.io/cd", "https://xn--bcher-kva.acme.io/cd"),
-        ("https://a.io/x/", "https://a.io/x"),
+        ("https://bücher.acme.io/cd", "https://xn--bcher-kva.acme.io"),
+        ("https://a.io/x/", "https://a.io"),
+        ("https://a.io:443/x", "https://a.io"),
+        ("https://a.io:443", "https://a.io"),
     ],
 )
 def test_the_hint_for_an_address_is_one_that_passes(url: str, right: str) -> None:
@@ -127,6 +139,12 @@ def test_an_a_label_is_what_dns_has() -> None:
         a_label("faß.de")
 
 
+@pytest.mark.parametrize("dot", "\u3002\uff0e\uff61")
+def test_every_dot_of_idna_separates_labels(dot: str) -> None:
+    assert as_typed(f"cd{dot}acme{dot}io") == "cd.acme.io"
+    assert as_typed(f"bücher{dot}acme.io{dot}") == "xn--bcher-kva.acme.io"
+
+
 @pytest.mark.parametrize(
     ("url", "words"),
     [
@@ -134,19 +152,22 @@ def test_an_a_label_is_what_dns_has() -> None:
         ("http://cd.acme.io", "write https"),
         ("cd.acme.io", "write https://cd.acme.io"),
         ("https://CD.acme.io", "write https://cd.acme.io"),
-        ("https://", "port and path"),
-        ("https://cd.acme.io:0", "port and path"),
-        ("https://cd.acme.io:65536", "port and path"),
-        ("https://cd.acme.io?x=1", "port and path"),
-        ("https://me@cd.acme.io", "port and path"),
-        ("ftp://cd.acme.io", "port and path"),
+        ("https://", "the port"),
+        ("https://cd.acme.io:0", "the port"),
+        ("https://cd.acme.io:65536", "the port"),
+        ("https://cd.acme.io?x=1", "the port"),
+        ("https://me@cd.acme.io", "the port"),
+        ("ftp://cd.acme.io", "the port"),
         ("https://{{ host }}", "unrendered"),
         ("https://10.0.0.1", "IP address"),
         ("https://cd.acme.io:443", "leave out :443"),
-        ("https://cd.acme.io:443/argo", "leave out :443"),
-        ("https://cd.acme.io:0443", "port and path"),
-        ("https://cd.acme.io/..", "port and path"),
-        ("https://cd.acme.io/./a", "port and path"),
+        ("https://cd.acme.io:70000", 'the port "70000"; a port from 1 to 65535'),
+        ("https://cd.acme.io:443/argo", "write https://cd.acme.io: argocd-server serves /"),
+        ("https://cd.acme.io/argo", "server.rootpath and server.basehref"),
+        ("https://cd.acme.io:0443", "the port"),
+        ("https://cd.acme.io/..", 'the path "/.."'),
+        ("https://cd.acme.io/./a", 'the path "/./a"'),
+        (f"https://cd.acme.io/{'x' * 10_000}", "the path"),
         ("", "an empty text"),
     ],
 )
@@ -155,17 +176,24 @@ def test_what_is_no_address_is_refused(url: str, words: str) -> None:
     assert problem and words in "; ".join(problem)
 
 
-def test_an_address_may_have_port_and_path() -> None:
-    assert url_problem("https://cd.acme.io:8443/argo/cd") is None
-    assert split_url("https://cd.acme.io:8443/argo/cd") == ("cd.acme.io", ":8443/argo/cd")
-    assert url_problem("https://cd.acme.io:4430/..a/b.") is None
+def test_an_address_may_have_a_port() -> None:
+    assert url_problem("https://cd.acme.io:8443") is None
+    assert split_url("https://cd.acme.io:8443") == ("cd.acme.io", ":8443")
+    assert url_problem("https://cd.acme.io:4430") is None
     assert split_url("https://cd.acme.io") == ("cd.acme.io", "")
+    assert split_url("https://cd.acme.io/cd") is None
 
 
 def test_only_a_secret_with_a_namespace_is_told_where_it_is() -> None:
     for name, told in (("istio-system/a", True), ("A", False)):
         problem = secret_problem(name)
         assert problem and ("namespace" in problem[2]) is told
+
+
+@pytest.mark.parametrize("rule", [secret_problem, name_problem, namespace_problem])
+def test_a_camel_case_name_is_offered_in_lower_case(rule: Callable[[str], Problem | None]) -> None:
+    problem = rule("MySecret")
+    assert problem and problem[2] == "write mysecret"
 
 
 @pytest.mark.parametrize(

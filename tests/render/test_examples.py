@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from argocd_istio.consumer import REF
 from argocd_istio.exposure.check import check
 from argocd_istio.syntax.source import read
 from tests.render.consumer import MODES, consumer, exposure, leaves, one, title, write
@@ -53,7 +54,7 @@ def repositories(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for part in ("base", "overlays", "components"):
         shutil.copytree(ROOT / part, work / part)
     identity = ["-c", "user.name=test", "-c", "user.email=test@localhost"]
-    for command in (["init", "-q"], ["add", "."], [*identity, "commit", "-qm", "library"], ["tag", TAG]):
+    for command in (["init", "-q", "-b", REF], ["add", "."], [*identity, "commit", "-qm", "library"], ["tag", TAG]):
         subprocess.run(["git", *command], cwd=work, check=True)
     subprocess.run(["git", "clone", "-q", "--bare", str(work), str(top / "argocd-istio.git")], check=True)
     return top

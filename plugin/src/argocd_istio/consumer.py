@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from argocd_istio import API_VERSION, __version__
+from argocd_istio import API_VERSION
 from argocd_istio.exposure.check import check
+from argocd_istio.exposure.component import KUSTOMIZATIONS
 from argocd_istio.exposure.fields import BY_PATH, FUNCTION, GENERATOR, KINDS, PASSTHROUGH, PLAIN, RUN
 from argocd_istio.exposure.hosts import as_typed
 from argocd_istio.exposure.schema import modeline
@@ -22,10 +23,9 @@ from argocd_istio.syntax.source import Node, SourceError, visible
 from argocd_istio.syntax.source import read as read_yaml
 
 LIBRARY = "https://github.com/argocd-istio/argocd-istio"
-REF = f"v{__version__}"
+REF = "main"
+"""What a new consumer names of the library, until there is a first tag."""
 EXPOSURE = "exposure.yaml"
-KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
-"""The names that kustomize looks for."""
 FLAGS = "--enable-alpha-plugins --enable-exec"
 
 _KUSTOMIZATION = f"""apiVersion: kustomize.config.k8s.io/v1beta1
@@ -38,6 +38,7 @@ components:
 _OPTIONS = {
     "spec.mode": "--mode",
     "spec.hosts": "--host",
+    "spec.gateway.namespace": "--gateway-namespace",
     "spec.gateway.selector": "--selector",
     "spec.tls.secretName": "--secret-name",
 }
@@ -53,11 +54,20 @@ class Consumer:
     """A new consumer: the text of its two files, and what the user should know.
 
     `labels` are the gateway's, as KEY=VALUE. Without `secret` and `labels` the defaults of the Exposure are written.
+    `namespace` is where the gateway's pods are.
     Raises ConsumerError.
     """
 
     def __init__(
-        self, mode: str, hosts: Sequence[str], secret: str | None, labels: Sequence[str], ref: str, checked: bool
+        self,
+        mode: str,
+        hosts: Sequence[str],
+        secret: str | None,
+        labels: Sequence[str],
+        ref: str,
+        checked: bool,
+        *,
+        namespace: str | None = None,
     ) -> None:
         self.checked = checked
         written = list(map(as_typed, hosts))
@@ -70,7 +80,8 @@ class Consumer:
             expected = "a tag, branch or commit of letters, digits, . _ / -"
             raise ConsumerError(f"--ref: found {visible(ref)!r}, expected {expected}; write {REF}")
         pairs = _selector(labels) or BY_PATH["spec.gateway.selector"].default
-        spec: dict[str, object] = {"mode": mode, "hosts": written, "gateway": {"selector": pairs}}
+        gateway = {"selector": pairs} if namespace is None else {"namespace": namespace, "selector": pairs}
+        spec: dict[str, object] = {"mode": mode, "hosts": written, "gateway": gateway}
         if mode != PASSTHROUGH or secret is not None:
             spec["tls"] = {"secretName": BY_PATH["spec.tls.secretName"].default if secret is None else secret}
         self._check(spec)

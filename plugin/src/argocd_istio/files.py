@@ -9,10 +9,11 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import select
 import signal
 import stat
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -30,7 +31,7 @@ class FileError(Exception):
 
     def __init__(self, path: str | Path, message: str, code: int = 3) -> None:
         super().__init__(f"{visible(str(path))}: {message}")
-        self.code = code
+        self.path, self.message, self.code = str(path), message, code
 
 
 class Interrupted(SystemExit):
@@ -45,6 +46,23 @@ def read(path: str | Path, limit: int = LIMITS.bytes) -> bytes:
     if len(data) > limit:
         raise FileError(path, f"has more than {limit} bytes, the most that is read", 2)
     return data
+
+
+def read_pipe(path: str | Path, patience: float, limit: int = LIMITS.bytes) -> bytes:
+    """What is written into a named pipe, once; FileError where nobody writes within `patience` seconds."""
+    with _as_file_error(path), _opened(path, _READ) as pipe:
+        waiting = select.poll()
+        waiting.register(pipe, select.POLLIN | select.POLLHUP)
+        if not waiting.poll(patience * 1000):
+            raise FileError(path, "is a pipe that nobody writes into; name a file, or write into it", 2)
+        os.set_blocking(pipe, True)
+        pieces, size = [], 0
+        while size <= limit and (piece := os.read(pipe, _PIECE)):
+            pieces.append(piece)
+            size += len(piece)
+    if size > limit:
+        raise FileError(path, f"has more than {limit} bytes, the most that is read", 2)
+    return b"".join(pieces)
 
 
 def replace(path: str | Path, old: bytes, new: bytes) -> list[str]:
@@ -75,12 +93,63 @@ def replace(path: str | Path, old: bytes, new: bytes) -> list[str]:
                 with suppress(OSError):
                     os.unlink(temporary, dir_fd=folder)
                 raise
-            try:
-                os.fsync(folder)
-            except OSError as error:
-                message = f"was written, but its folder could not be flushed to disk: {error.strerror}"
-                raise FileError(path, message) from error
+            _flush(path, folder)
     return notices
+
+
+def _flush(path: str | Path, folder: int) -> None:
+    try:
+        os.fsync(folder)
+    except OSError as error:
+        message = f"was written, but its folder could not be flushed to disk: {error.strerror}"
+        raise FileError(path, message) from error
+
+
+def replace_all(changes: Sequence[tuple[str, bytes, bytes]]) -> list[str]:
+    """`replace` for several files, each with its old and its new content: all of them, or none.
+
+    A file that was replaced gets its old content back where a later one cannot be.
+    """
+    notices: list[str] = []
+    done: list[tuple[str, bytes, bytes]] = []
+    try:
+        for path, old, new in changes:
+            notices += replace(path, old, new)
+            done.append((path, old, new))
+    except BaseException:
+        for path, old, new in reversed(done):
+            replace(path, new, old)
+        raise
+    return notices
+
+
+def create(path: str | Path, data: bytes) -> None:
+    """Make a file with the content, or none. Raises FileError, also where something has the name already."""
+    with _as_file_error(path, "; nothing was written"), _Stop() as stop:
+        folder_path, name = os.path.split(path)
+        temporary = f".{name}.argocd-istio"
+        with _opened(folder_path or ".", _FOLDER) as folder:
+            _lock(path, folder)
+            _remove_stale(path, folder, temporary)
+            try:
+                with _opened(temporary, _CREATE, folder, mode=0o666) as out:
+                    _pour(out, data, stop.check)
+                    stop.check()
+                    os.fsync(out)
+                # Unlike a rename, a link replaces nothing.
+                os.link(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+            finally:
+                with suppress(OSError):
+                    os.unlink(temporary, dir_fd=folder)
+            _flush(path, folder)
+
+
+def _pour(out: int, data: bytes, check: Callable[[], None]) -> None:
+    """Write all of it."""
+    rest = memoryview(data)
+    while rest:
+        check()
+        rest = rest[os.write(out, rest[:_PIECE]) :]
 
 
 def _write(
@@ -97,10 +166,7 @@ def _write(
     if status.st_nlink > 1:
         notices.append(f"{visible(str(path))}: has {status.st_nlink} hard links; the other names keep the old content")
     with _opened(temporary, _CREATE, folder, mode=0o600) as out:
-        rest = memoryview(new)
-        while rest:
-            check()
-            rest = rest[os.write(out, rest[:_PIECE]) :]
+        _pour(out, new, check)
         lost = _copy_attributes(file, out, status)
         if lost:
             notices.append(f"{visible(str(path))}: could not keep {', '.join(lost)}")
@@ -152,7 +218,10 @@ def _project(path: str | Path) -> Path:
     for parent in (folder, *folder.parents):
         if (parent / ".git").exists():
             return parent
-    here = Path.cwd()
+    try:
+        here = Path.cwd()
+    except FileNotFoundError:  # it was removed
+        return folder
     return here if folder.is_relative_to(here) else folder
 
 

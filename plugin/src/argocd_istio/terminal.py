@@ -20,15 +20,17 @@ class Terminal:
     def of_stdout(cls) -> Terminal:
         """As the process was started. A file gets 80 characters a line and no colours.
 
-        Colours: https://no-color.org, and TERM=dumb means none.
+        Colours: NO_COLOR before FORCE_COLOR and CLICOLOR_FORCE, and TERM=dumb means none on a terminal.
+        https://no-color.org, https://force-color.org, https://bixense.com/clicolors
         """
         stdout = sys.__stdout__
         terminal = stdout is not None and stdout.isatty()
         encoding = (stdout.encoding if stdout else "").lower().replace("-", "")
         # Python takes UTF-8 in the C locale too, where a terminal need not.
         c_locale = os.environ.get("LC_ALL") in ("C", "POSIX")
+        forced = bool(os.environ.get("FORCE_COLOR")) or os.environ.get("CLICOLOR_FORCE", "0") not in ("", "0")
         return cls(
             width=max(40, min(shutil.get_terminal_size().columns, 120)) if terminal else 80,
-            colour=terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb",
+            colour=not os.environ.get("NO_COLOR") and (forced or (terminal and os.environ.get("TERM") != "dumb")),
             unicode=encoding.startswith("utf") and not c_locale,
         )

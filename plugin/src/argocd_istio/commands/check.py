@@ -3,70 +3,115 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from argocd_istio import consumer
 from argocd_istio.commands.app import app
-from argocd_istio.commands.inputs import exposures, source_of
-from argocd_istio.findings import ERROR
+from argocd_istio.commands.inputs import Substitute, source_of
+from argocd_istio.formats import FORMATS, formatted
 from argocd_istio.streams import tell
-from argocd_istio.syntax.source import Document, Node, Source, SourceError
+
+if TYPE_CHECKING:
+    from argocd_istio.findings import Finding
 
 
-def _again(source: Source, documents: list[Document]) -> Iterator[SourceError]:
-    """Every document that has the kind, name and namespace of one before it."""
-    from argocd_istio.exposure.names import shown
-    from argocd_istio.syntax.nodes import text
+def check_folder(path: str, *, substitute: bool = False) -> list[Finding]:
+    """Everything found in a folder: what its kustomization lists, else each of its files that has an Exposure.
 
-    seen: dict[tuple[str, str, str], Node] = {}
-    for root in (document.root for document in documents if document.root):
-        kind, name = text(root, "kind"), text(root, "metadata", "name")
-        before = seen.setdefault((kind, name, text(root, "metadata", "namespace")), root)
-        if name and before is not root:
-            found = f"the {kind} {shown(name)} a second time; it is on line {before.line} too"
-            yield source.error(root, found, "each once", "remove one, or give it another name")
+    Raises FileError and SourceError.
+    """
+    from argocd_istio import API_VERSION
+    from argocd_istio.exposure.component import KUSTOMIZATIONS
+    from argocd_istio.files import FileError, read
+    from argocd_istio.tree.check import check_folder as check_tree
+
+    if any(os.path.lexists(os.path.join(path, name)) for name in KUSTOMIZATIONS):  # noqa: PTH118
+        return check_tree(path, substitute=substitute)
+
+    found: list[Finding] = []
+    files = 0
+    try:
+        names = sorted(entry.name for entry in os.scandir(path) if entry.is_file())
+    except OSError as error:
+        raise FileError(path, error.strerror or "cannot be read") from error
+    for name in names:
+        file = os.path.join(path, name)  # noqa: PTH118
+        if name.endswith((".yaml", ".yml")) and API_VERSION.encode() in read(file):
+            files += 1
+            found += check_path(file, substitute=substitute)
+    if not files:
+        raise FileError(path, f"found a folder without a file of {API_VERSION}, expected one; name the file", 2)
+    return found
+
+
+def check_path(file: str, *, substitute: bool = False) -> list[Finding]:
+    """Everything found in a file, or in stdin or a pipe. Raises FileError and SourceError."""
+    from argocd_istio.exposure.component import mode_beside
+    from argocd_istio.exposure.file import check_file
+
+    return check_file(source_of(file), substitute=substitute, component=mode_beside(file))
 
 
 @app.command("check")
 def check_files(
-    files: Annotated[
+    paths: Annotated[
         list[str] | None,
-        typer.Argument(metavar="FILE|DIR", help="The files and folders to check; - is stdin. Else exposure.yaml."),
+        typer.Argument(
+            metavar="FILE|DIR|-",
+            help="Files to check, folders with such files, or - for stdin. Else exposure.yaml.",
+            show_default=False,
+        ),
     ] = None,
+    form: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            metavar="FORMAT",
+            help=f"One of {', '.join(FORMATS)}; else text. All but text go to stdout.",
+            show_default=False,
+            autocompletion=lambda: list(FORMATS),
+        ),
+    ] = FORMATS[0],
+    strict: Annotated[bool, typer.Option("--strict", help="Let warnings count as errors do.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Leave out what does not change the exit code.")] = False,
+    substitute: Substitute = False,
 ) -> int:
     """Say what is wrong in files.
 
-    There is one line for each finding, on stderr; where nothing is wrong it is silent.
+    There is one line for each finding, on stderr; where nothing is wrong it is silent. Where a kustomization.yaml
+    beside a file lists it, the mode of its component counts too.
 
     \b
     argocd-istio check exposure.yaml
+    argocd-istio check --strict --format github cd staging/exposure.yaml
     """
-    from argocd_istio.exposure.check import check
     from argocd_istio.files import FileError
+    from argocd_istio.findings import ERROR, WARNING, Finding
+    from argocd_istio.syntax.source import SourceError
 
+    if form not in FORMATS:
+        raise typer.BadParameter(f"{form!r} is not one of {', '.join(FORMATS)}", param_hint="--format")
     worst = 0
-    for file in files or [consumer.EXPOSURE]:
+    counting = (ERROR, WARNING) if strict else (ERROR,)
+    every: list[Finding] = []
+    for path in paths or [consumer.EXPOSURE]:
         try:
-            if os.path.isdir(file):  # noqa: PTH112
-                from argocd_istio.tree.check import check_folder
-
-                found = check_folder(file)
-                tell(*found)
-                worst = max(worst, 1 if any(finding.severity == ERROR for finding in found) else 0)
+            checked = check_folder if os.path.isdir(path) else check_path  # noqa: PTH112
+            found = checked(path, substitute=substitute)
+            worst = max(worst, 1 if any(one.severity in counting for one in found) else 0)
+        except SourceError as error:
+            found, worst = [Finding(ERROR, error.file, error.line, "", error.message)], max(worst, 2)
+            if form == FORMATS[0]:  # with its column
+                tell(error)
                 continue
-            source = source_of(file)
-            documents = exposures(source)
-            for document in documents:
-                exposure, findings = check(source, document.root)
-                tell(*findings)
-                worst = max(worst, 0 if exposure else 1)
-            again = list(_again(source, documents))
-            tell(*again)
-            worst = max(worst, 1 if again else 0)
-        except (SourceError, FileError) as error:
-            tell(error)
-            worst = max(worst, error.code if isinstance(error, FileError) else 2)
+        except FileError as error:
+            found, worst = [Finding(ERROR, error.path, 0, "", error.message)], max(worst, error.code)
+        found = [one for one in found if not quiet or one.severity in counting]
+        if form == FORMATS[0]:
+            tell(*found)
+        every += found
+    if form != FORMATS[0]:
+        print(formatted(every, form), end="")
     return worst

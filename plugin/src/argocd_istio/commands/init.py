@@ -9,6 +9,7 @@ import typer
 
 from argocd_istio import consumer
 from argocd_istio.commands.app import app
+from argocd_istio.commands.inputs import listed
 from argocd_istio.exposure.fields import MODES
 from argocd_istio.streams import tell
 from argocd_istio.syntax.source import visible
@@ -22,7 +23,10 @@ def init(
         typer.Option(metavar="MODE", help=f"Where TLS ends: {', '.join(MODES)}.", autocompletion=lambda: list(MODES)),
     ],
     host: Annotated[
-        list[str], typer.Option(metavar="HOST", help="A host name, again for more; the first is the public address.")
+        list[str],
+        typer.Option(
+            metavar="HOST", help="A host name, again or after a comma for more; the first is the public address."
+        ),
     ],
     secret_name: Annotated[
         str | None, typer.Option(metavar="NAME", help="The Secret of the certificate; else argocd-certificate.")
@@ -30,8 +34,12 @@ def init(
     selector: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="KEY=VALUE", help="A label of the gateway's pods, again for more; else istio=ingressgateway."
+            metavar="KEY=VALUE",
+            help="A label of the gateway's pods, again or after a comma for more; else istio=ingressgateway.",
         ),
+    ] = None,
+    gateway_namespace: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Where the gateway's pods are; else istio-system.")
     ] = None,
     ref: Annotated[
         str,
@@ -48,7 +56,9 @@ def init(
     \b
     argocd-istio init cd --mode grpc-routing --host cd.acme.io
     """
-    made = consumer.Consumer(mode, host, secret_name, selector or [], ref, checked)
+    made = consumer.Consumer(
+        mode, listed(host), secret_name, listed(selector or []), ref, checked, namespace=gateway_namespace
+    )
     made.write(folder)
     tell(*made.notices)
     names = " and ".join(visible(str(Path(folder, name))) for name in made.files)

@@ -3,58 +3,103 @@
 from __future__ import annotations
 
 import os
+import stat
+from collections.abc import Iterable
 from typing import Annotated
 
 import typer
 
-from argocd_istio.exposure.fields import KINDS, nearest
+from argocd_istio import consumer
 from argocd_istio.streams import tell
-from argocd_istio.syntax.source import LIMITS, Document, Source, SourceError
+from argocd_istio.syntax.source import LIMITS, Source
 
 STDIN = "-"
 
 _FILE = "The file with the Exposure or ExposureGenerator"
-File = Annotated[str, typer.Argument(metavar="FILE", help=f"{_FILE}; else exposure.yaml.", show_default=False)]
+File = Annotated[
+    str | None, typer.Option("--file", "-f", metavar="FILE", help=f"{_FILE}; else exposure.yaml.", show_default=False)
+]
+OldFile = Annotated[str | None, typer.Argument(metavar="FILE", help="The same, without --file.", show_default=False)]
 Readable = Annotated[
     str, typer.Argument(metavar="FILE", help=f"{_FILE}; - is stdin. Else exposure.yaml.", show_default=False)
 ]
 Name = Annotated[str | None, typer.Option(metavar="NAME", help="Its metadata.name, where the file has several.")]
-Host = Annotated[str | None, typer.Option(metavar="HOST", help="For this host only: its entry in tls.secretNames.")]
+Substitute = Annotated[
+    bool, typer.Option("--substitute", help="Take ${NAME} for a text that Flux puts in after the build.")
+]
+Hosts = Annotated[
+    list[str] | None,
+    typer.Option("--host", metavar="HOST", help="For this host only: its entry in tls.secretNames; again for more."),
+]
+Diff = Annotated[bool, typer.Option("--diff", help="Show the change and write nothing.")]
+Force = Annotated[bool, typer.Option("--force", help="Write what check refuses, too.")]
+
+
+def listed(words: Iterable[str]) -> list[str]:
+    """The parts of words that commas may separate."""
+    return [part.strip() for word in words for part in word.split(",")]
+
+
+def file_of(positional: str | None, option: str | None) -> str:
+    """The file that was named, in one way or the other."""
+    if positional is not None and option is not None:
+        raise typer.BadParameter("the file is named twice; leave one of them out", param_hint="--file")
+    return option or positional or consumer.EXPOSURE
+
+
+def split_words(words: list[str], option: str | None) -> tuple[list[str], str]:
+    """Values, and the file: the option, or the last word where it can be nothing else than a file."""
+    last = words[-1]
+    if len(words) > 1 and ("/" in last.partition("=")[0] or last.endswith((".yaml", ".yml", ".json"))):
+        return words[:-1], file_of(last, option)
+    return words, file_of(None, option)
 
 
 def content(file: str) -> bytes:
-    """The bytes of a file, or of stdin for `-`."""
-    from argocd_istio.files import read
+    """The bytes of a file, of stdin for `-`, or of what a shell's process substitution passes on."""
+    from argocd_istio.files import FileError, read, read_pipe
 
-    if file != STDIN:
-        return read(file)
-    if os.isatty(0):
-        raise typer.BadParameter("stdin is a terminal; name a file, or pipe something in", param_hint=STDIN)
-    with open(0, "rb", closefd=False) as stdin:
-        # One byte more than is accepted, so that more is refused without reading all of it.
-        return stdin.read(LIMITS.bytes + 1)
+    number = _descriptor(file)
+    if number is None:
+        return read_pipe(file, PATIENCE) if _is_pipe(file) else read(file)
+    try:
+        if os.isatty(number):
+            name = "stdin" if number == 0 else file
+            raise typer.BadParameter(f"{name} is a terminal; name a file, or pipe something in", param_hint=file)
+        with open(number, "rb", closefd=False) as opened:
+            # One byte more than is accepted, so that more is refused without reading all of it.
+            return opened.read(LIMITS.bytes + 1)
+    except OSError as error:
+        raise FileError(_name(file), f"{error.strerror}; name a file, or pipe something in") from error
+
+
+PATIENCE = 10.0
+"""How many seconds a named pipe has for its first byte."""
+
+
+def _descriptor(file: str) -> int | None:
+    """The number of the open file that a path names; None for every other path."""
+    if file in (STDIN, "/dev/stdin"):
+        return 0
+    folder, _, number = file.rpartition("/")
+    return int(number) if folder in ("/dev/fd", "/proc/self/fd") and number.isdecimal() and len(number) < 6 else None
+
+
+def _is_pipe(file: str) -> bool:
+    try:
+        return stat.S_ISFIFO(os.stat(file).st_mode)  # noqa: PTH116
+    except (OSError, ValueError):
+        return False
+
+
+def _name(file: str) -> str:
+    return "stdin" if _descriptor(file) == 0 else file
 
 
 def source_of(file: str) -> Source:
     from argocd_istio.syntax.source import read
 
-    return read(content(file), "stdin" if file == STDIN else file)
-
-
-def exposures(source: Source) -> list[Document]:
-    """The documents that are an Exposure or ExposureGenerator; a SourceError where there is none."""
-    from argocd_istio.syntax.nodes import text
-
-    kinds = [text(document.root, "kind") for document in source.documents]
-    found = [document for document, kind in zip(source.documents, kinds, strict=True) if kind in KINDS]
-    if not found:
-        there = f"kind {kinds[0]}" if len(kinds) == 1 and kinds[0] else "none"
-        hint = nearest(kinds[0], KINDS) if len(kinds) == 1 else ""
-        expected = f"a document of kind {' or '.join(KINDS)}"
-        if "{{" in source.text:
-            hint = "this looks like a template: render it first"
-        raise SourceError(source.file, 0, 0, there, expected, hint or "name the file that has it")
-    return found
+    return read(content(file), _name(file))
 
 
 def built(path: str, enable_exec: bool) -> Source:

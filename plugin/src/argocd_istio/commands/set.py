@@ -2,62 +2,111 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from argocd_istio import consumer
-from argocd_istio.commands.app import app
-from argocd_istio.commands.inputs import File, Host, Name
+from argocd_istio.commands.app import App, app
+from argocd_istio.commands.inputs import Diff, File, Force, Hosts, Name, OldFile, file_of, listed, split_words
+from argocd_istio.exposure.fields import MODES
 from argocd_istio.streams import tell
 
 if TYPE_CHECKING:
     from argocd_istio.exposure.edit import Edit, Field
 
-set_app = typer.Typer(rich_markup_mode=None)
+set_app = App(rich_markup_mode=None)
 app.add_typer(set_app, name="set", help="Change one value in your own file.\n\n\b\nargocd-istio set host cd.acme.io")
 
 
-def _listed(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",")]
+def _edit(
+    file: str, changes: Sequence[Callable[[bytes], Edit]], *, diff: bool, force: bool, mode: str | None = None
+) -> int:
+    """Read, change and replace the file, or show how it would change; with `mode` the component beside it too.
 
-
-def _edit(file: str, change: Callable[[bytes], Edit]) -> int:
-    """Read, change and replace the file."""
+    What `check` would refuse afterwards, and did not before, is not written unless it is forced.
+    """
     from argocd_istio import files
+    from argocd_istio.exposure import component
+    from argocd_istio.exposure.edit import consequences
+    from argocd_istio.findings import ERROR
 
-    old = files.read(file)
-    edited = change(old)
-    notices = [*edited.notices, *files.replace(file, old, edited.data)]
-    tell(*notices)
-    return 0
+    old = new = files.read(file)
+    notices: list[object] = []
+    for change in changes:
+        edited = change(new)
+        new = edited.data
+        notices += edited.notices
+    before = component.mode_beside(file)
+    replaced = [(file, old, new)]
+    if mode:
+        listed = component.the_component(file)
+        replaced.insert(0, (listed.source.file, listed.source.text.encode(), listed.changed(mode)))
+    found = consequences(old, new, file=file, before=before, after=mode or before)
+    tell(*notices, *found)
+    refused = not force and any(one.severity == ERROR for one in found)
+    if diff:
+        print("".join(_difference(*one) for one in replaced), end="")
+    elif refused:
+        tell(f"{found[0].file}: nothing was written: check would refuse it; correct that first, or add --force")
+    else:
+        tell(*files.replace_all(replaced))
+    return 1 if refused else 0
+
+
+def _difference(file: str, old: bytes, new: bytes) -> str:
+    """The unified diff of two texts, "" where they are the same."""
+    from difflib import unified_diff
+
+    from argocd_istio.syntax.source import visible
+
+    name = visible(file)
+    text = unified_diff(_lines(old), _lines(new), name, name)
+    return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in text)
+
+
+def _lines(data: bytes) -> list[str]:
+    """The lines of a text with their ends; only line feeds end one."""
+    return re.findall(r"[^\n]*\n|[^\n]+", data.decode())
 
 
 @set_app.command("host")
 def set_host(
-    hosts: Annotated[str, typer.Argument(metavar="HOST[,HOST...]", help="The host names, the public one first.")],
-    file: File = consumer.EXPOSURE,
+    words: Annotated[
+        list[str], typer.Argument(metavar="HOST", help="The host names, the public one first; commas are taken too.")
+    ],
+    file: File = None,
     name: Name = None,
+    diff: Diff = False,
+    force: Force = False,
 ) -> int:
     """Set the host names.
 
     \b
-    argocd-istio set host cd.acme.io,cd2.acme.io
+    argocd-istio set host cd.acme.io cd2.acme.io
     """
     from argocd_istio.exposure import edit
 
-    return _edit(file, lambda data: edit.set_hosts(data, _listed(hosts), file=file, name=name))
+    hosts, path = split_words(words, file)
+    changes = [partial(edit.set_hosts, hosts=listed(hosts), file=path, name=name)]
+    return _edit(path, changes, diff=diff, force=force)
 
 
 @set_app.command("secret-name")
 def set_secret_name(
     secret: Annotated[str, typer.Argument(metavar="NAME", help="The Secret, in the namespace of the gateway's pods.")],
-    file: File = consumer.EXPOSURE,
-    host: Host = None,
+    old_file: OldFile = None,
+    file: File = None,
+    host: Hosts = None,
     name: Name = None,
+    diff: Diff = False,
+    force: Force = False,
 ) -> int:
     """Set the Secret of the certificate.
+
+    For one host of several it takes an ExposureGenerator with spec.mode.
 
     \b
     argocd-istio set secret-name cd-certificate
@@ -65,16 +114,22 @@ def set_secret_name(
     """
     from argocd_istio.exposure import edit
 
-    return _edit(file, lambda data: edit.set_secret_name(data, secret, host=host, file=file, name=name))
+    path = file_of(old_file, file)
+    hosts = listed(host) if host else [None]
+    changes = [partial(edit.set_secret_name, secret=secret, host=one, file=path, name=name) for one in hosts]
+    return _edit(path, changes, diff=diff, force=force)
 
 
 @set_app.command("selector")
 def set_selector(
-    labels: Annotated[
-        str, typer.Argument(metavar="KEY=VALUE[,...]", help="The labels of the gateway's pods, all of them.")
+    words: Annotated[
+        list[str],
+        typer.Argument(metavar="KEY=VALUE", help="All labels of the gateway's pods; commas are taken too."),
     ],
-    file: File = consumer.EXPOSURE,
+    file: File = None,
     name: Name = None,
+    diff: Diff = False,
+    force: Force = False,
 ) -> int:
     """Set which pods are the gateway.
 
@@ -83,14 +138,40 @@ def set_selector(
     """
     from argocd_istio.exposure import edit
 
-    return _edit(file, lambda data: edit.set_selector(data, _listed(labels), file=file, name=name))
+    labels, path = split_words(words, file)
+    changes = [partial(edit.set_selector, labels=listed(labels), file=path, name=name)]
+    return _edit(path, changes, diff=diff, force=force)
+
+
+@set_app.command("gateway-namespace")
+def set_gateway_namespace(
+    namespace: Annotated[str, typer.Argument(metavar="NAME", help="The namespace of the gateway's pods.")],
+    old_file: OldFile = None,
+    file: File = None,
+    name: Name = None,
+    diff: Diff = False,
+    force: Force = False,
+) -> int:
+    """Set where the gateway's pods are, and with them the Secrets.
+
+    \b
+    argocd-istio set gateway-namespace istio-ingress
+    """
+    from argocd_istio.exposure import edit
+
+    path = file_of(old_file, file)
+    changes = [partial(edit.set_gateway_namespace, namespace=namespace, file=path, name=name)]
+    return _edit(path, changes, diff=diff, force=force)
 
 
 @set_app.command("url")
 def set_url(
-    url: Annotated[str, typer.Argument(metavar="URL", help="https://, one of the hosts, and port and path if any.")],
-    file: File = consumer.EXPOSURE,
+    url: Annotated[str, typer.Argument(metavar="URL", help="https://, one of the hosts, and the port if it has one.")],
+    old_file: OldFile = None,
+    file: File = None,
     name: Name = None,
+    diff: Diff = False,
+    force: Force = False,
 ) -> int:
     """Set the public address.
 
@@ -101,10 +182,38 @@ def set_url(
     """
     from argocd_istio.exposure import edit
 
-    return _edit(file, lambda data: edit.set_url(data, url, file=file, name=name))
+    path = file_of(old_file, file)
+    return _edit(path, [partial(edit.set_url, url=url, file=path, name=name)], diff=diff, force=force)
 
 
-_OPTIONAL: tuple[Field, ...] = ("secret-name", "selector", "url")
+@set_app.command("mode")
+def set_mode(
+    mode: Annotated[
+        str,
+        typer.Argument(metavar="MODE", help=f"One of {', '.join(MODES)}.", autocompletion=lambda: list(MODES)),
+    ],
+    old_file: OldFile = None,
+    file: File = None,
+    name: Name = None,
+    diff: Diff = False,
+    force: Force = False,
+) -> int:
+    """Set where TLS ends.
+
+    It changes the component in the kustomization.yaml beside the file, and spec.mode where the file states it.
+    Have the certificate of the new mode ready.
+
+    \b
+    argocd-istio set mode termination
+    """
+    from argocd_istio.exposure import edit
+
+    path = file_of(old_file, file)
+    changes = [partial(edit.set_mode, mode=mode, file=path, name=name)]
+    return _edit(path, changes, diff=diff, force=force, mode=mode)
+
+
+_OPTIONAL: tuple[Field, ...] = ("secret-name", "selector", "url", "gateway-namespace")
 
 
 @app.command()
@@ -113,9 +222,12 @@ def unset(
         str,
         typer.Argument(metavar="FIELD", help=f"One of {', '.join(_OPTIONAL)}.", autocompletion=lambda: list(_OPTIONAL)),
     ],
-    file: File = consumer.EXPOSURE,
-    host: Host = None,
+    old_file: OldFile = None,
+    file: File = None,
+    host: Hosts = None,
     name: Name = None,
+    diff: Diff = False,
+    force: Force = False,
 ) -> int:
     """Take one value out of your own file.
 
@@ -129,4 +241,7 @@ def unset(
     known = next((known for known in _OPTIONAL if known == field), None)
     if known is None:
         raise typer.BadParameter(f"{field!r} is not one of {', '.join(_OPTIONAL)}", param_hint="FIELD")
-    return _edit(file, lambda data: edit.unset(data, known, host=host, file=file, name=name))
+    path = file_of(old_file, file)
+    hosts = listed(host) if host else [None]
+    changes = [partial(edit.unset, what=known, host=one, file=path, name=name) for one in hosts]
+    return _edit(path, changes, diff=diff, force=force)

@@ -16,6 +16,7 @@ from argocd_istio.exposure.fields import (
     PASSTHROUGH,
     PLAIN,
     RUN,
+    URL,
     Exposure,
     Field,
     Text,
@@ -23,7 +24,7 @@ from argocd_istio.exposure.fields import (
     nearest,
 )
 from argocd_istio.exposure.hosts import split_url
-from argocd_istio.exposure.names import Problem, cut, shown
+from argocd_istio.exposure.names import SUBSTITUTE, Problem, cut, shown
 from argocd_istio.findings import ERROR, INFO, WARNING, Finding
 from argocd_istio.syntax.scalars import reading, tag_name
 from argocd_istio.syntax.source import Mapping, Node, Scalar, Sequence, Source, SourceError, read
@@ -46,6 +47,8 @@ def check(
     file: str | None = None,
     lines: bool = True,
     generate: bool = False,
+    substitute: bool = False,
+    component: str | None = None,
 ) -> tuple[Exposure | None, list[Finding]]:
     """The Exposure that `root` of `source` describes, None where it has errors, and everything found.
 
@@ -54,8 +57,11 @@ def check(
     without these labels is judged as an ExposureGenerator too.
     `file` is how findings name the file where not as the source does ("" for not at all), `lines` whether the
     source's lines mean something to the user.
+    With `substitute`, a text such as `${name}` stands for one that Flux puts in after the build. `component` is the
+    mode that the kustomization lists, where that is known.
     """
     checker = _Checker(source, kinds, source.file if file is None else file, lines)
+    checker.substitute, checker.component = substitute, component
     try:
         return checker.check(root, generate), checker.findings
     except _TooManyError:
@@ -89,8 +95,10 @@ def noun(node: Node | None) -> str:
     return read if read == "nothing" else f"{read} {cut(node.value)}"
 
 
-def odd(node: Node) -> Problem:
-    """What is wrong with a node of `Source.odd`."""
+def odd(node: Node, text: str = "") -> Problem:
+    """What is wrong with a node of `Source.odd`, which stands in a file with this text."""
+    if text[max(node.start - 1, 0) : node.start + 1] == "{{":
+        return "an unrendered template ({{ }})", "plain values", "render the file before kustomize reads it"
     found = f"the tag {tag_name(node.tag)}" if node.tag else f"{noun(node)} as a key"
     return found, "plain values", "write the value without it"
 
@@ -143,6 +151,8 @@ class _Checker:
 
     def __init__(self, source: Source, kinds: tuple[str, ...], file: str, lines: bool) -> None:
         self.source, self.kinds, self.file, self.lines = source, kinds, file, lines
+        self.substitute = False
+        self.component: str | None = None
         self.findings: list[Finding] = []
         self.resource: dict[str, str] = {}
         self.values: dict[str, Any] = {}
@@ -177,7 +187,7 @@ class _Checker:
         top = self.mapping(root, "", ("apiVersion", "kind", "metadata", "spec"), "")
         for node in self.source.odd:
             if root and root.start <= node.start < root.end:
-                self.add("", odd(node), node)
+                self.add("", odd(node, self.source.text), node)
         self.metadata(top.get("metadata"))
         made = {path for path, label in GENERATED.items() if self.labels.get(label) == "generated"}
         self.fields(top.get("spec"), "spec", made)
@@ -323,22 +333,34 @@ class _Checker:
             self.add(path, (noun(scalar), kind.noun, "write one"))
             return None
         if reading(scalar):
-            self.add(path, (noun(scalar), kind.noun, self.quoting(scalar)))
+            self.add(path, (noun(scalar), kind.noun, self.quoting(scalar, kind)))
             return None
         if not self.lines and scalar.value.endswith(MIDNIGHT):
             date = scalar.value.removesuffix(MIDNIGHT)
             self.add(path, (f"the date {date}", kind.noun, f'quote it: "{date}"'))
             return None
-        problem = kind.problem(scalar.value)
+        problem = self.problem(scalar.value, kind)
         if problem:
             self.add(path, problem)
             return None
         return scalar.value
 
-    def quoting(self, scalar: Scalar) -> str:
+    def problem(self, text: str, kind: Text) -> Problem | None:
+        """What the kind's rule says of a text; `${name}` stands for whatever makes it right."""
+        if not self.substitute or not SUBSTITUTE.search(text):
+            return kind.problem(text)
+        problem = kind.problem(SUBSTITUTE.sub("x", text))
+        if problem and kind.problem(SUBSTITUTE.sub("x.x", text)):
+            return shown(text), problem[1], "correct what stands around ${ }: no value makes it right"
+        return None
+
+    def quoting(self, scalar: Scalar, kind: Text) -> str:
         """What to do about a scalar that is no text."""
         if scalar.tag:
             return "write it without the tag"
+        refused = kind.problem(scalar.value) if self.lines else None
+        if refused:
+            return refused[2]
         if self.lines or "number" not in reading(scalar):
             return f'quote it: "{cut(scalar.value)}"'
         return "quote what the file says: kustomize makes 493 of 0755 and 1000 of 1e3"
@@ -365,6 +387,10 @@ class _Checker:
         if parts and parts[0] not in first:
             hint = nearest(parts[0], hosts) or "add it to spec.hosts, or correct it"
             self.add("spec.url", (f"the host {shown(parts[0])}", "a host of spec.hosts", hint))
+        mode = self.values.get("spec.mode")
+        if mode and self.component and mode != self.component:
+            hint = "change one of them, with 'argocd-istio set mode'"
+            self.add("spec.mode", (mode, f"{self.component}, the component that the kustomization lists", hint))
         self.agree_secrets(first)
 
     def agree_secrets(self, hosts: Iterable[str]) -> None:
@@ -415,8 +441,9 @@ class _Checker:
                 "spec.gateway.selector",
                 ("nothing", "the labels of the gateway's pods: kustomize has no default", "write it"),
             )
-        if "spec.tls.secretName" not in self.values and self.values.get("spec.mode") != PASSTHROUGH:
-            severity = ERROR if "spec.mode" in self.values else WARNING
+        mode = self.component or self.values.get("spec.mode")
+        if "spec.tls.secretName" not in self.values and mode != PASSTHROUGH:
+            severity = ERROR if mode else WARNING
             problem = (
                 "nothing",
                 "the name of a Secret: kustomize has no default",
@@ -430,11 +457,11 @@ class _Checker:
                 "without it additionalUrls lacks the further ones: single sign-on works on the first",
             )
             self.add("spec.hosts", problem, severity=INFO)
-        if "spec.mode" in self.values:
+        if "spec.mode" in self.values and not self.component:
             problem = (
-                "a mode",
-                f"an {GENERATOR} beside it",
-                "without it the build does not compare it with the component",
+                f"a mode in a plain {PLAIN}",
+                "the component of the same mode",
+                f"compare them: the build does so for an {GENERATOR} only",
             )
             self.add("spec.mode", problem, severity=INFO)
         return self.exposure()
@@ -450,6 +477,9 @@ class _Checker:
         address = spec.find("address")
         if isinstance(address, Scalar):
             exposure.url = f"https://{address.value}"
+            problem = self.problem(exposure.url, URL)
+            if problem:
+                self.add("spec.address", problem, address)
         if "spec.gateway.servers" in made:
             exposure.secrets |= self.secrets(spec.find("gateway", "servers"), exposure.hosts)
         expected = complete(exposure)

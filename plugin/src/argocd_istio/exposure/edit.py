@@ -15,19 +15,29 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
 from argocd_istio import GROUP
-from argocd_istio.exposure.check import check
-from argocd_istio.exposure.fields import KINDS
+from argocd_istio.exposure.fields import KINDS, MODE
+from argocd_istio.exposure.file import check_file
 from argocd_istio.exposure.hosts import as_typed, host_problem, url_problem
-from argocd_istio.exposure.names import Problem, label_key_problem, label_value_problem, secret_problem, shown
+from argocd_istio.exposure.names import (
+    Problem,
+    label_key_problem,
+    label_value_problem,
+    namespace_problem,
+    secret_problem,
+    shown,
+)
+from argocd_istio.findings import Finding
 from argocd_istio.syntax import source as src
 from argocd_istio.syntax.source import Mapping, Node, Scalar, Source, SourceError, visible
 from argocd_istio.syntax.splice import Path, Value, change, former
 
 V = TypeVar("V", str, list[str], dict[str, str])
-Field = Literal["secret-name", "url", "selector"]
+Field = Literal["secret-name", "url", "selector", "gateway-namespace"]
 
 HOSTS: Path = ("spec", "hosts")
 URL: Path = ("spec", "url")
+STATED_MODE: Path = ("spec", "mode")
+NAMESPACE: Path = ("spec", "gateway", "namespace")
 SELECTOR: Path = ("spec", "gateway", "selector")
 SECRET: Path = ("spec", "tls", "secretName")
 SECRETS: Path = ("spec", "tls", "secretNames")
@@ -35,7 +45,10 @@ SECRETS: Path = ("spec", "tls", "secretNames")
 
 @dataclass(frozen=True)
 class Edit:
-    """The whole new file, which is the old one if there was nothing to change, and lines for the user."""
+    """The whole new file, which is the old one if there was nothing to change, and lines for the user.
+
+    What the change makes wrong is another question: see `consequences`.
+    """
 
     data: bytes
     notices: list[str] = field(default_factory=list)
@@ -66,6 +79,22 @@ def set_url(data: bytes, url: str, *, file: str, name: str | None = None) -> Edi
     return _set(src.read(data, file), name, URL, url, url_problem)
 
 
+def set_gateway_namespace(data: bytes, namespace: str, *, file: str, name: str | None = None) -> Edit:
+    """Set spec.gateway.namespace."""
+    _require("gateway-namespace", namespace_problem(namespace))
+    return _set(src.read(data, file), name, NAMESPACE, namespace, namespace_problem)
+
+
+def set_mode(data: bytes, mode: str, *, file: str, name: str | None = None) -> Edit:
+    """Set spec.mode where it is stated."""
+    _require("mode", MODE.problem(mode))
+    source = src.read(data, file)
+    number = _choose(source, name)
+    root = source.documents[number].root
+    stated = root.find(*STATED_MODE) if root else None
+    return Edit(change(source, number, STATED_MODE, mode) if stated else data)
+
+
 def set_selector(data: bytes, labels: Sequence[str], *, file: str, name: str | None = None) -> Edit:
     """Set spec.gateway.selector to labels such as `istio=ingress`."""
     selector: dict[str, str] = {}
@@ -84,10 +113,11 @@ def unset(data: bytes, what: Field, *, host: str | None = None, file: str, name:
     """Remove a field, so that its default holds; of a Secret with `host` its entry in spec.tls.secretNames."""
     if host is not None and what != "secret-name":
         _require("host", (f"a host for {what}", "one for secret-name only", "leave it out"))
-    path = {"secret-name": SECRET, "url": URL, "selector": SELECTOR}[what] if host is None else _secret_of(host)
+    paths = {"secret-name": SECRET, "url": URL, "selector": SELECTOR, "gateway-namespace": NAMESPACE}
+    path = paths[what] if host is None else _secret_of(host)
     source = src.read(data, file)
     number = _choose(source, name)
-    return _edit(source, number, change(source, number, path, None), [])
+    return Edit(change(source, number, path, None))
 
 
 def _require(what: str, problem: Problem | None) -> None:
@@ -137,7 +167,7 @@ def _set(
     promised = not there or (isinstance(before, type(value)) and not problem_of(before))
     if promised and new != source.text.encode():
         _require_way_back(source, number, path, before, new)
-    return _edit(source, number, new, notices)
+    return Edit(new, list(notices))
 
 
 def _require_way_back(source: Source, number: int, path: Path, before: Value | None, new: bytes) -> None:
@@ -154,18 +184,15 @@ def _require_way_back(source: Source, number: int, path: Path, before: Value | N
         raise SourceError(source.file, line, 1, found, "one that can be restored", "edit it by hand")
 
 
-def _edit(source: Source, number: int, data: bytes, notices: Sequence[str]) -> Edit:
-    """The result, with what the change makes wrong with the Exposure."""
-    if data == source.text.encode():
-        return Edit(data, list(notices))
-    before = _findings(source, number)
-    after = _findings(src.read(data, source.file), number)
-    return Edit(data, [*notices, *(line for key, line in after.items() if key not in before)])
-
-
-def _findings(source: Source, number: int) -> dict[tuple[str, str], str]:
-    _, found = check(source, source.documents[number].root)
-    return {(finding.path, finding.message): str(finding) for finding in found}
+def consequences(
+    old: bytes, new: bytes, *, file: str, before: str | None = None, after: str | None = None
+) -> list[Finding]:
+    """What `check` finds in the new file and not in the old one; `before` and `after` are the component's mode."""
+    if old == new and before == after:
+        return []
+    known = {(one.path, one.message) for one in check_file(src.read(old, file), component=before)}
+    found = check_file(src.read(new, file), component=after)
+    return [one for one in found if (one.path, one.message) not in known]
 
 
 def _choose(source: Source, name: str | None) -> int:
@@ -216,4 +243,8 @@ def _nothing_to_set(source: Source) -> SourceError:
                 where = f"{shown(_text(patch, 'path'))}" if text is None else f"the patch on line {text.line}"
                 return source.error(patch, "a patch of the Exposure", expected, f"edit {where} by hand")
         return source.error(root, "a kustomization", expected, "name the Exposure's file, which resources: lists")
+    if not source.text.strip("\ufeff \t\r\n"):
+        return SourceError(source.file, 0, 0, "an empty file", expected, "name the file that has it, or write it again")
+    if any(_text(document.root, "kind") == "List" for document in source.documents):
+        return SourceError(source.file, 0, 0, "a List", expected, "take the Exposure out of it, or edit it by hand")
     return SourceError(source.file, 0, 0, "none", expected, "name the file that has it")

@@ -124,8 +124,8 @@ FIELDS = (
         "spec.url",
         "text",
         URL,
-        "The public address, for single sign-on, where it is not `https://` and the first host. Its port and path "
-        "hold for the further hosts too.",
+        "The public address, for single sign-on, where it is not `https://` and the first host. Its port holds for "
+        "the further hosts too. It has no path: argocd-server serves `/`.",
         plain=False,
         wired=("spec.address", "spec.additionalUrls"),
     ),

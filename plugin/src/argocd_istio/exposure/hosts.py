@@ -29,18 +29,14 @@ def normal(host: str) -> str:
 
 
 def a_label(host: str) -> str:
-    """A host with letters beyond ASCII as DNS has it. Raises ValueError where it has no single such form."""
-    import encodings.idna  # only here: its tables take longer to load than everything else
+    """A host with letters beyond ASCII as DNS has it, by UTS 46. Raises ValueError where it has no single such form."""
+    if host.isascii():
+        return host.lower()
+    if _AMBIGUOUS.search(host):
+        raise ValueError("it has no single A-label")
+    import idna  # only here: its tables take longer to load than everything else
 
-    labels = []
-    for label in host.split("."):
-        if label.isascii():
-            labels.append(label.lower())
-            continue
-        if _AMBIGUOUS.search(label):
-            raise ValueError("it has no single A-label")
-        labels.append(encodings.idna.ToASCII(label).decode())
-    return ".".join(labels)
+    return idna.encode(host, uts46=True).decode()
 
 
 def _decodes(label: str) -> bool:
@@ -79,6 +75,9 @@ def host_problem(host: str) -> Problem | None:
         return f"the wildcard {shown(host)}", EXPECTED, "name each host: a wildcard takes hosts that are not Argo CD's"
     if host.startswith("[") or re.fullmatch(r"(?=.*::|(?:.*:){7})[0-9a-fA-F:.]+(?:%\w+)?", host):
         return f"the IP address {shown(host)}", EXPECTED, "use a DNS name: TLS names no address"
+    several = [part for part in re.split(r"[,;\s]+", host) if part]
+    if len(several) > 1 and not any(map(host_problem, several)):
+        return f"several hosts in {shown(host)}", EXPECTED, f"write each by itself: {' and '.join(several)}"
     if _AROUND.search(host):
         bare = _bare(host)
         return shown(host), EXPECTED, f"write {bare}" if bare else "write the name alone: no scheme, port or path"
@@ -120,19 +119,21 @@ def _problem_of_labels(host: str) -> Problem | None:
     return None
 
 
-LONGEST_URL = 2048
-# Browsers drop port 443 and resolve "." and "..": the callback of single sign-on would never be the same.
-_REST = r"(:(?!443(?![0-9]))[1-9][0-9]{0,4})?((?:/(?!\.\.?(?:/|$))[A-Za-z0-9._~-]+)*)"
-_URL = re.compile(rf"https://([^/:?#@\s]+){_REST}")
-URL_PATTERN = rf"https://{LABEL}(?:\.{LABEL})+{_REST}"
+# Browsers drop port 443: the callback of single sign-on would never be the same.
+_PORT = r"(:(?!443(?![0-9]))[1-9][0-9]{0,4})?"
+_URL = re.compile(rf"https://([^/:?#@\s]+){_PORT}")
+URL_PATTERN = rf"https://{LABEL}(?:\.{LABEL})+{_PORT}"
+LONGEST_URL = len("https://") + LONGEST + len(":65535")
+_PARTS = re.compile(r"https://([^/:?#@\s]+)(?::([0-9]+))?(/[^?#\s]*)?")
+_ROOT = "argocd-server serves / unless server.rootpath and server.basehref are set, which this library does not set"
 
 
 def split_url(url: str) -> tuple[str, str] | None:
-    """The host of an address, and its port and path as they stand; None where it is no `https://HOST[:PORT][/PATH]`."""
+    """The host of an address, and its port as it stands; None where it is no `https://HOST[:PORT]`."""
     found = _URL.fullmatch(url)
     if not found or (found[2] and not 0 < int(found[2][1:]) < 65536):
         return None
-    return found[1], (found[2] or "") + found[3]
+    return found[1], found[2] or ""
 
 
 def url_problem(url: str) -> Problem | None:
@@ -141,22 +142,33 @@ def url_problem(url: str) -> Problem | None:
     problem = problem_of_text(url, expected)
     if problem:
         return problem
+    parts = _PARTS.fullmatch(url)
+    if parts:
+        return _problem_of_parts(url, expected, parts[1], parts[2] or "", parts[3] or "")
     if len(url) > LONGEST_URL:
         return f"an address of {len(url)} characters", f"at most {LONGEST_URL}", "shorten it"
-    parts = split_url(url.rstrip("/"))
-    if parts:
-        host, rest = as_typed(parts[0]), parts[1]
-        right = f"https://{host}{rest}"
-        problem = host_problem(parts[0])
-        if problem:
-            return problem if host_problem(host) else (*problem[:2], f"write {right}")
-        if url.endswith("/"):
-            return shown(url), expected, f"write {right}: single sign-on compares the callback exactly"
-        return None
-    if split_url(url.replace(":443", "", 1)):
-        return shown(url), expected, "leave out :443, which browsers leave out too"
     if url.startswith("http://"):
         return shown(url), expected, "write https: plain HTTP is only redirected"
     if not host_problem(url):
         return shown(url), expected, f"write https://{url}"
-    return shown(url), expected, "write https://, a host of spec.hosts and, if it has one, port and path"
+    return shown(url), expected, "write https://, a host of spec.hosts and, if it has one, the port"
+
+
+def _problem_of_parts(url: str, expected: str, typed: str, port: str, path: str) -> Problem | None:
+    """The same for an address that has a host, a port or "", and a path or ""."""
+    host = as_typed(typed)
+    problem = host_problem(typed)
+    if problem and host_problem(host):
+        return problem
+    right = f"https://{host}" + (f":{port}" if port not in ("", "443") else "")
+    if port and (port.startswith("0") or len(port) > 5 or int(port) > 65535):
+        return f"the port {shown(port)}", "a port from 1 to 65535", f"correct it, or write https://{host}"
+    if path.strip("/"):
+        return f"the path {shown(path)}", "an address without a path", f"write {right}: {_ROOT}"
+    if problem:
+        return *problem[:2], f"write {right}"
+    if port == "443":
+        return shown(url), expected, f"write {right}: browsers leave out :443 too"
+    if path:
+        return shown(url), expected, f"write {right}: single sign-on compares the callback exactly"
+    return None

@@ -19,6 +19,8 @@ LABEL_KEY, LABEL_VALUE = rf"(?![^/]{{254}})(?:{SUBDOMAIN}/)?{_NAME}", f"{_NAME}?
 """ECMAScript patterns of what is accepted."""
 
 _TEMPLATE = re.compile(r"\{\{|\$\(|\$\{|\}\}")
+SUBSTITUTE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*(?::?[=-][^{}]*)?\}")
+"""What Flux replaces after the build: `${name}`, and `${name:=default}`."""
 
 
 SHOWN = 80
@@ -40,7 +42,14 @@ def problem_of_text(text: str, expected: str) -> Problem | None:
     if not text.strip():
         return "an empty text" if not text else f"a text of {len(text)} blanks", expected, "write one"
     if _TEMPLATE.search(text):
-        return f"the unrendered template {shown(text)}", expected, "render it before kustomize reads it"
+        hint = "render it before kustomize reads it"
+        if SUBSTITUTE.search(text):
+            hint += "; where Flux does so after the build: argocd-istio check --substitute"
+        return f"the unrendered template {shown(text)}", expected, hint
+    if "\n" in text.strip():
+        return f"several lines in {shown(text)}", expected, "write one line"
+    if "\n" in text:
+        return f"a line end in {shown(text)}", expected, "write it on one line, without | or >"
     if not text.isprintable():
         return f"invisible characters in {shown(text)}", expected, "write it again"
     return None
@@ -51,7 +60,13 @@ def _subdomain(text: str, what: str, hint: str) -> Problem | None:
     problem = problem_of_text(text, expected)
     if problem or (len(text) <= 253 and re.fullmatch(SUBDOMAIN, text)):
         return problem
-    return shown(text), expected, hint
+    return shown(text), expected, _in_lower_case(text, SUBDOMAIN) or hint
+
+
+def _in_lower_case(text: str, pattern: str) -> str:
+    """What to write where upper case is all that is wrong, else ""."""
+    lower = text.lower()
+    return f"write {lower}" if lower != text and len(lower) <= 253 and re.fullmatch(pattern, lower) else ""
 
 
 def name_problem(name: str) -> Problem | None:
@@ -70,8 +85,9 @@ def secret_problem(name: str) -> Problem | None:
 def namespace_problem(name: str) -> Problem | None:
     """What keeps a text from being the name of a namespace."""
     expected = "a namespace: lower-case letters, digits and '-', at most 63 characters"
+    hint = _in_lower_case(name, LABEL) or "write its name"
     problem = problem_of_text(name, expected)
-    return problem if problem or re.fullmatch(LABEL, name) else (shown(name), expected, "write its name")
+    return problem if problem or re.fullmatch(LABEL, name) else (shown(name), expected, hint)
 
 
 def label_key_problem(key: str) -> Problem | None:

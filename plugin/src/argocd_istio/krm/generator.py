@@ -8,7 +8,6 @@ Exit codes: 0 no error, 2 errors in the input, 3 the output could not be written
 
 from __future__ import annotations
 
-import signal
 import sys
 
 from argocd_istio import __version__
@@ -23,7 +22,9 @@ To check such a file by hand: argocd-istio check FILE
 def main() -> int:
     """Run the function once; the exit code."""
     # Before anything else is loaded: an interrupted build ends without a traceback.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from _signal import SIG_DFL, signal  # type: ignore[import-not-found]
+
+    signal(2, SIG_DFL)  # SIGINT, without the time that the module takes which names it
     arguments = sys.argv[1:]
     if arguments == ["--version"]:
         return write(f"argocd-istio-generator {__version__}\n")

@@ -401,12 +401,24 @@ _HINTS = (
 )
 
 
+# What git leaves in a file, and what looks like a blank before a text.
+_CONFLICT = re.compile(r"^(?:<{7} |\|{7} |={7}\r?$|>{7} )", re.M)
+_BLANK = re.compile(r"^[ \t]*(?:-[ \t]+)*(?:-|[\w.-]{1,100}:)?([\xa0\u2000-\u200a\u202f\u3000])", re.M)
+
+
 def _syntax(source: Source, error: yaml.MarkedYAMLError, shift: int) -> SourceError:
     mark = error.problem_mark or error.context_mark
     index, line, column = (mark.index + shift, mark.line + 1, mark.column + 1) if mark else (0, 0, 0)
     said = error.problem or ""
     if error.context and error.context_mark:
         said = f"{error.context} on line {error.context_mark.line + 1} {said}"
+    marker, blank = _CONFLICT.search(source.text), _BLANK.search(source.text)
+    if marker:
+        found = f"the conflict marker {marker[0].strip()}"
+        return SourceError(source.file, *_place(source.text, marker.start()), found, "YAML", "resolve the merge first")
+    if blank:
+        found = f"the character U+{ord(blank[1]):04X} in place of a blank"
+        return SourceError(source.file, *_place(source.text, blank.start(1)), found, "a blank", "write a blank instead")
     first = source.text[index : index + 1]
     hint = "correct the line"
     for words, char, advice in _HINTS:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from argocd_istio import GROUP
-from argocd_istio.consumer import KUSTOMIZATIONS
+from argocd_istio.exposure.component import KUSTOMIZATIONS
 from argocd_istio.exposure.fields import PLAIN
 from argocd_istio.exposure.names import shown
 from argocd_istio.findings import ERROR, INFO, Finding

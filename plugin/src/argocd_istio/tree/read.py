@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from argocd_istio import GROUP
-from argocd_istio.consumer import KUSTOMIZATIONS
+from argocd_istio.exposure.component import KUSTOMIZATIONS
 from argocd_istio.exposure.fields import GENERATOR
 from argocd_istio.exposure.names import shown
 from argocd_istio.files import FileError

@@ -1,0 +1,308 @@
+"""`check` as a command: whole files, folders, pipes, what it compares, and what it prints for programs."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from tests.plugin.cases import Called, exposure
+from tests.render.consumer import write
+from tests.work import HANG
+
+PLAIN = exposure("hosts: [cd.acme.io]\ngateway: {selector: {istio: edge}}\ntls: {secretName: a}\n", "Exposure")
+GENERATOR = exposure("mode: grpc-routing\nhosts: [cd.acme.io]\n")
+WRONG = exposure("hosts: [CD.acme.io]\ntls: {secretName: a-cacert}\n")
+WARNED = exposure("hosts: [cd.acme.io]\ntls: {secretName: a-cacert}\n")
+CONFIG_MAP = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n"
+
+
+# ---- what is wrong with a whole file
+
+
+@pytest.mark.parametrize("head", ["%YAML 1.2", "%YAML 1.1", "%TAG ! tag:x,2000:", "# a\n\n%YAML 1.2"])
+def test_a_directive_is_an_error(head: str, here: Path, call: Called) -> None:
+    (here / "exposure.yaml").write_text(f"{head}\n---\n{PLAIN}")
+    code, out, error = call("check")
+    line, word = head.count("\n") + 1, head.split("\n")[-1].split()[0]
+    assert (code, out) == (1, "")
+    assert error == (
+        f"exposure.yaml:{line}: found the directive {word}, expected none: kustomize reads none; remove the line\n"
+    )
+
+
+def test_a_generator_file_holds_generators_only(here: Path, call: Called) -> None:
+    (here / "exposure.yaml").write_text(f"{GENERATOR}---\n{CONFIG_MAP}")
+    assert call("check") == (
+        1,
+        "",
+        'exposure.yaml:8: found the ConfigMap "x" beside an ExposureGenerator, expected generators only; '
+        "move it to a file of its own, under resources:\n",
+    )
+    runs = CONFIG_MAP.replace("{name: x}", "{name: x, annotations: {config.kubernetes.io/function: 'exec: {path: a}'}}")
+    builtin = CONFIG_MAP.replace("v1", "builtin").replace("ConfigMap", "ConfigMapGenerator")
+    (here / "exposure.yaml").write_text("---\n".join([GENERATOR, runs, builtin]))
+    assert call("check") == (0, "", "")
+
+
+def test_an_exposure_in_a_list_is_checked(here: Path, call: Called) -> None:
+    def listed(text: str) -> str:
+        return "apiVersion: v1\nkind: List\nitems:\n- " + text.replace("\n", "\n  ") + "\n"
+
+    (here / "exposure.yaml").write_text(listed(PLAIN))
+    assert call("check") == (0, "", "")
+    (here / "exposure.yaml").write_text(listed(PLAIN.replace("cd.acme.io", "CD.acme.io")))
+    assert call("check")[0] == 1
+    (here / "exposure.yaml").write_text(listed(PLAIN).replace("kind: Exposure", "kind: Other"))
+    assert "found kind Other" in call("check")[2]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "found an empty file, expected a document of kind"),
+        (" \n\n", "found an empty file"),
+        ("# nothing\n", "found comments only"),
+        (f"<<<<<<< HEAD\n{PLAIN}=======\n>>>>>>> other\n", "exposure.yaml:1:1: found the conflict marker <<<<<<<,"),
+        (PLAIN.replace("  hosts", "<<<<<<< a b\n  hosts"), "exposure.yaml:5:1: found the conflict marker"),
+        (
+            PLAIN.replace("  gateway", "\xa0 gateway"),
+            "exposure.yaml:6:1: found the character U+00A0 in place",
+        ),
+        (PLAIN.replace("[cd.acme.io]", "\n  -\xa0a.b\n  - c.d"), "exposure.yaml:6:4: found the character U+00A0"),
+        (PLAIN.replace("hosts: ", "hosts:\xa0"), "exposure.yaml:5:9: found the character U+00A0"),
+    ],
+)
+def test_what_is_no_exposure_is_said_plainly(text: str, words: str, here: Path, call: Called) -> None:
+    (here / "exposure.yaml").write_text(text)
+    code, _, error = call("check")
+    assert code == 2 and words in error and error.count("\n") == 1, error
+
+
+# ---- the component beside the file
+
+
+def consumer(folder: Path, mode: str, text: str, name: str = "components/{}/without-crds") -> None:
+    listed = "generators" if "ExposureGenerator" in text else "resources"
+    write(folder, {listed: ["exposure.yaml"], "components": [name.format(mode)]}, exposure=text)
+
+
+@pytest.mark.parametrize("text", [PLAIN, GENERATOR])
+def test_a_mode_that_contradicts_the_component_is_an_error(text: str, here: Path, call: Called) -> None:
+    stated = text.replace("spec:\n", "spec:\n  mode: termination\n").replace("  mode: grpc-routing\n", "")
+    consumer(here / "cd", "grpc-routing", stated)
+    assert call("check", "cd/exposure.yaml") == (
+        1,
+        "",
+        "cd/exposure.yaml:5: spec.mode: found termination, expected grpc-routing, the component that the kustomization "
+        "lists; change one of them, with 'argocd-istio set mode'\n",
+    )
+    consumer(here / "cd", "termination", stated)
+    assert call("check", "cd/exposure.yaml") == (0, "", "")
+
+
+def test_a_kustomization_that_lists_another_file_counts_nothing(here: Path, call: Called) -> None:
+    stated = PLAIN.replace("spec:\n", "spec:\n  mode: termination\n")
+    consumer(here / "cd", "grpc-routing", stated)
+    (here / "cd/other.yaml").write_text(stated)
+    code, _, error = call("check", "cd/other.yaml")
+    assert code == 0 and "info: spec.mode: found a mode in a plain Exposure, expected the component" in error
+    (here / "cd/kustomization.yaml").write_text("a: [")
+    assert call("check", "cd/exposure.yaml")[0] == 0
+
+
+@pytest.mark.parametrize(
+    "component",
+    [
+        "https://github.com/argocd-istio/argocd-istio//components/passthrough?ref=main",
+        "../../components/passthrough/without-crds/",
+        "components/passthrough",
+    ],
+)
+def test_a_secret_is_missed_only_where_the_mode_wants_one(component: str, here: Path, call: Called) -> None:
+    bare = PLAIN.replace("  tls: {secretName: a}\n", "")
+    (here / "exposure.yaml").write_text(bare)
+    kustomization = here / "kustomization.yaml"
+    kustomization.write_text(f"resources: [./exposure.yaml]\ncomponents:\n- {component}\n")
+    assert call("check") == (0, "", "")
+    kustomization.write_text(kustomization.read_text().replace("passthrough", "termination"))
+    assert call("check")[0] == 1 and "spec.tls.secretName: found nothing" in call("check")[2]
+    kustomization.unlink()
+    assert call("check")[0] == 0 and "warning: spec.tls.secretName" in call("check")[2]
+
+
+@pytest.mark.parametrize("more", [[], ["--checked"]])
+@pytest.mark.parametrize("mode", ["passthrough", "termination", "grpc-routing"])
+def test_a_fresh_consumer_has_no_findings(mode: str, more: list[str], here: Path, call: Called) -> None:
+    assert call("init", "cd", "--mode", mode, "--host", "cd.acme.io", *more)[0] == 0
+    assert call("check", "--strict", "cd/exposure.yaml") == (0, "", "")
+
+
+# ---- what Flux renders after the build
+
+
+@pytest.mark.parametrize("host", ["${domain}", "cd.${domain}", "${name}.acme.io", "${domain:=cd.acme.io}"])
+def test_a_substituted_host_is_taken_where_asked_to(host: str, here: Path, call: Called) -> None:
+    (here / "exposure.yaml").write_text(PLAIN.replace("[cd.acme.io]", f'["{host}"]'))
+    code, _, error = call("check")
+    assert code == 1 and error.endswith("where Flux does so after the build: argocd-istio check --substitute\n")
+    assert call("check", "--substitute") == (0, "", "")
+    assert call("generate", "--substitute")[0] == 0
+
+
+@pytest.mark.parametrize(
+    "host", ["C.${domain}", "*.${domain}", "https://${domain}", "{{ domain }}", "$(domain)", "${}"]
+)
+def test_what_no_value_makes_right_is_still_refused(host: str, here: Path, call: Called) -> None:
+    (here / "exposure.yaml").write_text(PLAIN.replace("[cd.acme.io]", f'["{host}"]'))
+    assert call("check", "--substitute")[0] == 1
+
+
+def test_every_field_may_be_substituted(here: Path, call: Called) -> None:
+    spec = (
+        'hosts: ["${a}"]\nurl: "https://${a}:8443"\nmode: termination\n'
+        'gateway: {namespace: "${b}", selector: {istio: "${c}"}}\ntls: {secretName: "${d}-tls"}\n'
+    )
+    (here / "exposure.yaml").write_text(exposure(spec))
+    assert call("check")[0] == 1
+    assert call("check", "--substitute") == (0, "", "")
+
+
+# ---- where the text comes from
+
+
+def test_folders_files_and_stdin_are_checked_together(here: Path, call: Called) -> None:
+    for name in ("a", "b"):
+        (here / name).mkdir()
+        (here / name / "exposure.yaml").write_text(WRONG)
+        (here / name / "other.yaml").write_text(CONFIG_MAP)
+    code, _, error = call("check", "a", "b/exposure.yaml", "b")
+    assert code == 1
+    assert [line.split(":")[0] for line in error.splitlines() if "warning" not in line] == [
+        "a/exposure.yaml",
+        "b/exposure.yaml",
+        "b/exposure.yaml",
+    ]
+    (here / "a/exposure.yaml").unlink()
+    code, _, error = call("check", "a")
+    assert (code, error.count("\n")) == (2, 1) and error.startswith("a: found a folder without a file of argocd-istio")
+
+
+def shell(line: str, input: str = "") -> subprocess.CompletedProcess[str]:
+    """Run a line of bash, with our program as `argocd-istio`."""
+    program = " ".join(map(shlex.quote, [sys.executable, "-m", "argocd_istio.cli"]))
+    return subprocess.run(
+        ["bash", "-c", f'argocd-istio() {{ {program} "$@"; }}\n{line}'],
+        input=input,
+        capture_output=True,
+        text=True,
+        timeout=HANG,
+        check=False,
+    )
+
+
+def test_stdin_and_process_substitution_are_read(here: Path) -> None:
+    (here / "wrong.yaml").write_text(WRONG)
+    for line, name in (
+        ("argocd-istio check -", "stdin"),
+        ("argocd-istio check /dev/stdin", "stdin"),
+        ("argocd-istio check /dev/fd/0", "stdin"),
+        ("argocd-istio check < wrong.yaml -", "stdin"),
+        ("argocd-istio check <(cat wrong.yaml)", "/dev/fd/"),
+        ("argocd-istio check <(sleep 0.2; cat wrong.yaml)", "/dev/fd/"),
+    ):
+        done = shell(line, WRONG)
+        assert done.returncode == 1 and done.stderr.startswith(name), (line, done)
+        assert ":5: spec.hosts[0]: found upper case" in done.stderr
+    done = shell("argocd-istio check /dev/fd/77")
+    assert (done.returncode, done.stderr.count("\n")) == (3, 1) and "Bad file descriptor" in done.stderr
+    done = shell("argocd-istio check <(yes)")
+    assert done.returncode == 2 and "67108864" in done.stderr
+
+
+def test_a_named_pipe_is_read_once(here: Path, call: Called) -> None:
+    os.mkfifo(here / "pipe")
+    writer = threading.Thread(target=lambda: (here / "pipe").write_text(WRONG))
+    writer.start()
+    code, _, error = call("check", "pipe")
+    writer.join(HANG)
+    assert code == 1 and error.startswith("pipe:5: spec.hosts[0]")
+
+
+# ---- for scripts
+
+
+def test_strict_counts_warnings_and_quiet_leaves_out_the_rest(here: Path, call: Called) -> None:
+    (here / "exposure.yaml").write_text(WARNED)
+    for options, code, lines in (([], 0, 1), (["-q"], 0, 0), (["--strict"], 1, 1), (["--strict", "--quiet"], 1, 1)):
+        found, out, error = call("check", *options)
+        assert (found, out, error.count("\n")) == (code, "", lines), options
+    (here / "exposure.yaml").write_text(PLAIN.replace("[cd.acme.io]", "[cd.acme.io, cd2.acme.io]"))
+    assert call("check", "--strict")[0] == 0
+    assert call("check", "--strict", "-q") == (0, "", "")
+
+
+def test_json_has_each_finding_and_the_counts(here: Path, call: Called) -> None:
+    (here / "exposure.yaml").write_text(WRONG)
+    code, out, error = call("check", "--format", "json", "exposure.yaml", "none.yaml")
+    assert (code, error) == (3, "")
+    found = json.loads(out)
+    assert (found["errors"], found["warnings"], found["infos"]) == (2, 0, 0)
+    first, last = found["findings"]
+    assert {key: first[key] for key in ("severity", "file", "line", "field")} == {
+        "severity": "error",
+        "file": "exposure.yaml",
+        "line": 5,
+        "field": "spec.hosts[0]",
+    }
+    assert first["message"].startswith('found upper case in "CD.acme.io"')
+    assert last == {
+        "severity": "error",
+        "file": "none.yaml",
+        "line": None,
+        "field": None,
+        "message": "No such file or directory",
+    }
+    (here / "exposure.yaml").write_text(PLAIN)
+    assert json.loads(call("check", "--format", "json")[1])["findings"] == []
+
+
+def test_github_gets_one_workflow_command_a_finding(here: Path, call: Called) -> None:
+    name = "a:b,c%.yaml"
+    (here / name).write_text(WARNED)
+    code, out, error = call("check", "--format", "github", name)
+    assert (code, error) == (0, "")
+    assert out.startswith("::warning file=a%3Ab%2Cc%25.yaml,line=6::spec.tls.secretName: found ")
+    assert out.count("\n") == 1
+    (here / name).write_text("a: [\n")
+    assert call("check", "--format", "github", name)[1].startswith("::error file=a%3Ab%2Cc%25.yaml,line=2::found ")
+
+
+def test_sarif_names_file_line_and_rule(here: Path, call: Called) -> None:
+    (here / "a b.yaml").write_text(WARNED.replace("cd.acme.io", "cd.acme.svc"))
+    code, out, error = call("check", "--format", "sarif", "a b.yaml")
+    assert (code, error) == (0, "")
+    sarif = json.loads(out)
+    [run] = sarif["runs"]
+    assert sarif["version"] == "2.1.0" and run["tool"]["driver"]["name"] == "argocd-istio"
+    assert [(one["ruleId"], one["level"]) for one in run["results"]] == [
+        ("spec.hosts", "warning"),
+        ("spec.tls.secretName", "warning"),
+    ]
+    assert {rule["id"] for rule in run["tool"]["driver"]["rules"]} == {one["ruleId"] for one in run["results"]}
+    place = run["results"][1]["locations"][0]["physicalLocation"]
+    assert place == {"artifactLocation": {"uri": "a%20b.yaml"}, "region": {"startLine": 6}}
+
+
+def test_an_unknown_format_is_refused(here: Path, call: Called) -> None:
+    assert call("check", "--format", "xml")[::2] == (
+        2,
+        "argocd-istio check: Invalid value for --format: 'xml' is not one of text, json, github, sarif; "
+        "see argocd-istio check --help\n",
+    )

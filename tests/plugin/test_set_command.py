@@ -1,0 +1,272 @@
+"""`set` and `unset` as commands: what they refuse, what they show, and which words they take for what."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from argocd_istio.exposure.fields import MODES
+from tests.plugin.cases import Called, exposure
+from tests.render.render import ROOT
+from tools.reference import every_command
+
+HEADER = "# ours\n"
+GENERATOR = HEADER + exposure("mode: grpc-routing\nhosts:\n- cd.acme.io  # public\ntls: {secretName: a}\n")
+PLAIN = exposure("hosts: [cd.acme.io]\ngateway: {selector: {istio: edge}}\ntls: {secretName: a}\n", "Exposure")
+TWO = exposure("mode: termination\nhosts: [a.b, c.d]\ntls: {secretNames: {c.d: e}}\n")
+
+# What is in the file, what is typed, and the field that check would refuse.
+REFUSED = {
+    "an address of another host": (GENERATOR, "set url https://x.acme.io", "spec.url"),
+    "a certificate of another host": (GENERATOR, "set secret-name x --host no.acme.io", "spec.tls.secretNames"),
+    "hosts without one that has a certificate": (TWO, "set host a.b", "spec.tls.secretNames"),
+    "an address in a plain Exposure": (PLAIN, "set url https://cd.acme.io:8443", "spec.url"),
+    "a certificate for one host in a plain Exposure": (
+        PLAIN,
+        "set secret-name x --host cd.acme.io",
+        "spec.tls.secretN",
+    ),
+    "a plain Exposure without a selector": (PLAIN, "unset selector", "spec.gateway.selector"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_check_would_refuse_is_not_written(case: str, here: Path, call: Called) -> None:
+    text, typed, path = REFUSED[case]
+    file = here / "exposure.yaml"
+    file.write_text(text)
+    code, out, error = call(*typed.split())
+    assert (code, out) == (1, "") and file.read_text() == text
+    assert re.match(rf"exposure\.yaml:\d+: {re.escape(path)}", error)
+    assert error.endswith(
+        "exposure.yaml: nothing was written: check would refuse it; correct that first, or add --force\n"
+    )
+    assert call(*typed.split(), "--force")[0] == 0
+    assert file.read_text() != text and call("check")[0] == 1
+
+
+def test_an_error_that_was_there_before_stops_nothing(here: Path, call: Called) -> None:
+    file = here / "exposure.yaml"
+    file.write_text(PLAIN.replace("[cd.acme.io]", '["${domain}"]'))
+    assert call("set", "secret-name", "b") == (0, "", "")
+    assert "secretName: b" in file.read_text()
+
+
+def test_a_diff_is_shown_and_nothing_is_written(here: Path, call: Called) -> None:
+    file = here / "exposure.yaml"
+    file.write_text(GENERATOR)
+    assert call("set", "host", "cd2.acme.io", "--diff") == (
+        0,
+        "--- exposure.yaml\n+++ exposure.yaml\n@@ -5,5 +5,5 @@\n spec:\n   mode: grpc-routing\n   hosts:\n"
+        "-  - cd.acme.io  # public\n+  - cd2.acme.io  # public\n   tls: {secretName: a}\n",
+        "",
+    )
+    code, out, error = call("set", "url", "https://x.acme.io", "--diff")
+    assert code == 1 and "+  url: https://x.acme.io\n" in out and error.count("\n") == 1
+    assert call("set", "host", "cd.acme.io", "--diff") == (0, "", "")
+    assert file.read_text() == GENERATOR
+    file.write_text(PLAIN[:-1])
+    assert call("unset", "secret-name", "--diff", "--force")[1].count("\\ No newline at end of file\n") >= 1
+
+
+def test_a_diff_is_one_that_patch_applies(here: Path, call: Called) -> None:
+    file = here / "exposure.yaml"
+    for text in (GENERATOR, GENERATOR.replace("\n", "\r\n"), GENERATOR[:-1]):
+        file.write_bytes(text.encode())
+        _, diff, _ = call("set", "host", "a.b", "c.d", "--diff")
+        subprocess.run(["git", "apply", "-p0", "-"], input=diff.encode(), cwd=here, check=True)
+        applied = file.read_bytes()
+        file.write_bytes(text.encode())
+        assert call("set", "host", "a.b", "c.d")[0] == 0
+        assert file.read_bytes() == applied
+
+
+# ---- the words
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "a.b c.d",
+        "a.b,c.d",
+        "a.b, c.d",
+        "a.b c.d exposure.yaml",
+        "a.b,c.d --file exposure.yaml",
+        "-f exposure.yaml a.b c.d",
+    ],
+)
+def test_hosts_are_words_or_parts_between_commas(words: str, here: Path, call: Called) -> None:
+    file = here / "exposure.yaml"
+    file.write_text(GENERATOR)
+    assert call("set", "host", *re.split(r"(?<!,) ", words)) == (0, "", "")
+    assert yaml.safe_load(file.read_text())["spec"]["hosts"] == ["a.b", "c.d"]
+
+
+def test_a_word_that_may_be_a_host_is_no_file(here: Path, call: Called) -> None:
+    for name in ("exposure.yaml", "c.d"):
+        (here / name).write_text(GENERATOR)
+    assert call("set", "host", "a.b", "c.d")[0] == 0
+    assert (here / "c.d").read_text() == GENERATOR and "- c.d" in (here / "exposure.yaml").read_text()
+    assert call("set", "host", "a.b", "./c.d")[0] == 0
+    assert "- a.b  # public" in (here / "c.d").read_text()
+
+
+def test_a_file_that_is_named_twice_is_refused(here: Path, call: Called) -> None:
+    for words in ("host a.b x.yaml", "secret-name a x.yaml", "selector a=b x.yaml"):
+        code, _, error = call("set", *words.split(), "--file", "y.yaml")
+        assert code == 2 and "the file is named twice; leave one of them out" in error
+
+
+def test_init_takes_commas_and_repeated_options(here: Path, call: Called) -> None:
+    assert call("init", "a", "--mode", "termination", "--host", "a.b,c.d", "--selector", "x=y,z=w")[0] == 0
+    twice = ["--host", "a.b", "--host", "c.d", "--selector", "x=y", "--selector", "z=w"]
+    assert call("init", "b", "--mode", "termination", *twice)[0] == 0
+    assert (here / "a/exposure.yaml").read_text() == (here / "b/exposure.yaml").read_text()
+
+
+def test_one_secret_may_be_set_for_several_hosts(here: Path, call: Called) -> None:
+    (here / "exposure.yaml").write_text(TWO)
+    assert call("set", "secret-name", "x", "--host", "a.b,c.d") == (0, "", "")
+    names = yaml.safe_load((here / "exposure.yaml").read_text())["spec"]["tls"]["secretNames"]
+    assert names == {"a.b": "x", "c.d": "x"}
+    assert call("unset", "secret-name", "--host", "a.b", "--host", "c.d") == (0, "", "")
+    assert "secretNames" not in (here / "exposure.yaml").read_text()
+
+
+# ---- the gateway's namespace
+
+
+def test_the_gateways_namespace_is_set_and_unset(here: Path, call: Called) -> None:
+    file = here / "exposure.yaml"
+    file.write_text(PLAIN)
+    assert call("set", "gateway-namespace", "edge") == (0, "", "")
+    assert yaml.safe_load(file.read_text())["spec"]["gateway"]["namespace"] == "edge"
+    assert call("unset", "gateway-namespace") == (0, "", "") and file.read_text() == PLAIN
+    assert call("set", "gateway-namespace", "A B")[0] == 2 and file.read_text() == PLAIN
+
+
+def test_init_writes_the_gateways_namespace(here: Path, call: Called) -> None:
+    options = ["--mode", "termination", "--host", "a.b", "--gateway-namespace"]
+    assert call("init", "cd", *options, "edge")[0] == 0
+    assert yaml.safe_load((here / "cd/exposure.yaml").read_text())["spec"]["gateway"]["namespace"] == "edge"
+    assert call("init", "ce", *options, "A B")[2].startswith('--gateway-namespace: found "A B", expected a namespace')
+
+
+# ---- the mode
+
+KUSTOMIZATION = "resources: [exposure.yaml]  # ours\ncomponents:\n- {}\n- ../components/high-availability\n"
+
+
+@pytest.mark.parametrize(
+    "component",
+    [
+        "../../components/{}",
+        "https://github.com/argocd-istio/argocd-istio//components/{}/without-crds?ref=v0.1.0  # the mode",
+        '"../components/{}"',
+        "'../components/{}/'",
+    ],
+)
+def test_the_mode_changes_one_word_of_the_kustomization(component: str, here: Path, call: Called) -> None:
+    (here / "exposure.yaml").write_text(PLAIN)
+    file = here / "kustomization.yaml"
+    for mode in (*MODES[1:], MODES[0]):
+        file.write_text(KUSTOMIZATION.format(component.format("termination")))
+        assert call("set", "mode", mode) == (0, "", "")
+        assert file.read_text() == KUSTOMIZATION.format(component.format(mode))
+        assert (here / "exposure.yaml").read_text() == PLAIN
+
+
+def test_a_mode_that_is_stated_changes_with_the_component(here: Path, call: Called) -> None:
+    (here / "exposure.yaml").write_text(GENERATOR)
+    file = here / "kustomization.yaml"
+    before = "generators: [exposure.yaml]\ncomponents: [../components/grpc-routing]\n"
+    file.write_text(before)
+    code, out, _ = call("set", "mode", "termination", "--diff")
+    assert code == 0 and out.count("\n+") == 4 and file.read_text() == before
+    assert call("set", "mode", "termination") == (0, "", "")
+    assert file.read_text() == before.replace("grpc-routing", "termination")
+    assert (here / "exposure.yaml").read_text() == GENERATOR.replace("grpc-routing", "termination")
+    code, _, error = call("set", "mode", "passthrough")
+    assert code == 1 and "a Secret under passthrough" in error
+    assert file.read_text() == before.replace("grpc-routing", "termination")
+
+
+@pytest.mark.parametrize(
+    ("kustomization", "words"),
+    [
+        (None, "found no kustomization beside it that lists it"),
+        ("resources: [other.yaml]\n", "found no kustomization beside it that lists it"),
+        ("resources: [exposure.yaml]\n", "found no component that is a mode"),
+        (
+            KUSTOMIZATION.format("components/termination\n- components/passthrough"),
+            "found 2 components that are a mode",
+        ),
+        (KUSTOMIZATION.format('"components/termina\\x74ion"'), "found a component with escapes or line ends"),
+    ],
+)
+def test_without_one_component_the_mode_is_refused(
+    kustomization: str | None, words: str, here: Path, call: Called
+) -> None:
+    (here / "exposure.yaml").write_text(GENERATOR)
+    if kustomization:
+        (here / "kustomization.yaml").write_text(kustomization)
+    code, out, error = call("set", "mode", "passthrough", "--force")
+    assert (code, out, error.count("\n")) == (2, "", 1) and words in error
+    assert (here / "exposure.yaml").read_text() == GENERATOR
+
+
+def test_a_mode_is_changed_in_both_files_or_none(here: Path, call: Called) -> None:
+    (here / "exposure.yaml").write_text(GENERATOR)
+    before = "generators: [exposure.yaml]\ncomponents: [../components/grpc-routing]\n"
+    (here / "kustomization.yaml").write_text(before)
+    (here / "exposure.yaml").chmod(0o444)
+    code, _, error = call("set", "mode", "termination")
+    assert code == 3 and "is read-only" in error
+    assert (here / "kustomization.yaml").read_text() == before
+
+
+def test_an_unknown_mode_is_refused(here: Path, call: Called) -> None:
+    (here / "exposure.yaml").write_text(GENERATOR)
+    code, _, error = call("set", "mode", "grpc-ruting")
+    assert code == 2 and error.startswith('mode: found "grpc-ruting", expected one of passthrough, termination, grpc-')
+
+
+# ---- the documents
+
+
+def test_the_examples_of_the_page_run_in_their_order(here: Path, call: Called) -> None:
+    page = (ROOT / "docs/plugin.md").read_text()
+    [block] = [text for text in re.findall(r"^```sh\n(.*?)^```", page, re.M | re.S) if "--diff" in text]
+    for line in block.splitlines():
+        program, *words = shlex.split(line)
+        code, _, error = call(*words)
+        assert (program, code, error) == ("argocd-istio", 0, ""), (line, error)
+    assert call("check", "--strict", "cd/exposure.yaml") == (0, "", "")
+
+
+def test_the_examples_of_help_run_in_their_order(here: Path, call: Called, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert call("init", "cd", "--checked", "--mode", "grpc-routing", "--host", "cd.acme.io")[0] == 0
+    monkeypatch.chdir("cd")
+    for name, command in every_command():
+        if " set " in name:
+            for line in command.help.split("\b\n")[1].splitlines():
+                code, _, error = call(*shlex.split(line)[1:])
+                assert (code, error) == (0, ""), (line, error)
+    assert call("check", "--strict") == (0, "", "")
+
+
+def test_an_absolute_path_needs_no_current_folder(tmp_path: Path) -> None:
+    file = tmp_path / "exposure.yaml"
+    file.write_text(PLAIN)
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    words = [sys.executable, "-m", "argocd_istio.cli", "set", "host", "x.y", "--file", str(file)]
+    script = f"cd {shlex.quote(str(gone))} && rmdir {shlex.quote(str(gone))} && exec {shlex.join(words)}"
+    done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "") and "x.y" in file.read_text()
