@@ -297,7 +297,7 @@ def without_insecure(objects: list[Object]) -> None:
     one(objects, "Gateway")["spec"]["servers"][1]["hosts"] = ["./cd.acme.io"]
     one(objects, "Gateway")["spec"]["servers"][0]["hosts"] = ["./cd.acme.io"]
     one(objects, "VirtualService")["spec"]["hosts"] = ["cd.acme.io"]
-    settings(objects, "argocd-cm")["url"] = "https://cd.acme.io:8443/cd"
+    settings(objects, "argocd-cm")["url"] = "https://cd.acme.io:8443"
     del settings(objects, "argocd-cmd-params-cm")["server.insecure"], copies(objects)["server.insecure"]
 
 

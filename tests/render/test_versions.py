@@ -18,7 +18,7 @@ OTHERS = {
     "1.2.3": "a chart in a sample that is never fetched",
     "2.1.0": "the version of SARIF, the format that check prints for code scanning",
     "1.30.0": "the release that the gateway's proxy tells istiod it is",
-    "9.9.9": "a release that does not exist",
+    **dict.fromkeys(("9.9.1", "9.9.1-rc10", "9.9.1-rc2", "9.9.10", "9.9.2", "9.9.9"), "a release that does not exist"),
 }
 
 # Locks have checks of their own below; the changelog and the page of releases tell of the past; this file and the bump
@@ -29,7 +29,7 @@ NOT_READ = re.compile(
 )
 
 # Three numbers, with or without `v` and a suffix; four are an address.
-VERSION = re.compile(r"(?<![\w.])v?(\d+\.\d+\.\d+(?:-\w+(?:\.\w+)*)*)(?!\.?\w)")
+VERSION = re.compile(r"(?<![\w.])v?(\d+\.\d+\.\d+(?:-\w+(?:\.\w+)*)*)(?!\.?[\w$])")
 
 # A number after one of these names is its version, or the start of it; "or newer" and the like
 # speak of the oldest one that works. Istio is built from a commit and has no such number.
