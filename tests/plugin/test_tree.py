@@ -84,10 +84,10 @@ def test_another_address_is_unknown(address: str) -> None:
 @pytest.mark.parametrize(
     ("address", "crds"),
     [
-        ("https://raw.githubusercontent.com/argoproj/argo-cd/v3.6.3/manifests/install.yaml", True),
-        ("https://github.com/argoproj/argo-cd//manifests/ha/cluster-install?ref=v3.6.3", True),
-        ("https://github.com/argoproj/argo-cd/manifests/namespace-install?ref=v3.6.3", False),
-        ("https://github.com/argoproj/argo-cd//manifests/crds?ref=v3.6.3", True),
+        ("https://raw.githubusercontent.com/argoproj/argo-cd/v9.9.9/manifests/install.yaml", True),
+        ("https://github.com/argoproj/argo-cd//manifests/ha/cluster-install?ref=v9.9.9", True),
+        ("https://github.com/argoproj/argo-cd/manifests/namespace-install?ref=v9.9.9", False),
+        ("https://github.com/argoproj/argo-cd//manifests/crds?ref=v9.9.9", True),
     ],
 )
 def test_an_address_of_upstream_is_known(address: str, crds: bool) -> None:
@@ -119,12 +119,12 @@ UPSTREAM = "https://github.com/argoproj/argo-cd//manifests"
 
 
 def test_upstream_beside_a_mode_is_found(tmp_path: Path) -> None:
-    files = remote("?ref=v0.1.0", f"'{UPSTREAM}/cluster-install?ref=v3.6.3'")
+    files = remote("?ref=v0.1.0", f"'{UPSTREAM}/cluster-install?ref=v9.9.9'")
     assert rules(write(tmp_path, files)) == ["K10 kustomization.yaml:3"]
 
 
 def test_only_whole_modes_clash_with_upstreams_crds(tmp_path: Path) -> None:
-    crds = f"'{UPSTREAM}/crds?ref=v3.6.3'"
+    crds = f"'{UPSTREAM}/crds?ref=v9.9.9'"
     whole, lean = remote("?ref=v1", crds), remote("?ref=v1", crds, part="components/termination/without-crds")
     assert rules(write(tmp_path / "whole", whole)) == ["K10 kustomization.yaml:3"]
     assert rules(write(tmp_path / "lean", lean)) == []

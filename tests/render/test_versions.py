@@ -102,6 +102,20 @@ def test_a_person_has_read_the_release_notes() -> None:
     assert f"**{release()}** (" in page and f"/releases/tag/{release()})" in page, missing
 
 
+def test_no_python_file_names_the_release() -> None:
+    """`make bump` edits pages; code asks tools.versions, and a sample names a release that does not exist."""
+    named = {version.removeprefix("v") for version in (release(), module())}
+    wrong = [
+        f"{path}:{number}: found {version}, expected release() or module() of tools.versions, or v9.9.9"
+        for path, text in tracked()
+        if path.endswith(".py")
+        for number, line in enumerate(text.splitlines(), 1)
+        for version in VERSION.findall(line)
+        if version in named
+    ]
+    assert not wrong, "\n" + "\n".join(wrong)
+
+
 def test_kubernetes_staging_modules_have_the_version_of_kubernetes() -> None:
     go_mod = (ROOT / "tools/kubernetes/go.mod").read_text()
     staging = set(re.findall(r"=> k8s\.io/\S+ (\S+)", go_mod))

@@ -33,7 +33,7 @@ class Install:
     """`objects` by the names that the report shows, as they were read.
 
     `own` is the namespace that it names, "" where it names none; an object without one is not in it then. `image` is
-    that of argocd-server, `version` its tag such as v3.6.3, "" where the image has none. `high_availability` is None
+    that of argocd-server, `version` its tag, "" where the image has none. `high_availability` is None
     where no Redis says it.
     """
 
