@@ -193,7 +193,7 @@ WRONG: list[Row] = [
     ),
     (
         "A16",
-        "gRPC is told by a prefix",
+        "gRPC is matched by a prefix",
         "grpc-routing",
         lambda objects: routes(objects)["http"][0].update(
             match=[{"headers": {"content-type": {"prefix": "application/grpc"}}}]
@@ -202,7 +202,7 @@ WRONG: list[Row] = [
     ),
     (
         "A16",
-        "gRPC is told by the user agent",
+        "gRPC is matched by the user agent",
         "grpc-routing",
         lambda objects: routes(objects)["http"][0].update(
             match=[{"headers": {"user-agent": {"prefix": "argocd-client"}}}]

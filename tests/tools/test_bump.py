@@ -350,6 +350,18 @@ def test_a_comment_goes_with_its_own_item(root: Path, upstream: list[Object]) ->
     assert follows(root, file, "The browser") == ""
 
 
+def test_a_comment_stays_above_a_changed_value(root: Path, upstream: list[Object]) -> None:
+    rows = container(upstream, "StatefulSet/argocd-application-controller")["env"]
+    next(row for row in rows if row["name"] == "ARGOCD_CONTROLLER_REPLICAS")["value"] = "2"
+    find(upstream, "StatefulSet/argocd-application-controller")["spec"]["serviceName"] = "another"
+    text = "a:\n  # why\n  b: 1\n"
+    assert apply(text, 0, Operation(("a", "b"), "a.b", 1, 2)) == ("a:\n  # why\n  b: 2\n", [])
+    outcome = bumped(root, upstream)
+    assert not outcome.left and not outcome.comments
+    file = "base/argocd/application-controller/statefulset.yaml"
+    assert follows(root, file, "# The number of shards") == '- {name: ARGOCD_CONTROLLER_REPLICAS, value: "2"}'
+
+
 def test_a_comment_goes_with_its_own_key(root: Path, upstream: list[Object]) -> None:
     del container(upstream)["readinessProbe"]
     outcome = bumped(root, upstream)

@@ -106,6 +106,8 @@ def _settle(text: str, done: str, operation: Operation) -> tuple[str, list[str]]
     last = operation.steps[-1]
     if operation.removes and isinstance(last, tuple) and last[0] == "env":
         return done, gone
+    if not operation.removes and operation.old is not ABSENT:
+        return done, gone  # another value in its place: the comment stands above it as before
     old = _standing(before)
     while True:
         new = _standing(after)
@@ -117,11 +119,13 @@ def _settle(text: str, done: str, operation: Operation) -> tuple[str, list[str]]
             return "\n".join(after) + "\n", gone
         place, wanted = wrong
         comment = after.pop(place)
-        if operation.removes or wanted not in after[place:]:
+        if operation.removes:
             gone.append(comment.strip())
             old = [entry for entry in old if before[entry[0]] != comment or entry[1] != wanted]
-        else:
+        elif wanted in after[place:]:
             after.insert(after.index(wanted, place), comment)
+        else:
+            raise CannotEdit(f"the edit would lose the comment {comment.strip()!r}")
 
 
 def _do(document: Any, operation: Operation) -> None:

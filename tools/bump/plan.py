@@ -88,7 +88,7 @@ def _value(
         yield from (_by_name if fields else _by_place)(steps, path, sides)
     elif not same(file, ours):
         yield Obstacle(path, ours, wanted, ELSEWHERE)
-    elif path.endswith("ontainers"):
+    elif path.rpartition(".")[2] in ("containers", "initContainers"):
         yield Obstacle(path, ours, wanted, CONTAINER)
     elif not same(text, raw):  # else the API's default differs, because another field does
         yield Operation(steps, path, text, raw, after)
