@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import pty
 import re
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from argocd_istio import __version__
 from argocd_istio.cli import CODES
@@ -223,7 +225,7 @@ USAGE = [
     ),
     (["explain", "--format", "png"], "argocd-istio explain: Invalid value for --format: 'png' is not one of text"),
     (["drift"], "argocd-istio drift: Missing option '--against'; see argocd-istio drift --help"),
-    (["explain", "a", "b"], "argocd-istio explain: Got unexpected extra argument"),
+    (["schema", "a"], "argocd-istio schema: Got unexpected extra argument"),
     (["\x1b[31m\n::error::"], "argocd-istio: No such command '\\x1b[31m\\n::error::'"),
 ]
 
@@ -490,6 +492,34 @@ def test_explain_ends_with_1_where_it_marks_something(slow: dict[str, str], call
     for form in FORMATS:
         code, out, error = call("explain", "render.yaml", "--format", form)
         assert (code, error) == (1, "") and "no httpsRedirect" in out
+
+
+def test_explain_draws_several_inputs_together(slow: dict[str, str], here: Path, call: Called) -> None:
+    whole = list(yaml.safe_load_all((here / "render.yaml").read_text()))
+    istio = [one for one in whole if one["apiVersion"].startswith("networking.istio.io/")]
+    (here / "istio.yaml").write_text(yaml.safe_dump_all(istio))
+    rest = yaml.safe_dump_all([one for one in whole if one not in istio])
+    (here / "rest.yaml").write_text(rest)
+    picture = call("explain", "render.yaml")[1]
+    assert call("explain", "istio.yaml", "rest.yaml") == (0, picture, "")
+    joined = subprocess.run(
+        ["bash", "-c", f"{shlex.join(COMMAND)} explain - <(cat istio.yaml)"], input=rest, capture_output=True, text=True
+    )
+    assert (joined.returncode, joined.stdout, joined.stderr) == (0, picture, "")
+    assert call("explain", "rest.yaml", "rest.yaml")[2].startswith(
+        "rest.yaml, rest.yaml: found no Gateway and no route"
+    )
+
+
+def test_findings_name_the_input_that_they_are_in(slow: dict[str, str], here: Path, call: Called) -> None:
+    whole = list(yaml.safe_load_all((here / "render.yaml").read_text()))
+    gateway = next(one for one in whole if one["kind"] == "Gateway")
+    gateway["spec"]["servers"][0]["tls"]["httpsRedirect"] = False
+    (here / "gateway.yaml").write_text(yaml.safe_dump(gateway))
+    (here / "rest.yaml").write_text(yaml.safe_dump_all([one for one in whole if one is not gateway]))
+    [problem] = json.loads(call("explain", "rest.yaml", "gateway.yaml", "--format", "json")[1])["problems"]
+    assert (problem["file"], problem["object"]) == ("gateway.yaml", "Gateway argocd/argocd")
+    assert (here / "gateway.yaml").read_text().splitlines()[problem["line"] - 1] == "  - hosts:"
 
 
 def test_the_command_line_starts_without_rich() -> None:

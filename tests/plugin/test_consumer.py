@@ -185,15 +185,15 @@ WRONG = [
     (["--mode", "termination", "--host", "\x1b[31m.x.io"], "--host: found"),
     (["--mode", "termination", *HOSTS, "--secret-name", "ns/name"], '--secret-name: found "ns/name"'),
     (["--mode", "passthrough", *HOSTS, "--secret-name", "a"], "--secret-name: found a Secret under passthrough"),
-    (["--mode", "termination", *HOSTS, "--selector", "istio"], "--selector: found 'istio', expected KEY=VALUE"),
+    (["--mode", "termination", *HOSTS, "--selector", "istio"], '--selector: found "istio", expected KEY=VALUE'),
     (["--mode", "termination", *HOSTS, "--selector", "a b=c"], "--selector: found"),
     (
         ["--mode", "termination", *HOSTS, "--selector", "a=b", "--selector", "a=c"],
-        "--selector: found 'a' a second time",
+        '--selector: found "a" a second time',
     ),
-    (["--mode", "termination", *HOSTS, "--ref", "a b&c"], "--ref: found 'a b&c', expected a tag, branch or commit"),
+    (["--mode", "termination", *HOSTS, "--ref", "a b&c"], '--ref: found "a b&c", expected a tag, branch or commit'),
     # A blank in kustomize's address.
-    (["--mode", "termination", *HOSTS, "--ref", "v1+2"], "--ref: found 'v1+2', expected a tag, branch or commit"),
+    (["--mode", "termination", *HOSTS, "--ref", "v1+2"], '--ref: found "v1+2", expected a tag, branch or commit'),
 ]
 
 

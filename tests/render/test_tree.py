@@ -277,6 +277,11 @@ WRONG: dict[str, tuple[Files, list[str], Reality]] = {
         ["K12 exposure.yaml:1"],
         "nothing selected by Exposure",
     ),
+    "a directive before an Exposure": (
+        consumer(exposure=f"%YAML 1.2\n---\n{EXPOSURE}"),
+        [" exposure.yaml:1"],
+        "found incompatible YAML document|yaml: ",
+    ),
     "an Exposure under generators": (
         {"kustomization.yaml": BESIDE.replace("resources", "generators"), "exposure.yaml": EXPOSURE},
         ["K12 exposure.yaml:1"],

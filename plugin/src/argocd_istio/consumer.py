@@ -14,6 +14,7 @@ from argocd_istio.exposure.check import check
 from argocd_istio.exposure.component import KUSTOMIZATIONS
 from argocd_istio.exposure.fields import BY_PATH, FUNCTION, GENERATOR, KINDS, PASSTHROUGH, PLAIN, RUN
 from argocd_istio.exposure.hosts import as_typed
+from argocd_istio.exposure.names import labels_of, shown
 from argocd_istio.exposure.schema import modeline
 from argocd_istio.files import FileError, read
 from argocd_istio.findings import ERROR
@@ -49,6 +50,9 @@ _REF = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]*")
 class ConsumerError(Exception):
     """What was asked for makes no consumer; each line begins with the option."""
 
+    def __init__(self, *problems: str) -> None:
+        super().__init__("\n".join(map(visible, problems)))
+
 
 class Consumer:
     """A new consumer: the text of its two files, and what the user should know.
@@ -78,8 +82,11 @@ class Consumer:
         ]
         if not _REF.fullmatch(ref):
             expected = "a tag, branch or commit of letters, digits, . _ / -"
-            raise ConsumerError(f"--ref: found {visible(ref)!r}, expected {expected}; write {REF}")
-        pairs = _selector(labels) or BY_PATH["spec.gateway.selector"].default
+            raise ConsumerError(f"--ref: found {shown(ref)}, expected {expected}; write {REF}")
+        named = labels_of(labels)
+        if isinstance(named, tuple):
+            raise ConsumerError("--selector: found {}, expected {}; {}".format(*named))
+        pairs = named or BY_PATH["spec.gateway.selector"].default
         gateway = {"selector": pairs} if namespace is None else {"namespace": namespace, "selector": pairs}
         spec: dict[str, object] = {"mode": mode, "hosts": written, "gateway": gateway}
         if mode != PASSTHROUGH or secret is not None:
@@ -114,7 +121,7 @@ class Consumer:
                 option = next((f"{name}: " for path, name in _OPTIONS.items() if finding.path.startswith(path)), "")
                 lines.append(option + finding.message)
         if lines:
-            raise ConsumerError("\n".join(lines))
+            raise ConsumerError(*lines)
 
     def write(self, folder: str) -> None:
         """Make the folder and both files in it, or nothing. Raises FileError."""
@@ -152,20 +159,6 @@ class Consumer:
             f"argocd-istio explain {explain}{name}",
             f"kustomize build {build}{name} | kubectl apply -f -",
         ]
-
-
-def _selector(labels: Sequence[str]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for label in labels:
-        key, sign, value = label.partition("=")
-        if not sign:
-            raise ConsumerError(f"--selector: found {visible(label)!r}, expected KEY=VALUE; write istio=ingressgateway")
-        if key in found:
-            raise ConsumerError(
-                f"--selector: found {visible(key)!r} a second time, expected each label once; remove one"
-            )
-        found[key] = value
-    return found
 
 
 def _fill(file: int, content: bytes) -> None:

@@ -42,9 +42,8 @@ class Finding:
         """
         name = self.file or " ".join(self.resource.get(key, "") for key in ("kind", "name")).strip()
         place = f"{name}:{self.line}" if self.line else name
-        # A line of a CI log that begins with :: is a command.
-        place = visible("./" + place if place.startswith("::") else place)
-        parts = [place, "" if self.severity == ERROR else self.severity, self.rule, visible(self.path), self.message]
+        severity = "" if self.severity == ERROR else self.severity
+        parts = [visible(place), severity, self.rule, visible(self.path), self.message]
         return ": ".join(part for part in parts if part)
 
     def result(self) -> dict[str, Any]:

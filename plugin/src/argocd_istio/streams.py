@@ -13,11 +13,15 @@ def say(text: str) -> None:
         pass
 
 
+def inert(line: str, guard: str) -> str:
+    """A line that is no command of a CI log, which begins with `::`; the guard then stands before it."""
+    return guard + line if line.startswith("::") else line
+
+
 def tell(*messages: object) -> None:
     """Write each message to stderr as lines of its own."""
     lines = [line for message in messages for line in str(message).split("\n")]
-    # A line of a CI log that begins with :: is a command.
-    say("".join(("./" if line.startswith("::") else "") + line + "\n" for line in lines))
+    say("".join(inert(line, "./") + "\n" for line in lines))
 
 
 def write(text: str) -> int:

@@ -9,7 +9,7 @@ import typer
 
 from argocd_istio import consumer
 from argocd_istio.commands.app import app
-from argocd_istio.commands.inputs import Substitute, source_of
+from argocd_istio.commands.inputs import Substitute, format_option, source_of
 from argocd_istio.formats import FORMATS, formatted
 from argocd_istio.streams import tell
 
@@ -64,16 +64,7 @@ def check_files(
             show_default=False,
         ),
     ] = None,
-    form: Annotated[
-        str,
-        typer.Option(
-            "--format",
-            metavar="FORMAT",
-            help=f"One of {', '.join(FORMATS)}; else text. All but text go to stdout.",
-            show_default=False,
-            autocompletion=lambda: list(FORMATS),
-        ),
-    ] = FORMATS[0],
+    form: Annotated[str, format_option(FORMATS, " All but text go to stdout.")] = FORMATS[0],
     strict: Annotated[bool, typer.Option("--strict", help="Let warnings count as errors do.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Leave out what does not change the exit code.")] = False,
     substitute: Substitute = False,
@@ -91,8 +82,6 @@ def check_files(
     from argocd_istio.findings import ERROR, WARNING, Finding
     from argocd_istio.syntax.source import SourceError
 
-    if form not in FORMATS:
-        raise typer.BadParameter(f"{form!r} is not one of {', '.join(FORMATS)}", param_hint="--format")
     worst = 0
     counting = (ERROR, WARNING) if strict else (ERROR,)
     every: list[Finding] = []

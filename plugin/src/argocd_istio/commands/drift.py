@@ -9,7 +9,10 @@ from typing import Annotated
 import typer
 
 from argocd_istio.commands.app import app
-from argocd_istio.commands.inputs import STDIN, built, source_of
+from argocd_istio.commands.inputs import STDIN, built, format_option, source_of
+
+FORMATS = ("text", "json")
+"""As `drift.draw` takes them, which loads much."""
 
 
 def _official(path: str, high_availability: bool) -> str:
@@ -43,16 +46,7 @@ def show_drift(
             show_default=False,
         ),
     ] = None,
-    form: Annotated[
-        str,
-        typer.Option(
-            "--format",
-            metavar="FORMAT",
-            help="One of text, json; else text.",
-            show_default=False,
-            autocompletion=lambda: ["text", "json"],
-        ),
-    ] = "text",
+    form: Annotated[str, format_option(FORMATS)] = FORMATS[0],
     enable_exec: Annotated[
         bool, typer.Option("--enable-exec", help="Let kustomize run the functions that the folder names.")
     ] = False,
@@ -67,14 +61,11 @@ def show_drift(
     kustomize build cd | argocd-istio drift --against install.yaml
     argocd-istio drift cd --against install.yaml --format json
     """
-    from argocd_istio.drift import FORMATS as DRIFT_FORMATS
     from argocd_istio.drift import draw, without_collector
     from argocd_istio.drift.install import install
     from argocd_istio.drift.report import report
     from argocd_istio.terminal import Terminal
 
-    if form not in DRIFT_FORMATS:
-        raise typer.BadParameter(f"{form!r} is not one of {', '.join(DRIFT_FORMATS)}", param_hint="--format")
     if path is None:
         path = "." if against == STDIN or os.isatty(0) else STDIN
     if path == against == STDIN:

@@ -9,31 +9,22 @@ import typer
 
 from argocd_istio import consumer
 from argocd_istio.commands.app import app
-from argocd_istio.commands.inputs import built
+from argocd_istio.commands.inputs import built, format_option
 from argocd_istio.explain import FORMATS
 from argocd_istio.syntax.source import SourceError
 
 
 @app.command()
 def explain(
-    path: Annotated[
-        str,
+    paths: Annotated[
+        list[str] | None,
         typer.Argument(
             metavar="DIR|FILE|-",
-            help="A folder to build, a file that was built, or - for stdin; else this folder.",
+            help="Folders to build, files that were built, or - for stdin: drawn together. Else this folder.",
             show_default=False,
         ),
-    ] = ".",
-    form: Annotated[
-        str,
-        typer.Option(
-            "--format",
-            metavar="FORMAT",
-            help=f"One of {', '.join(FORMATS)}; else text.",
-            show_default=False,
-            autocompletion=lambda: list(FORMATS),
-        ),
-    ] = FORMATS[0],
+    ] = None,
+    form: Annotated[str, format_option(FORMATS)] = FORMATS[0],
     gateway_namespace: Annotated[
         str | None,
         typer.Option(
@@ -53,7 +44,7 @@ def explain(
 
     \b
     argocd-istio explain cd
-    kustomize build cd | argocd-istio explain -
+    kustomize build cd | argocd-istio explain - gateway.yaml
     argocd-istio explain cd --format svg > cd.svg
     """
     from dataclasses import replace
@@ -66,17 +57,17 @@ def explain(
     from argocd_istio.render.ways import facts
     from argocd_istio.terminal import Terminal
 
-    if form not in FORMATS:
-        raise typer.BadParameter(f"{form!r} is not one of {', '.join(FORMATS)}", param_hint="--format")
     problem = namespace_problem(gateway_namespace) if gateway_namespace is not None else None
     if problem:
         raise SourceError("--gateway-namespace", 0, 0, *problem)
-    source = built(path, enable_exec)
-    stated = consumer.gateway_namespace(path) if os.path.isdir(path) else ""  # noqa: PTH112
-    found = facts(Objects(source), gateway_namespace or "", stated)
+    paths = paths or ["."]
+    sources = [built(path, enable_exec) for path in paths]
+    stated = {consumer.gateway_namespace(path) for path in paths if os.path.isdir(path)} - {""}  # noqa: PTH112
+    found = facts(Objects(*sources), gateway_namespace or "", stated.pop() if len(stated) == 1 else "")
     if not found.ways and not found.empty and not found.strays:
         hint = "name a folder, or what kustomize builds of one"
-        raise SourceError(source.file, 0, 0, "no Gateway and no route", "at least one", hint)
+        names = ", ".join(source.file for source in sources)
+        raise SourceError(names, 0, 0, "no Gateway and no route", "at least one", hint)
     findings = run(found)
     terminal = Terminal.of_stdout()
     picture = Picture(found, findings)

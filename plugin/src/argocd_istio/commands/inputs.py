@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable
-from typing import Annotated
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Any
 
 import typer
 
@@ -33,6 +33,24 @@ Hosts = Annotated[
 ]
 Diff = Annotated[bool, typer.Option("--diff", help="Show the change and write nothing.")]
 Force = Annotated[bool, typer.Option("--force", help="Write what check refuses, too.")]
+
+
+def format_option(forms: Sequence[str], more: str = "") -> Any:
+    """The option --format: one of these, whose first is the default."""
+
+    def known(form: str) -> str:
+        if form not in forms:
+            raise typer.BadParameter(f"{form!r} is not one of {', '.join(forms)}", param_hint="--format")
+        return form
+
+    return typer.Option(
+        "--format",
+        metavar="FORMAT",
+        help=f"One of {', '.join(forms)}; else {forms[0]}.{more}",
+        show_default=False,
+        autocompletion=lambda: list(forms),
+        callback=known,
+    )
 
 
 def listed(words: Iterable[str]) -> list[str]:

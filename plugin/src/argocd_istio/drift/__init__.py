@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from argocd_istio.drift.report import Report
     from argocd_istio.terminal import Terminal
 
-FORMATS = ("text", "json")
-
 
 @contextmanager
 def without_collector() -> Iterator[None]:
@@ -32,7 +30,7 @@ def without_collector() -> Iterator[None]:
 
 
 def draw(report: Report, form: str, terminal: Terminal, *, every: bool = False) -> str:
-    """The report in one of FORMATS; `terminal` says what a text may use, `every` shortens no list of it."""
+    """The report as text or json; `terminal` says what a text may use, `every` shortens no list of it."""
     if form == "json":
         import json
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from argocd_istio.drift.install import Install
 from argocd_istio.drift.report import HIDDEN, Entry, Report
+from argocd_istio.streams import inert
 from argocd_istio.syntax.source import visible
 
 SHOWN = 60
@@ -80,5 +81,4 @@ def draw(report: Report, *, colour: bool = False, every: bool = False) -> str:
             lines += ["", head(name), *_objects(entries, every)]
     if report.explained:
         lines += ["", head("explained", _FAINT), *_explained(report.explained, every)]
-    # A line of a CI log that begins with :: is a command.
-    return "".join((" " if line.startswith("::") else "") + line + "\n" for line in lines)
+    return "".join(inert(line, " ") + "\n" for line in lines)

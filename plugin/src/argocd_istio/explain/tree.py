@@ -10,6 +10,7 @@ from argocd_istio.explain import words
 from argocd_istio.explain.picture import Picture
 from argocd_istio.lint.rule import Finding
 from argocd_istio.render.model import Listener, Pods, Way
+from argocd_istio.streams import inert
 from argocd_istio.syntax.source import visible
 
 
@@ -50,8 +51,7 @@ def draw(picture: Picture, *, width: int = 80, charset: Charset = UNICODE, colou
         lines += [""] if lines else []
         for problem in _problems(picture.rest):
             _lines(problem, "", "", lines, width, charset, colour)
-    # A line of a CI log that begins with :: is a command.
-    return "".join((" " if line.startswith("::") else "") + line.rstrip() + "\n" for line in lines)
+    return "".join(inert(line.rstrip(), " ") + "\n" for line in lines)
 
 
 def _problems(findings: Iterable[Finding]) -> list[_Node]:

@@ -22,13 +22,15 @@ from argocd_istio.exposure.names import (
     Problem,
     label_key_problem,
     label_value_problem,
+    labels_of,
     namespace_problem,
     secret_problem,
     shown,
 )
 from argocd_istio.findings import Finding
 from argocd_istio.syntax import source as src
-from argocd_istio.syntax.source import Mapping, Node, Scalar, Source, SourceError, visible
+from argocd_istio.syntax.nodes import text
+from argocd_istio.syntax.source import Mapping, Node, Source, SourceError, visible
 from argocd_istio.syntax.splice import Path, Value, change, former
 
 V = TypeVar("V", str, list[str], dict[str, str])
@@ -97,14 +99,9 @@ def set_mode(data: bytes, mode: str, *, file: str, name: str | None = None) -> E
 
 def set_selector(data: bytes, labels: Sequence[str], *, file: str, name: str | None = None) -> Edit:
     """Set spec.gateway.selector to labels such as `istio=ingress`."""
-    selector: dict[str, str] = {}
-    for label in labels:
-        key, equals, value = label.partition("=")
-        if not equals:
-            _require("selector", (shown(label), "KEY=VALUE such as istio=ingress", "write the label so"))
-        if key in selector:
-            _require("selector", (f"{shown(key)} a second time", "each label once", "remove one"))
-        selector[key] = value
+    selector = labels_of(labels)
+    if isinstance(selector, tuple):
+        raise SourceError("selector", 0, 0, *selector)
     _require("selector", _selector_problem(selector))
     return _set(src.read(data, file), name, SELECTOR, selector, _selector_problem)
 
@@ -201,30 +198,25 @@ def _choose(source: Source, name: str | None) -> int:
         (number, document.root)
         for number, document in enumerate(source.documents)
         if document.root
-        and _text(document.root, "kind") in KINDS
-        and _text(document.root, "apiVersion").startswith(f"{GROUP}/")
+        and text(document.root, "kind") in KINDS
+        and text(document.root, "apiVersion").startswith(f"{GROUP}/")
     ]
     if name is not None:
-        named = [(number, root) for number, root in found if _text(root, "metadata", "name") == name]
+        named = [(number, root) for number, root in found if text(root, "metadata", "name") == name]
         if found and not named:
             raise source.error(found[0][1], f"no {' or '.join(KINDS)} named {shown(name)}", _named(found), "name that")
         found = named
     if not found:
         raise _nothing_to_set(source)
     if len(found) > 1:
-        names = {_text(root, "metadata", "name") for _, root in found}
+        names = {text(root, "metadata", "name") for _, root in found}
         hint = "choose one with --name" if len(names) == len(found) else "give them different names"
         raise source.error(found[1][1], f"{len(found)} documents that could be meant ({_named(found)})", "one", hint)
     return found[0][0]
 
 
 def _named(found: list[tuple[int, Node]]) -> str:
-    return ", ".join(f"{_text(root, 'metadata', 'name')} on line {root.line}" for _, root in found)
-
-
-def _text(node: Node | None, *path: str | int) -> str:
-    found = node.find(*path) if node else None
-    return found.target.value if found and isinstance(found.target, Scalar) else ""
+    return ", ".join(f"{text(root, 'metadata', 'name')} on line {root.line}" for _, root in found)
 
 
 def _nothing_to_set(source: Source) -> SourceError:
@@ -232,19 +224,19 @@ def _nothing_to_set(source: Source) -> SourceError:
     expected = f"a document of kind {' or '.join(KINDS)}"
     for document in source.documents:
         root = document.root
-        if isinstance(root, src.Sequence) and root.items and _text(root, 0, "op") and _text(root, 0, "path"):
+        if isinstance(root, src.Sequence) and root.items and text(root, 0, "op") and text(root, 0, "path"):
             return source.error(root, "a JSON patch", expected, "edit the patch by hand, or name the Exposure's file")
         if not isinstance(root, Mapping) or not ({"patches", "components"} & root.keys.keys()):
             continue
         patches = root.get("patches")
         for patch in patches.items if isinstance(patches, src.Sequence) else []:
-            text = patch.find("patch")
-            if _text(patch, "target", "kind") in KINDS or f"kind: {KINDS[0]}" in _text(text):
-                where = f"{shown(_text(patch, 'path'))}" if text is None else f"the patch on line {text.line}"
+            inline = patch.find("patch")
+            if text(patch, "target", "kind") in KINDS or f"kind: {KINDS[0]}" in text(inline):
+                where = f"the patch on line {inline.line}" if inline else shown(text(patch, "path"))
                 return source.error(patch, "a patch of the Exposure", expected, f"edit {where} by hand")
         return source.error(root, "a kustomization", expected, "name the Exposure's file, which resources: lists")
     if not source.text.strip("\ufeff \t\r\n"):
         return SourceError(source.file, 0, 0, "an empty file", expected, "name the file that has it, or write it again")
-    if any(_text(document.root, "kind") == "List" for document in source.documents):
+    if any(text(document.root, "kind") == "List" for document in source.documents):
         return SourceError(source.file, 0, 0, "a List", expected, "take the Exposure out of it, or edit it by hand")
     return SourceError(source.file, 0, 0, "none", expected, "name the file that has it")

@@ -9,16 +9,17 @@ from argocd_istio.exposure.check import check
 from argocd_istio.exposure.fields import FUNCTIONS, GENERATOR, KINDS, nearest
 from argocd_istio.exposure.names import shown
 from argocd_istio.findings import ERROR, Finding
-from argocd_istio.syntax.source import Mapping, Node, Scalar, Sequence, Source, SourceError
+from argocd_istio.syntax.nodes import text
+from argocd_istio.syntax.source import Mapping, Node, Sequence, Source, SourceError
 
-# A directive before the first document, which kustomize does not read.
+# What kustomize does not read.
 _DIRECTIVE = re.compile(r"\ufeff?(?:[ \t]*(?:#[^\r\n]*)?(?:\r\n|[\r\n]))*(%\S*)")
 
 
 def check_file(source: Source, *, substitute: bool = False, component: str | None = None) -> list[Finding]:
     """Everything found in a file; see `check`. Raises SourceError where it has no Exposure."""
     roots = exposures(source)
-    findings = list(_directive(source))
+    findings = list(directive(source))
     for root in roots:
         findings += check(source, root, substitute=substitute, component=component)[1]
     return [*findings, *_several(source, roots), *_beside(source, roots)]
@@ -27,7 +28,7 @@ def check_file(source: Source, *, substitute: bool = False, component: str | Non
 def exposures(source: Source) -> list[Node]:
     """The objects that are an Exposure or ExposureGenerator, in a List too; a SourceError where there is none."""
     roots = [root for document in source.documents if document.root for root in _members(document.root)]
-    kinds = [_text(root, "kind") for root in roots]
+    kinds = [text(root, "kind") for root in roots]
     found = [root for root, kind in zip(roots, kinds, strict=True) if kind in KINDS]
     if found:
         return found
@@ -45,22 +46,17 @@ def exposures(source: Source) -> list[Node]:
 
 def _members(root: Node) -> Iterator[Node]:
     """The object itself, or the items of a List."""
-    items = root.find("items") if _text(root, "kind") == "List" else None
+    items = root.find("items") if text(root, "kind") == "List" else None
     inside = items.target if items else None
     yield from [item.target for item in inside.items] if isinstance(inside, Sequence) and inside.items else [root]
-
-
-def _text(node: Node | None, *path: str) -> str:
-    found = node.find(*path) if node else None
-    inside = found.target if found else None
-    return inside.value if isinstance(inside, Scalar) else ""
 
 
 def _finding(source: Source, line: int, found: str, expected: str, hint: str) -> Finding:
     return Finding(ERROR, source.file, line, "", f"found {found}, expected {expected}; {hint}")
 
 
-def _directive(source: Source) -> Iterator[Finding]:
+def directive(source: Source) -> Iterator[Finding]:
+    """A directive before the first document."""
     found = _DIRECTIVE.match(source.text)
     if found:
         line = source.text[: found.start(1)].count("\n") + 1
@@ -70,8 +66,8 @@ def _directive(source: Source) -> Iterator[Finding]:
 def _several(source: Source, roots: list[Node]) -> Iterator[Finding]:
     """A second Exposure, whatever its name: the build fails."""
     if len(roots) > 1:
-        kind, name = _text(roots[1], "kind"), _text(roots[1], "metadata", "name")
-        found = f"the {kind} {shown(name)} after the {_text(roots[0], 'kind')} on line {roots[0].line}"
+        kind, name = text(roots[1], "kind"), text(roots[1], "metadata", "name")
+        found = f"the {kind} {shown(name)} after the {text(roots[0], 'kind')} on line {roots[0].line}"
         if len(roots) > 2:
             found += f", and {len(roots) - 2} more"
         yield _finding(source, roots[1].line, found, "one in a build", "keep one")
@@ -79,13 +75,13 @@ def _several(source: Source, roots: list[Node]) -> Iterator[Finding]:
 
 def _beside(source: Source, roots: list[Node]) -> Iterator[Finding]:
     """What is no generator in a file with one: kustomize runs each object of a file under generators:."""
-    if not any(_text(root, "kind") == GENERATOR for root in roots):
+    if not any(text(root, "kind") == GENERATOR for root in roots):
         return
     for root in (document.root.target for document in source.documents if document.root):
-        kind = _text(root, "kind")
-        runs = any(_text(root, "metadata", "annotations", key) for key in FUNCTIONS)
-        if kind in (*KINDS, "List") or runs or _text(root, "apiVersion") == "builtin":
+        kind = text(root, "kind")
+        runs = any(text(root, "metadata", "annotations", key) for key in FUNCTIONS)
+        if kind in (*KINDS, "List") or runs or text(root, "apiVersion") == "builtin":
             continue
-        found = f"the {kind} {shown(_text(root, 'metadata', 'name'))}" if isinstance(root, Mapping) else "no object"
+        found = f"the {kind} {shown(text(root, 'metadata', 'name'))}" if isinstance(root, Mapping) else "no object"
         hint = "move it to a file of its own, under resources:"
         yield _finding(source, root.line, f"{found} beside an {GENERATOR}", "generators only", hint)

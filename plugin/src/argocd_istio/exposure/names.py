@@ -8,6 +8,10 @@ from __future__ import annotations
 
 import re
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 Problem = tuple[str, str, str]
 """Found, expected, what to do."""
 
@@ -98,6 +102,19 @@ def label_key_problem(key: str) -> Problem | None:
         return problem
     hint = "copy it from 'kubectl get pods --show-labels'"
     return None if len(key) <= 317 and re.fullmatch(LABEL_KEY, key) else (shown(key), expected, hint)
+
+
+def labels_of(words: Iterable[str]) -> dict[str, str] | Problem:
+    """The labels that KEY=VALUE words make, or what is wrong with the words."""
+    found: dict[str, str] = {}
+    for word in words:
+        key, sign, value = word.partition("=")
+        if not sign:
+            return shown(word), "KEY=VALUE such as istio=ingress", "write the label so"
+        if key in found:
+            return f"{shown(key)} a second time", "each label once", "remove one"
+        found[key] = value
+    return found
 
 
 def label_value_problem(value: str) -> Problem | None:

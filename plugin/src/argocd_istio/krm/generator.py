@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 
 from argocd_istio import __version__
-from argocd_istio.streams import say, write
+from argocd_istio.streams import tell, write
 
 USAGE = """argocd-istio-generator is run by kustomize: list a file with kind ExposureGenerator under generators: and run
   kustomize build --enable-alpha-plugins --enable-exec DIR
@@ -31,10 +31,10 @@ def main() -> int:
     if arguments == ["--help"]:
         return write(USAGE)
     if arguments:
-        say(f"found the argument {arguments[0]}, expected none; {USAGE}")
+        tell(f"found the argument {arguments[0]}, expected none; {USAGE}")
         return 2
     if sys.stdin is None or sys.stdin.isatty():
-        say(f"found no ResourceList on stdin, expected one; {USAGE}")
+        tell(f"found no ResourceList on stdin, expected one; {USAGE}")
         return 2
     return _run()
 
@@ -47,13 +47,13 @@ def _run() -> int:
         # One byte more than is accepted, so that more is refused without reading all of it.
         given = parse(sys.stdin.buffer.read(LIMITS.bytes + 1))
     except SourceError as error:
-        say(f"{error}\n")
+        tell(error)
         return 2
     except OSError as error:
-        say(f"stdin: cannot be read ({error.strerror}); run it through kustomize\n")
+        tell(f"stdin: cannot be read ({error.strerror}); run it through kustomize")
         return 3
     result = run(given)
-    say("".join(f"{finding}\n" for finding in result.findings))
+    tell(*result.findings)
     code = write(result.to_yaml())
     return code or (2 if any(finding.severity == "error" for finding in result.findings) else 0)
 

@@ -69,7 +69,7 @@ def finding(rule: Rule, fault: Fault, file: str) -> Finding:
         fault.severity or rule.severity,
         str(place.object) if place else "",
         place.path if place else "",
-        file,
+        place.object.source.file if place else file,
         place.node.line if place else 0,
         fault.message,
         fault.fix,

@@ -52,10 +52,16 @@ def render(folder: str, *, enable_exec: bool, waiting: Callable[[str], None], mo
     when it takes more than a second. Raises RenderError.
     """
     command = _command(folder, enable_exec)
-    # The folder goes last and after --, so that no name is taken for a flag.
-    with subprocess.Popen(
-        [*command, "--", folder], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as process:
+    try:
+        # The folder goes last and after --, so that no name is taken for a flag.
+        started = subprocess.Popen(
+            [*command, "--", folder], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+    except OSError as error:
+        # Of a script whose interpreter is not there the system says that the script is not there.
+        hint = "see whether the program on its first line after #! is there, or name another in KUSTOMIZE"
+        raise RenderError(folder, f"{visible(command[0])} cannot be run ({error.strerror}); {hint}") from error
+    with started as process:
         try:
             outputs = _Output(process, process.stdout, most), _Output(process, process.stderr, most)
             outputs[0].join(1)

@@ -81,10 +81,10 @@ def _redis(objects: Objects) -> Iterator[tuple[int, Place]]:
 def _twice(objects: Objects) -> Iterator[Twice]:
     for same in objects.twice:
         first, last = same[0], same[-1]
-        texts = {objects.source.text_of(item.node).strip() for item in same}
+        texts = {item.source.text_of(item.node).strip() for item in same}
         if first.name and len(texts) > 1:
             binding = first.group == _RBAC and first.kind == "ClusterRoleBinding"
-            subjects = {objects.source.text_of(node) for item in same if (node := item.node.find("subjects"))}
+            subjects = {item.source.text_of(node) for item in same if (node := item.node.find("subjects"))}
             yield Twice(str(first), len(same), binding and len(subjects) > 1, Place(last))
 
 

@@ -21,13 +21,13 @@ NAMESPACE = "default"
 
 
 class Object:
-    """An object of a render. `group` is empty for Kubernetes' core."""
+    """An object of a render. `group` is empty for Kubernetes' core; `source` is the file that has it."""
 
-    __slots__ = ("group", "kind", "name", "namespace", "node", "spec")
+    __slots__ = ("group", "kind", "name", "namespace", "node", "source", "spec")
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, source: Source) -> None:
         version = text(node, "apiVersion")
-        self.node = node
+        self.node, self.source = node, source
         self.group = version.rpartition("/")[0]
         self.kind = text(node, "kind")
         self.name = text(node, "metadata", "name")
@@ -82,19 +82,19 @@ class Chosen(Generic[Thing]):
 
 
 class Objects:
-    """Every object of a source; the members of a List count as objects of their own.
+    """Every object of what was read; the members of a List count as objects of their own.
 
     Of an object that is there several times the last counts, as for kubectl apply; `twice` has all of them.
     """
 
-    def __init__(self, source: Source) -> None:
-        self.source = source
+    def __init__(self, *sources: Source) -> None:
+        self.file = sources[0].file if len(sources) == 1 else ""
+        """The file that all objects are from; empty where they are from several."""
         found: dict[tuple[str, str, str, str | int], list[Object]] = {}
-        for document in source.documents:
-            for node in _members(document.root):
-                item = Object(node)
-                key = (item.group, item.kind, item.namespace, item.name or id(item))
-                found.setdefault(key, []).append(item)
+        roots = [(document.root, source) for source in sources for document in source.documents]
+        for item in (Object(node, source) for root, source in roots for node in _members(root)):
+            key = (item.group, item.kind, item.namespace, item.name or id(item))
+            found.setdefault(key, []).append(item)
         self.twice = [same for same in found.values() if len(same) > 1]
         self._all: dict[tuple[str, str], list[Object]] = {}
         self._one: dict[tuple[str, str, str, str], Object] = {}

@@ -65,7 +65,7 @@ def facts(objects: Objects, gateway_namespace: str = "", otherwise: str = "") ->
         listeners = tuple(map(known.one, found))
         ways.setdefault(tuple(map(id, listeners)), (listeners, []))[1].append(host)
     return Facts(
-        objects.source.file,
+        objects.file,
         gateway_namespace or otherwise,
         tuple(Way(tuple(named), listeners) for listeners, named in ways.values()),
         (*mesh.strays, *api.strays),

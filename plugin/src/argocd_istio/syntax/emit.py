@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 # YAML looks for the ':' of a key in its first 1,024 characters; a longer one needs a question mark before it.
 SIMPLE_KEY = 1000
-_PLAIN = re.compile(r"[A-Za-z0-9_./][A-Za-z0-9_./-]*(?::[A-Za-z0-9_./-]+)*")
+# A letter, digit, dot or slash first; nothing that is syntax in block or flow style.
+_PLAIN = re.compile(r"[A-Za-z0-9_./][A-Za-z0-9_./+@=~-]*(?::[A-Za-z0-9_./+@=~-]+)*")
 _BLOCK = re.compile(r"(?:\S[^\n]*\n)+")
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t"}
 
@@ -38,7 +39,14 @@ def quoted(text: str) -> str:
         return text
     if text.isprintable() and '"' not in text and "\\" not in text:
         return f'"{text}"'
-    return '"' + "".join(map(_escape, text)) + '"'
+    return styled(text, '"')
+
+
+def styled(text: str, style: str) -> str:
+    """`text` as a scalar in a style of quotes: "", "'" or '"'. Where single quotes cannot have it, they are double."""
+    if style == "'" and text.isprintable():
+        return "'" + text.replace("'", "''") + "'"
+    return '"' + "".join(map(_escape, text)) + '"' if style else text
 
 
 def to_yaml(value: Any) -> str:

@@ -15,7 +15,8 @@ from typing import NoReturn
 
 from argocd_istio.exposure.check import noun
 from argocd_istio.syntax import source as src
-from argocd_istio.syntax.scalars import plain_reading, reading
+from argocd_istio.syntax.emit import needs_quotes, styled
+from argocd_istio.syntax.scalars import reading
 from argocd_istio.syntax.source import Alias, Mapping, Node, Scalar, Source, SourceError
 
 Path = tuple[str | int, ...]
@@ -28,8 +29,6 @@ Entry = tuple[Node, ...]
 _BREAK = re.compile("\r\n|[\n\r]")
 # A line end in YAML 1.1 and text in YAML 1.2; a byte order mark that is not the first character.
 _AMBIGUOUS = re.compile("[\x85\u2028\u2029]|(?<=.)\ufeff", re.DOTALL)
-# A letter, digit, dot or slash first; nothing that is syntax in block or flow style.
-_PLAIN = re.compile(r"[A-Za-z0-9_./][A-Za-z0-9_./+@=~-]*(?::[A-Za-z0-9_./+@=~-]+)*")
 _NULLS = ("nothing", "the null")
 _TAGS = ("", "!", "tag:yaml.org,2002:str", "tag:yaml.org,2002:seq", "tag:yaml.org,2002:map")
 _BY_HAND = "edit it by hand"
@@ -76,17 +75,6 @@ def former(source: Source, number: int, path: Path) -> tuple[bool, Value | None]
 def _reading(node: Node) -> str:
     """What a scalar is read as, "" for text and for what is no scalar."""
     return reading(node) if isinstance(node, Scalar) else ""
-
-
-def _needs_quotes(text: str) -> bool:
-    """Whether some reader of YAML takes the text for something else where it is not quoted."""
-    return not _PLAIN.fullmatch(text) or bool(plain_reading(text))
-
-
-def _quoted(value: str, style: str) -> str:
-    if style == "'" and value.isprintable():
-        return "'" + value.replace("'", "''") + "'"
-    return json.dumps(value, ensure_ascii=False) if style else value
 
 
 def _is_json(text: str) -> bool:
@@ -204,11 +192,11 @@ class _Splicer:
         """
         if self.is_json:
             style = '"'
-        elif style == "'" and before is not None and _needs_quotes(before):
+        elif style == "'" and before is not None and needs_quotes(before):
             style = ""
-        if not style and _needs_quotes(value):
+        if not style and needs_quotes(value):
             style = "'"
-        return _quoted(value, style)
+        return json.dumps(value, ensure_ascii=False) if self.is_json else styled(value, style)
 
     # ---- entries of lists and mappings
 

@@ -8,6 +8,7 @@ from itertools import chain
 
 from argocd_istio.exposure.check import MOST, check
 from argocd_istio.exposure.component import KUSTOMIZATIONS
+from argocd_istio.exposure.file import directive
 from argocd_istio.files import FileError
 from argocd_istio.findings import ERROR, Finding
 from argocd_istio.tree import rules
@@ -45,4 +46,5 @@ def _exposures(tree: Tree, substitute: bool) -> Iterator[Finding]:
         document = found.document
         if id(document.root) not in seen and document.source:
             seen.add(id(document.root))
+            yield from directive(document.source)
             yield from check(document.source, document.root, substitute=substitute)[1]
