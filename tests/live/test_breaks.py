@@ -25,7 +25,7 @@ Breaking = Callable[[Cluster], AbstractContextManager[None]]
 class Break:
     """A mistake in a mode, by name.
 
-    fail: rows that must notice, with a part of what their clients are told then. hold: rows that must not notice.
+    fail: rows that must notice, with a part of what their clients then get. hold: rows that must not notice.
     """
 
     name: str
@@ -116,14 +116,14 @@ BREAKS = [
         hold=(UI, API, GRPC_WEB),
     ),
     Break(
-        "gRPC is told by the user agent",
+        "gRPC is matched by the user agent",
         GRPC_ROUTING,
         patched("virtualservices", BY_USER_AGENT),
         fail={GRPC_WEB: "status code 415", GRPC: "UNIMPLEMENTED"},
         hold=(UI, API, CLI),
     ),
     Break(
-        "gRPC is told by a prefix of the content type",
+        "gRPC is matched by a prefix of the content type",
         GRPC_ROUTING,
         patched("virtualservices", BY_PREFIX),
         fail={GRPC_WEB: "status code 415"},

@@ -87,7 +87,7 @@ def test_second_apply_changes_nothing(client: Client, mode: str, tmp_path: Path)
     cluster, folder = client.cluster, available(mode, tmp_path)
     cluster.apply(folder)  # of what `intrude` made again, the first apply writes a note
     pods = running(cluster)
-    # kubectl sends the selector of a disruption budget anew every time, and says so.
+    # kubectl sends the selector of a disruption budget again every time, and says so.
     assert differing(said(cluster.apply(folder).stdout), ["unchanged"]) == {
         "poddisruptionbudget.policy/argocd-redis-sentinel": "configured"
     }
@@ -163,7 +163,7 @@ def test_a_running_install_changes_back_to_one_redis_and_again(cluster: Cluster,
     assert uid(cluster, "application", "probe") == before
 
 
-def test_a_first_password_that_is_refused_is_made_anew_by_the_documented_line(cluster: Cluster, tmp_path: Path) -> None:
+def test_the_documented_line_replaces_a_first_password_that_is_refused(cluster: Cluster, tmp_path: Path) -> None:
     """Two argocd-server that start together may each make one, and only one of the two is told."""
     told = {"stringData": {"password": "of-the-other"}}
     cluster.kubectl("patch", "secret", "argocd-initial-admin-secret", "-n", "argocd", "-p", json.dumps(told))

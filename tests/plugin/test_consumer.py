@@ -235,7 +235,9 @@ def test_the_five_lines_of_the_readme_work(
     for command in commands:
         line = command.removesuffix(" | kubectl apply -f -")
         result = subprocess.run(["sh", "-c", line], cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
-        assert (result.returncode, result.stderr) == (0, ""), line
+        # Until the first tag, check notes that main is a branch.
+        notes = [note for note in result.stderr.splitlines() if ": info: K08: " not in note]
+        assert (result.returncode, notes) == (0, []), line
         outputs.append(result.stdout)
     assert commands[-1].endswith(" | kubectl apply -f -") and "kind: Gateway" in outputs[-1]
     assert outputs[0].splitlines()[1:] == [f"  {command}" for command in commands[2:]]
