@@ -73,7 +73,7 @@ WRONG = [
     ("hosts: [a.b, c.d, a.b]", '5: spec.hosts[2]: found "a.b" a second time, after spec.hosts[0] (line 5)'),
     (
         "host: a.b",
-        '5: spec.host: found the unknown field "host", expected mode, hosts, url, gateway, tls under spec; did you',
+        '5: spec.host: found the unknown field "host", expected mode, hosts, url, gateway, tls, scraper under spec; di',
     ),
     ("hosts: [a.b]\nhostname: c", '6: spec.hostname: found the unknown field "hostname"'),
     ("hosts: [a.b]\nsecretName: c", "6: spec.secretName: found the unknown field"),

@@ -225,6 +225,16 @@ def test_each_documented_error_is_what_kustomize_says(tmp_path: Path) -> None:
         write(tmp_path / "number", mode, exposure=exposure(hosts=["a.marker.test", 1])),
         write(tmp_path / "mapping", mode, exposure=exposure(hosts=["a.marker.test", {"b": "c"}])),
         write(
+            tmp_path / "account",
+            mode | {"components": [*mode["components"], "components/mesh"]},
+            exposure=exposure(gateway={"namespace": "edge", "selector": {"istio": "edge"}}),
+        ),
+        write(
+            tmp_path / "scraper",
+            mode | {"components": [*mode["components"], "components/mesh-scraper"]},
+            exposure=exposure(),
+        ),
+        write(
             tmp_path / "order",
             mode | {"components": ["components/high-availability", *mode["components"]]},
             exposure=exposure(),

@@ -329,6 +329,10 @@ def without(kind: str, part: str) -> Callable[[list[Object]], None]:
     return change
 
 
+def admitted(objects: list[Object]) -> Any:
+    return one(objects, "AuthorizationPolicy", "argocd-server")["spec"]["rules"][0]
+
+
 def script(objects: list[Object]) -> Any:
     [item] = [
         item for item in objects if item["metadata"]["name"].startswith("argocd-redis-sentinel-") and "data" in item
@@ -350,7 +354,9 @@ CRD = "CustomResourceDefinition"
 PARAMS, COPY = "ConfigMap/argocd-cmd-params-cm", "spec.template.metadata.annotations[server.insecure]"
 ROUTES = "VirtualService.networking.istio.io/argocd"
 PASSTHROUGH, TERMINATION, GRPC = (f"overlays/{mode}/without-crds" for mode in MODES)
-AVAILABLE = "examples/high-availability"
+AVAILABLE, MESH = "examples/high-availability", "examples/mesh"
+PEERS = "PeerAuthentication.security.istio.io/argocd-server"
+CALLERS = "AuthorizationPolicy.security.istio.io/argocd-server"
 SENTINEL, POLICY = "StatefulSet/argocd-redis-sentinel", "NetworkPolicy/argocd-redis-sentinel-network-policy"
 HOST, ADDRESS = "./ and a bare host name", "https:// and a host of the Gateway"
 EVIL = "https://evil.example"
@@ -591,6 +597,26 @@ ATTACKS: dict[str, tuple[str, Callable[[list[Object]], Any], list[tuple[Any, ...
             ("missing", f"{CRD}/{name}.argoproj.io", "", None, ...)
             for name in ("applications", "applicationsets", "appprojects")
         ],
+    ),
+    "clear text in the mesh": (
+        MESH,
+        lambda objects: one(objects, "PeerAuthentication", "argocd-server")["spec"]["mtls"].update(mode="PERMISSIVE"),
+        [("changed", PEERS, "spec.mtls.mode", "PERMISSIVE", "STRICT")],
+    ),
+    "no mutual TLS in the mesh": (
+        MESH,
+        without("PeerAuthentication", "argocd-server"),
+        [("missing", PEERS, "", None, ...)],
+    ),
+    "every account of the mesh": (
+        MESH,
+        lambda objects: admitted(objects)["from"][0]["source"].update(principals=["*"]),
+        [("changed", CALLERS, ..., "*", ...)],
+    ),
+    "another port of the mesh": (
+        MESH,
+        lambda objects: admitted(objects)["to"][0]["operation"].update(ports=["8080", "8082"]),
+        [("added", CALLERS, ..., "8082", None)],
     ),
     "an object without a namespace": (
         GRPC,

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from argocd_istio.drift.compare import ABSENT, ANYTHING, Deviation, Matching, Object, Own, name_of, step
-from argocd_istio.drift.own import COPIED, PARAMS, exposed, exposure, redis, sentinels
+from argocd_istio.drift.own import COPIED, PARAMS, exposed, exposure, mesh, redis, sentinels
 from argocd_istio.drift.prepare import prepared
 
 TYPE_CHECKING = False
@@ -186,7 +186,7 @@ def declared(
     """Every deviation that may be between two installs, whose objects `ours` and `upstream` are prepared."""
     rows = [*DEVIATIONS, *moved(render.namespace, against.namespace), *patched(render, against, upstream)]
     if exposed(ours):
-        rows += [*CRDS, *exposure(ours, render), *copied(ours.get(PARAMS, {}).get("data"))]
+        rows += [*CRDS, *exposure(ours, render), *mesh(ours, render), *copied(ours.get(PARAMS, {}).get("data"))]
     if against.high_availability and sentinels(ours):
         rows += [*HA_DEVIATIONS, *REDIS, *redis(ours, render, _redis_image(upstream))]
     # `base/argocd` has no Gateway yet. It is known by its Namespace.

@@ -15,6 +15,7 @@ from argocd_istio.drift.compare import ABSENT, Matching, Object, Own
 from argocd_istio.drift.defaults import DEFAULTS
 from argocd_istio.drift.prepare import prepared
 from argocd_istio.exposure.hosts import host_problem, split_url
+from argocd_istio.exposure.names import LABEL, SUBDOMAIN
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -241,6 +242,42 @@ def exposure(ours: Objects, render: Install) -> tuple[Own, ...]:
         service = _own(render, "v1", "Service", "argocd-server-grpc", labels, spec=spec)
         reason = "gRPC reaches argocd-server as HTTP/2, by a Service of its own"
         rows.append(Own((_GRPC_SERVICE,), "", ABSENT, service, reason))
+    return tuple(rows)
+
+
+# ---- the mesh -----------------------------------------------------------------------------------------------------
+
+_SECURITY = "security.istio.io"
+_PEERS, _CALLERS, _SCRAPERS = (
+    f"{kind}.{_SECURITY}/argocd-server{more}"
+    for kind, more in (("PeerAuthentication", ""), ("AuthorizationPolicy", ""), ("AuthorizationPolicy", "-metrics"))
+)
+_PRINCIPAL = re.compile(rf"cluster\.local/ns/{LABEL}/sa/{SUBDOMAIN}")
+_PRINCIPALS = Matching(
+    "cluster.local/ns/ a namespace /sa/ a ServiceAccount",
+    lambda value: isinstance(value, str) and bool(_PRINCIPAL.fullmatch(value)),
+)
+
+
+def mesh(ours: Objects, render: Install) -> tuple[Own, ...]:
+    """The policies of `components/mesh`, where a render has one of them, and that of `components/mesh-scraper`."""
+    selector = {"matchLabels": {_NAME: "argocd-server"}}
+
+    def admitting(name: str, port: str) -> Object:
+        rule = {"from": [{"source": {"principals": [_PRINCIPALS]}}], "to": [{"operation": {"ports": [port]}}]}
+        spec = {"selector": selector, "action": "ALLOW", "rules": [rule]}
+        return _own(render, f"{_SECURITY}/v1", "AuthorizationPolicy", name, {}, spec=spec)
+
+    strict = {"selector": selector, "mtls": {"mode": "STRICT"}}
+    peers = _own(render, f"{_SECURITY}/v1", "PeerAuthentication", "argocd-server", {}, spec=strict)
+    rows = []
+    if any(title in ours for title in (_PEERS, _CALLERS, _SCRAPERS)):
+        rows.append(Own((_PEERS,), "", ABSENT, peers, "argocd-server takes mutual TLS only"))
+        gateway = admitting("argocd-server", "8080")
+        rows.append(Own((_CALLERS,), "", ABSENT, gateway, "the gateway alone reaches argocd-server"))
+    if _SCRAPERS in ours:
+        scraper = admitting("argocd-server-metrics", "8083")
+        rows.append(Own((_SCRAPERS,), "", ABSENT, scraper, "who may read the metrics of argocd-server"))
     return tuple(rows)
 
 

@@ -392,6 +392,10 @@ class _Checker:
             hint = "change one of them, with 'argocd-istio set mode'"
             self.add("spec.mode", (mode, f"{self.component}, the component that the kustomization lists", hint))
         self.agree_secrets(first)
+        missing = [key for key, path in SCRAPER.items() if path not in self.values]
+        if len(missing) == 1:
+            problem = (f"no {missing[0]}", "it beside the other field", "write both, or remove spec.scraper")
+            self.add("spec.scraper", problem)
 
     def agree_secrets(self, hosts: Iterable[str]) -> None:
         mode, names = self.values.get("spec.mode"), self.values.get("spec.tls.secretNames", {})
@@ -427,7 +431,9 @@ class _Checker:
             values["spec.url"],
             values["spec.gateway.namespace"],
             values["spec.gateway.selector"],
+            values["spec.gateway.serviceAccount"],
             {} if values["spec.mode"] == PASSTHROUGH else secrets,
+            {key: self.values[path] for key, path in SCRAPER.items() if path in self.values},
         )
 
     def plain(self) -> Exposure:
@@ -507,6 +513,8 @@ class _Checker:
         return {host: found[host] for host in hosts if host in found}
 
 
+SCRAPER = {key: f"spec.scraper.{key}" for key in ("namespace", "serviceAccount")}
+"""The fields of spec.scraper, which belong together."""
 AGAIN = "run 'argocd-istio generate' again"
 
 

@@ -15,6 +15,7 @@ from argocd_istio.exposure.names import (
     SHOWN,
     SUBDOMAIN,
     Problem,
+    account_problem,
     label_key_problem,
     label_value_problem,
     name_problem,
@@ -59,6 +60,7 @@ SECRET = Text("the name of a Secret", secret_problem, SUBDOMAIN, 253)
 NAMESPACE = Text("a namespace", namespace_problem, LABEL, 63)
 KEY = Text("the key of a label", label_key_problem, LABEL_KEY, 317)
 VALUE = Text("the value of a label", label_value_problem, LABEL_VALUE, 63)
+ACCOUNT = Text("the name of a ServiceAccount", account_problem, SUBDOMAIN, 253)
 NAME = Text("a name", name_problem, SUBDOMAIN, 253)
 
 
@@ -135,6 +137,7 @@ FIELDS = (
         NAMESPACE,
         "Where the gateway's pods are, and with them the Secrets of the certificates.",
         default="istio-system",
+        wired=("spec.gateway.namespace",),
     ),
     Field(
         "spec.gateway.selector",
@@ -144,6 +147,15 @@ FIELDS = (
         key=KEY,
         default={"istio": "ingressgateway"},
         wired=("spec.gateway.selector",),
+    ),
+    Field(
+        "spec.gateway.serviceAccount",
+        "text",
+        ACCOUNT,
+        "The ServiceAccount of the gateway's pods, which `components/mesh` admits. The default is istioctl's; Helm's "
+        "chart names it after the release.",
+        default="istio-ingressgateway-service-account",
+        wired=("spec.gateway.serviceAccount",),
     ),
     Field(
         "spec.tls.secretName",
@@ -161,6 +173,20 @@ FIELDS = (
         key=HOST,
         plain=False,
         wired=("spec.tls.secretName", "spec.gateway.servers"),
+    ),
+    Field(
+        "spec.scraper.namespace",
+        "text",
+        NAMESPACE,
+        "Where the pods are that may read the metrics of argocd-server, for `components/mesh-scraper`.",
+        wired=("spec.scraper.namespace",),
+    ),
+    Field(
+        "spec.scraper.serviceAccount",
+        "text",
+        ACCOUNT,
+        "The ServiceAccount of these pods.",
+        wired=("spec.scraper.serviceAccount",),
     ),
 )
 BY_PATH = {field.path: field for field in FIELDS}
@@ -183,10 +209,11 @@ RUN = "exec: {path: argocd-istio-generator}"
 class Exposure:
     """What an Exposure says, with the defaults filled in.
 
-    `secrets` is the Secret of each host, in the order of `hosts`; empty under passthrough.
+    `secrets` is the Secret of each host, in the order of `hosts`; empty under passthrough. `account` is the
+    gateway's; `scraper` has the namespace and the ServiceAccount of the scraper, as far as they are stated.
     """
 
-    __slots__ = ("hosts", "mode", "name", "namespace", "secrets", "selector", "url")
+    __slots__ = ("account", "hosts", "mode", "name", "namespace", "scraper", "secrets", "selector", "url")
 
     def __init__(
         self,
@@ -196,11 +223,14 @@ class Exposure:
         url: str | None,
         namespace: str,
         selector: dict[str, str],
+        account: str,
         secrets: dict[str, str],
+        scraper: dict[str, str],
     ) -> None:
         self.name, self.hosts, self.mode = name, hosts, mode
         self.url = url or f"https://{hosts[0]}"
-        self.namespace, self.selector, self.secrets = namespace, selector, secrets
+        self.namespace, self.selector, self.account = namespace, selector, account
+        self.secrets, self.scraper = secrets, scraper
 
 
 def complete(exposure: Exposure) -> dict[str, Any]:
@@ -220,12 +250,18 @@ def complete(exposure: Exposure) -> dict[str, Any]:
         labels[GENERATED["spec.additionalUrls"]] = "generated"
         own, rest = split_url(exposure.url) or (hosts[0], "")
         spec["additionalUrls"] = "".join(f"- https://{host}{rest}\n" for host in hosts if host != own)
-    spec["gateway"] = {"namespace": exposure.namespace, "selector": exposure.selector}
+    spec["gateway"] = {
+        "namespace": exposure.namespace,
+        "selector": exposure.selector,
+        "serviceAccount": exposure.account,
+    }
     if len(set(exposure.secrets.values())) > 1:
         labels[GENERATED["spec.gateway.servers"]] = "generated"
         spec["gateway"]["servers"] = _servers(exposure)
     if exposure.secrets:
         spec["tls"] = {"secretName": exposure.secrets[hosts[0]]}
+    if exposure.scraper:
+        spec["scraper"] = exposure.scraper
     metadata: dict[str, Any] = {"name": exposure.name}
     if labels:
         metadata["labels"] = labels

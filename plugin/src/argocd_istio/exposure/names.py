@@ -86,6 +86,14 @@ def secret_problem(name: str) -> Problem | None:
     return _subdomain(name, "the name of a Secret", hint)
 
 
+def account_problem(name: str) -> Problem | None:
+    """What keeps a text from being the name of a ServiceAccount."""
+    hint = "write the ServiceAccount's name alone"
+    if "/" in name:
+        hint += ": its namespace is a field of its own"
+    return _subdomain(name, "the name of a ServiceAccount", hint)
+
+
 def namespace_problem(name: str) -> Problem | None:
     """What keeps a text from being the name of a namespace."""
     expected = "a namespace: lower-case letters, digits and '-', at most 63 characters"

@@ -70,7 +70,7 @@ def remote(text: str) -> Reference | None:
     ref = ref or next((one.partition("=")[2] for one in query.split("&") if one.startswith("version=")), "")
     found = _part(path, ref)
     ours = "argocd-istio" in repository.rpartition("/")[2]
-    return found if found and (ours or found.name in (*MODES, "high-availability")) else None
+    return found if found and (ours or found.name in (*MODES, "high-availability", "mesh", "mesh-scraper")) else None
 
 
 def _split(address: str) -> tuple[str, str]:
