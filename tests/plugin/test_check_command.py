@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from argocd_istio.formats import FORMATS
 from tests.plugin.cases import Called, exposure
 from tests.render.consumer import write
+from tests.render.render import ROOT
 from tests.work import HANG
 
 PLAIN = exposure("hosts: [cd.acme.io]\ngateway: {selector: {istio: edge}}\ntls: {secretName: a}\n", "Exposure")
@@ -191,7 +193,7 @@ def test_folders_files_and_stdin_are_checked_together(here: Path, call: Called) 
     ]
     (here / "a/exposure.yaml").unlink()
     code, _, error = call("check", "a")
-    assert (code, error.count("\n")) == (2, 1) and error.startswith("a: found a folder without a file of argocd-istio")
+    assert (code, error.count("\n")) == (2, 1) and error.startswith("a: found a folder without a kustomization and ")
 
 
 def shell(line: str, input: str = "") -> subprocess.CompletedProcess[str]:
@@ -266,11 +268,27 @@ def test_json_has_each_finding_and_the_counts(here: Path, call: Called) -> None:
         "severity": "error",
         "file": "none.yaml",
         "line": None,
+        "rule": None,
         "field": None,
         "message": "No such file or directory",
     }
     (here / "exposure.yaml").write_text(PLAIN)
     assert json.loads(call("check", "--format", "json")[1])["findings"] == []
+
+
+def test_every_format_has_the_rules_id(here: Path, call: Called) -> None:
+    (here / "kustomization.yaml").write_text("namePrefix: a-\nresources: [overlays]\ncomponents: []\n")
+    (here / "overlays").symlink_to(ROOT / "overlays/termination")
+    said = {form: "".join(call("check", ".", "--format", form)[1:]) for form in FORMATS}
+    assert json.loads(said["json"])["findings"][0]["rule"] == "K03"
+    assert json.loads(said["sarif"])["runs"][0]["results"][0]["ruleId"] == "K03"
+    assert said["github"].startswith("::error file=kustomization.yaml,line=1,title=K03::")
+    assert said["text"].startswith("kustomization.yaml:1: K03: ")
+
+
+def test_a_folder_of_consumers_names_one(call: Called) -> None:
+    code, _, error = call("check", str(ROOT / "examples/environments"))
+    assert code == 2 and error.endswith(f"name its folders, such as {ROOT / 'examples/environments/common'}\n")
 
 
 def test_github_gets_one_workflow_command_a_finding(here: Path, call: Called) -> None:

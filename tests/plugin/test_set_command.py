@@ -6,12 +6,13 @@ import re
 import shlex
 import subprocess
 import sys
+from itertools import permutations
 from pathlib import Path
 
 import pytest
 import yaml
 
-from argocd_istio.exposure.fields import MODES
+from argocd_istio.exposure.fields import MODES, PASSTHROUGH
 from tests.plugin.cases import Called, exposure
 from tests.render.render import ROOT
 from tools.reference import every_command
@@ -49,6 +50,14 @@ def test_what_check_would_refuse_is_not_written(case: str, here: Path, call: Cal
     )
     assert call(*typed.split(), "--force")[0] == 0
     assert file.read_text() != text and call("check")[0] == 1
+
+
+def test_a_generated_file_is_not_changed(here: Path, call: Called) -> None:
+    (here / "generator.yaml").write_text(GENERATOR)
+    assert call("generate", "generator.yaml", "-o", "exposure.yaml")[0] == 0
+    code, _, error = call("set", "host", "a.b")
+    assert code == 1 and "of 'argocd-istio generate', expected an Exposure of your own; change the generator's" in error
+    assert "a.b" not in (here / "exposure.yaml").read_text()
 
 
 def test_an_error_that_was_there_before_stops_nothing(here: Path, call: Called) -> None:
@@ -192,9 +201,36 @@ def test_a_mode_that_is_stated_changes_with_the_component(here: Path, call: Call
     assert call("set", "mode", "termination") == (0, "", "")
     assert file.read_text() == before.replace("grpc-routing", "termination")
     assert (here / "exposure.yaml").read_text() == GENERATOR.replace("grpc-routing", "termination")
-    code, _, error = call("set", "mode", "passthrough")
-    assert code == 1 and "a Secret under passthrough" in error
-    assert file.read_text() == before.replace("grpc-routing", "termination")
+
+
+@pytest.mark.parametrize("text", [GENERATOR, PLAIN.replace("spec:\n", "spec:\n  mode: grpc-routing\n"), TWO])
+def test_each_mode_can_be_set_from_each(text: str, here: Path, call: Called) -> None:
+    file, exposed = here / "kustomization.yaml", here / "exposure.yaml"
+    listed = "resources" if "kind: Exposure\n" in text else "generators"
+    for first, then in permutations(MODES, 2):
+        exposed.write_text(text)
+        file.write_text(
+            f"{listed}: [exposure.yaml]\ncomponents: [../components/{yaml.safe_load(text)['spec']['mode']}]\n"
+        )
+        for mode in (first, then):
+            secret = [] if mode == PASSTHROUGH else ["--secret-name", "b"]
+            code, _, error = call("set", "mode", mode, *secret)
+            assert (code, call("check")) == (0, (0, "", "")), error
+            assert f"components/{mode}]" in file.read_text()
+            tls = yaml.safe_load(exposed.read_text())["spec"].get("tls")
+            assert bool(tls) == (mode != PASSTHROUGH)
+
+
+def test_a_removed_secret_is_named(here: Path, call: Called) -> None:
+    (here / "exposure.yaml").write_text(GENERATOR)
+    (here / "kustomization.yaml").write_text("generators: [exposure.yaml]\ncomponents: [../components/grpc-routing]\n")
+    assert call("set", "mode", "passthrough") == (
+        0,
+        "",
+        'exposure.yaml: removed spec.tls.secretName ("a"): argocd-server shows its own certificate\n',
+    )
+    error = call("set", "mode", "passthrough", "--secret-name", "a")[2]
+    assert error.startswith("secret-name: found a Secret under passthrough")
 
 
 @pytest.mark.parametrize(
@@ -229,6 +265,14 @@ def test_a_mode_is_changed_in_both_files_or_none(here: Path, call: Called) -> No
     code, _, error = call("set", "mode", "termination")
     assert code == 3 and "is read-only" in error
     assert (here / "kustomization.yaml").read_text() == before
+
+
+def test_a_folder_stands_for_its_exposure(here: Path, call: Called) -> None:
+    (here / "cd").mkdir()
+    assert call("set", "host", "a.b", "--file", "cd")[0] == 2
+    (here / "cd/exposure.yaml").write_text(PLAIN)
+    assert call("set", "host", "a.b", "--file", "cd") == (0, "", "")
+    assert (here / "cd/exposure.yaml").read_text() == PLAIN.replace("cd.acme.io", "a.b")
 
 
 def test_an_unknown_mode_is_refused(here: Path, call: Called) -> None:

@@ -323,7 +323,7 @@ def test_two_deployments_share_no_cluster(tmp_path: Path) -> None:
 def test_a_stale_generated_exposure_is_found(tmp_path: Path) -> None:
     made = EXPOSURE.replace("argocd}", "argocd, labels: {argocd-istio.github.io/mode: termination}}", 1)
     made = made.replace("{hosts", "{mode: termination, hosts").replace(
-        "gateway: {", "gateway: {namespace: istio-system, "
+        "gateway: {", "gateway: {namespace: istio-system, serviceAccount: istio-ingressgateway-service-account, "
     )
     made = made.replace("labels: ", "annotations: {config.kubernetes.io/local-config: 'true'}, labels: ")
     source = GENERATOR.replace("{hosts", "{mode: termination, hosts")

@@ -127,7 +127,9 @@ LATE = ["K01 kustomization.yaml:4"]
 SECOND = EXPOSURE.replace("argocd}", "two}", 1)
 MODE = EXPOSURE.replace("{hosts", "{mode: termination, hosts")
 MADE = MODE.replace("argocd}", "argocd, labels: {argocd-istio.github.io/mode: termination}}", 1)
-MADE = MADE.replace("gateway: {", "gateway: {namespace: istio-system, ")
+MADE = MADE.replace(
+    "gateway: {", "gateway: {namespace: istio-system, serviceAccount: istio-ingressgateway-service-account, "
+)
 TRANSFORMER = f"""apiVersion: builtin
 kind: PatchTransformer
 metadata: {{name: x}}

@@ -27,6 +27,7 @@ def _json(findings: Sequence[Finding]) -> str:
             "severity": one.severity,
             "file": visible(one.file),
             "line": one.line or None,
+            "rule": one.rule or None,
             "field": visible(one.path) or None,
             "message": one.message,
         }
@@ -42,6 +43,7 @@ def _github(findings: Sequence[Finding]) -> str:
     lines = []
     for one in findings:
         places = [f"file={_escaped(visible(one.file), ':,')}"] + ([f"line={one.line}"] if one.line else [])
+        places += [f"title={one.rule}"] if one.rule else []
         message = f"{one.path}: {one.message}" if one.path else one.message
         lines.append(f"::{levels[one.severity]} {','.join(places)}::{_escaped(visible(message))}\n")
     return "".join(lines)
@@ -74,5 +76,5 @@ def _sarif(findings: Sequence[Finding]) -> str:
 
 
 def _rule(finding: Finding) -> str:
-    """The field without indexes and keys; "file" for what concerns a whole file."""
-    return visible(re.sub(r"\[.*", "", finding.path)) or "file"
+    """Its rule's ID, else the field without indexes and keys; "file" for what concerns a whole file."""
+    return finding.rule or visible(re.sub(r"\[.*", "", finding.path)) or "file"

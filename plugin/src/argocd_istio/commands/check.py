@@ -23,11 +23,10 @@ def check_folder(path: str, *, substitute: bool = False) -> list[Finding]:
     Raises FileError and SourceError.
     """
     from argocd_istio import API_VERSION
-    from argocd_istio.exposure.component import KUSTOMIZATIONS
     from argocd_istio.files import FileError, read
     from argocd_istio.tree.check import check_folder as check_tree
 
-    if any(os.path.lexists(os.path.join(path, name)) for name in KUSTOMIZATIONS):  # noqa: PTH118
+    if _has_kustomization(path):
         return check_tree(path, substitute=substitute)
 
     found: list[Finding] = []
@@ -42,8 +41,16 @@ def check_folder(path: str, *, substitute: bool = False) -> list[Finding]:
             files += 1
             found += check_path(file, substitute=substitute)
     if not files:
-        raise FileError(path, f"found a folder without a file of {API_VERSION}, expected one; name the file", 2)
+        below = next(filter(_has_kustomization, sorted(entry.path for entry in os.scandir(path) if entry.is_dir())), "")
+        found_none = f"found a folder without a kustomization and without a file of {API_VERSION}, expected one"
+        raise FileError(path, f"{found_none}; name {f'its folders, such as {below}' if below else 'the file'}", 2)
     return found
+
+
+def _has_kustomization(folder: str) -> bool:
+    from argocd_istio.exposure.component import KUSTOMIZATIONS
+
+    return any(os.path.lexists(os.path.join(folder, name)) for name in KUSTOMIZATIONS)  # noqa: PTH118
 
 
 def check_path(file: str, *, substitute: bool = False) -> list[Finding]:

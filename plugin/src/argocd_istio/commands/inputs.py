@@ -59,10 +59,12 @@ def listed(words: Iterable[str]) -> list[str]:
 
 
 def file_of(positional: str | None, option: str | None) -> str:
-    """The file that was named, in one way or the other."""
+    """The file that was named, in one way or the other; of a consumer's folder its exposure.yaml."""
     if positional is not None and option is not None:
         raise typer.BadParameter("the file is named twice; leave one of them out", param_hint="--file")
-    return option or positional or consumer.EXPOSURE
+    path = option or positional or consumer.EXPOSURE
+    inside = os.path.join(path, consumer.EXPOSURE)  # noqa: PTH118
+    return inside if os.path.isfile(inside) else path  # noqa: PTH113
 
 
 def split_words(words: list[str], option: str | None) -> tuple[list[str], str]:

@@ -193,6 +193,9 @@ def set_mode(
         typer.Argument(metavar="MODE", help=f"One of {', '.join(MODES)}.", autocompletion=lambda: list(MODES)),
     ],
     old_file: OldFile = None,
+    secret_name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The Secret of the certificate, where passthrough had none.")
+    ] = None,
     file: File = None,
     name: Name = None,
     diff: Diff = False,
@@ -200,16 +203,17 @@ def set_mode(
 ) -> int:
     """Set where TLS ends.
 
-    It changes the component in the kustomization.yaml beside the file, and spec.mode where the file states it.
-    Have the certificate of the new mode ready.
+    It changes the component in the kustomization.yaml beside the file, and spec.mode where the file states it;
+    beside a stated passthrough it removes the Secret. Have the certificate of the new mode ready.
 
     \b
     argocd-istio set mode termination
+    argocd-istio set mode grpc-routing --secret-name cd-certificate
     """
     from argocd_istio.exposure import edit
 
     path = file_of(old_file, file)
-    changes = [partial(edit.set_mode, mode=mode, file=path, name=name)]
+    changes = [partial(edit.set_mode, mode=mode, secret=secret_name, file=path, name=name)]
     return _edit(path, changes, diff=diff, force=force, mode=mode)
 
 

@@ -10,12 +10,12 @@ Every refusal is a SourceError.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
 from argocd_istio import GROUP
-from argocd_istio.exposure.fields import KINDS, MODE
+from argocd_istio.exposure.fields import KINDS, MADE, MODE, PASSTHROUGH, PLAIN
 from argocd_istio.exposure.file import check_file
 from argocd_istio.exposure.hosts import as_typed, host_problem, url_problem
 from argocd_istio.exposure.names import (
@@ -27,9 +27,9 @@ from argocd_istio.exposure.names import (
     secret_problem,
     shown,
 )
-from argocd_istio.findings import Finding
+from argocd_istio.findings import ERROR, Finding
 from argocd_istio.syntax import source as src
-from argocd_istio.syntax.nodes import text
+from argocd_istio.syntax.nodes import fields, text
 from argocd_istio.syntax.source import Mapping, Node, Source, SourceError, visible
 from argocd_istio.syntax.splice import Path, Value, change, former
 
@@ -87,14 +87,31 @@ def set_gateway_namespace(data: bytes, namespace: str, *, file: str, name: str |
     return _set(src.read(data, file), name, NAMESPACE, namespace, namespace_problem)
 
 
-def set_mode(data: bytes, mode: str, *, file: str, name: str | None = None) -> Edit:
-    """Set spec.mode where it is stated."""
+def set_mode(data: bytes, mode: str, *, secret: str | None = None, file: str, name: str | None = None) -> Edit:
+    """Set spec.mode where it is stated, and with `secret` spec.tls.secretName.
+
+    Beside a stated passthrough no Secret may be stated: those that are there are removed, with a notice.
+    """
     _require("mode", MODE.problem(mode))
+    if mode == PASSTHROUGH and secret is not None:
+        _require("secret-name", ("a Secret under passthrough", "none", "leave it out"))
+    notices = []
     source = src.read(data, file)
     number = _choose(source, name)
     root = source.documents[number].root
-    stated = root.find(*STATED_MODE) if root else None
-    return Edit(change(source, number, STATED_MODE, mode) if stated else data)
+    if root and root.find(*STATED_MODE):
+        data = change(source, number, STATED_MODE, mode)
+        for path in (SECRETS, SECRET) if mode == PASSTHROUGH else ():
+            there, value = former(src.read(data, file), number, path)
+            if there:
+                data = change(src.read(data, file), number, path, None)
+                names = ", ".join(f"{key}: {name}" for key, name in value.items()) if isinstance(value, dict) else value
+                removed = f"{'.'.join(map(str, path))} ({shown(str(names))})"
+                notices.append(f"{visible(file)}: removed {removed}: argocd-server shows its own certificate")
+    if secret is None:
+        return Edit(data, notices)
+    edited = set_secret_name(data, secret, file=file, name=name)
+    return Edit(edited.data, [*notices, *edited.notices])
 
 
 def set_selector(data: bytes, labels: Sequence[str], *, file: str, name: str | None = None) -> Edit:
@@ -188,8 +205,19 @@ def consequences(
     if old == new and before == after:
         return []
     known = {(one.path, one.message) for one in check_file(src.read(old, file), component=before)}
-    found = check_file(src.read(new, file), component=after)
-    return [one for one in found if (one.path, one.message) not in known]
+    source = src.read(new, file)
+    found = [one for one in check_file(source, component=after) if (one.path, one.message) not in known]
+    return found if old == new else [*found, *_generated(source)]
+
+
+def _generated(source: Source) -> Iterator[Finding]:
+    """The next run of the generator undoes a change of what it made."""
+    for document in source.documents:
+        label = next((one for one in fields(document.root, "metadata", "labels") if one in MADE), "")
+        if label and text(document.root, "kind") == PLAIN:
+            hint = "change the generator's file, and run 'argocd-istio generate' again"
+            found = f"found the label {label} of 'argocd-istio generate', expected an {PLAIN} of your own; {hint}"
+            yield Finding(ERROR, source.file, document.line, "", found)
 
 
 def _choose(source: Source, name: str | None) -> int:

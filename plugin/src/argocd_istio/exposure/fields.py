@@ -197,6 +197,8 @@ GENERATED = {
     "spec.additionalUrls": f"{GROUP}/urls",
     "spec.gateway.servers": f"{GROUP}/servers",
 }
+MADE = frozenset({MODE_LABEL, *GENERATED.values()})
+"""The labels of a generated Exposure."""
 LOCAL = "config.kubernetes.io/local-config"
 FUNCTION = "config.kubernetes.io/function"
 """The annotation that names the program for kustomize."""

@@ -11,9 +11,8 @@ from argocd_istio import GROUP
 from argocd_istio.exposure.check import check, differences
 from argocd_istio.exposure.fields import (
     FUNCTIONS,
-    GENERATED,
     GENERATOR,
-    MODE_LABEL,
+    MADE,
     MODES,
     PASSTHROUGH,
     PLAIN,
@@ -254,7 +253,7 @@ def stale(tree: Tree, reader: Reader) -> Iterator[Finding]:
     for found in tree.exposures:
         document = found.document
         own = labels(document.root, "metadata", "labels")
-        if document.kind != PLAIN or not document.source or not {MODE_LABEL, *GENERATED.values()} & own.keys():
+        if document.kind != PLAIN or not document.source or not MADE & own.keys():
             continue
         folder, _, file = document.file.rpartition("/")
         for name, other in reader.generators(folder):
@@ -263,7 +262,7 @@ def stale(tree: Tree, reader: Reader) -> Iterator[Finding]:
             exposure, _ = check(other.source, other.root)
             if not exposure:
                 continue
-            hint = f"run 'argocd-istio generate {name} > {file}'"
+            hint = f"run 'argocd-istio generate {name} -o {file}'"
             for path, node, what, right in differences(document.root, complete(exposure), ""):
                 message = f"found {what}, expected {right} as {name} makes it; {hint}"
                 yield Finding(ERROR, document.file, node.line, path.lstrip("."), message, rule="K14")
