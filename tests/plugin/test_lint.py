@@ -14,6 +14,7 @@ from argocd_istio.lint.rules import RULES
 from argocd_istio.lint.run import failed
 from tests.plugin.faults import MORE, SPARED, Row
 from tests.plugin.faults_gateway_api import GATEWAY_API, GATEWAY_API_SPARED
+from tests.plugin.faults_mesh import MESH, MESH_SPARED
 from tests.plugin.renders import (
     Breaking,
     container,
@@ -310,6 +311,7 @@ WRONG: list[Row] = [
     ),
     *MORE,
     *GATEWAY_API,
+    *MESH,
 ]
 
 
@@ -445,6 +447,7 @@ RIGHT: list[tuple[str, str, Breaking, str]] = [
     ),
     *SPARED,
     *GATEWAY_API_SPARED,
+    *MESH_SPARED,
 ]
 
 

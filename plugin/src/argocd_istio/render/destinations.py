@@ -26,6 +26,7 @@ from argocd_istio.render.objects import (
     text,
     texts,
 )
+from argocd_istio.render.policies import Policies
 from argocd_istio.render.workloads import Mesh, Workload, redirected, workloads
 from argocd_istio.syntax.source import Node
 
@@ -44,6 +45,7 @@ class Destinations:
         for workload in self.workloads:
             self._chosen.add(workload.item.namespace, workload.labels, workload)
         self._mesh = Mesh(objects)
+        self._policies = Policies(objects, self.workloads, self._mesh)
         self._rules = _Rules(objects)
         self._selecting: dict[tuple[str, str, str], list[tuple[dict[str, str], Object]]] = {}
         for service in objects.of(CORE, "Service"):
@@ -145,6 +147,9 @@ class Destinations:
             redirected=redirected(workload, port),
             inbound=self._protocols(workload, port) if found else (),
             sidecars=self._mesh.sidecars(workload, port) if found else (),
+            mutual_tls=self._policies.mutual_tls(workload, port) if found else None,
+            authorizations=self._policies.authorizations(workload) if found else (),
+            strict=self._policies.strict(item.namespace) if found else (),
             place=Place(item),
         )
 

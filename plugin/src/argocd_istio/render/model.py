@@ -52,6 +52,27 @@ class Sidecar:
 
 
 @dataclass(frozen=True)
+class MutualTls:
+    """The PeerAuthentication that counts for a port of pods; `selected` says whether it selects them by labels."""
+
+    name: str
+    mode: str
+    selected: bool
+    place: Place = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True)
+class Authorization:
+    """An AuthorizationPolicy for pods; `of_requests` says whether it asks for what a TCP port does not know."""
+
+    name: str
+    action: str
+    selected: bool
+    of_requests: bool
+    place: Place = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True)
 class ArgocdServer:
     """The settings of argocd-server. `tls` says whether it speaks TLS, `because` what says so."""
 
@@ -67,7 +88,7 @@ class Pods:
     """The pods of one workload, and the port at which a request arrives: 0 where no container has the one named.
 
     `redirected` is whether a sidecar takes that port, `inbound` are the protocols that Istio reads off the Service
-    ports that lead to it.
+    ports that lead to it. `strict` are the workloads of the same namespace that take mutual TLS only.
     """
 
     kind: str
@@ -80,6 +101,9 @@ class Pods:
     redirected: bool
     inbound: tuple[str, ...]
     sidecars: tuple[Sidecar, ...]
+    mutual_tls: MutualTls | None
+    authorizations: tuple[Authorization, ...]
+    strict: tuple[str, ...]
     place: Place = field(compare=False, repr=False)
 
 

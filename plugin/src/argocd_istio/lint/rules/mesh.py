@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from argocd_istio.lint.rule import Fault, Rule
 from argocd_istio.render.istio import HTTP2, UNDECLARED
 from argocd_istio.render.model import Destination, Facts, Pods
+from argocd_istio.render.policies import STRICT
 
 _HTTP1 = ("HTTP", "HTTP_PROXY")
 _OPAQUE = ("TCP", "TLS", "HTTPS")
@@ -58,8 +59,66 @@ def _two_sidecars(facts: Facts) -> Iterator[Fault]:
             yield Fault(pods, pods.place, message, "keep one")
 
 
+def _not_enforced(facts: Facts) -> Iterator[Fault]:
+    """Only a sidecar enforces the policies for pods, and only on ports that it takes."""
+    for _, _, _, pods in facts.pods():
+        named = [f"AuthorizationPolicy {each.name}" for each in pods.authorizations if each.selected]
+        policy = pods.mutual_tls
+        strict = policy is not None and policy.mode == STRICT
+        if policy and strict and (policy.selected or not pods.redirected):
+            named.insert(0, f"PeerAuthentication {policy.name}")
+        if named and pods.mesh == "none":
+            message = f"no sidecar: nothing enforces {' and '.join(named)}"
+            yield Fault(
+                pods, pods.place, message, "label the Namespace istio-injection: enabled, or remove the policies"
+            )
+        elif named and strict and pods.mesh == "sidecar" and not pods.redirected:
+            message = f"excludeInboundPorts keeps port {pods.port} from the sidecar: {named[0]} does not count for it"
+            yield Fault(pods, pods.place, message, "remove the annotation")
+
+
+def _refused(facts: Facts) -> Iterator[Fault]:
+    for _, _, destination, pods in facts.pods():
+        policy = pods.mutual_tls
+        meshed = pods.mesh == "sidecar" and pods.redirected
+        if meshed and policy and policy.mode == STRICT and destination.policy and destination.hop != "mTLS":
+            message = f"the pods take mutual TLS only (PeerAuthentication {policy.name}), and DestinationRule "
+            message += f"{destination.policy.rule} sends {destination.hop}: 503"
+            yield Fault(
+                destination, destination.policy.place, message, "set its tls mode to ISTIO_MUTUAL, or remove it"
+            )
+
+
+def _cut_off(facts: Facts) -> Iterator[Fault]:
+    """Redis then answers EOF, and repo-server asks for a certificate; run."""
+    for _, _, _, pods in facts.pods():
+        others = [each for each in pods.strict if each != pods.name]
+        if pods.argocd_server and pods.mesh == "none" and others:
+            named = ", ".join(others[:3]) + (f" and {len(others) - 3} more" if len(others) > 3 else "")
+            message = f"argocd-server has no sidecar, and only mutual TLS reaches {named}: Argo CD cannot work"
+            yield Fault(pods, pods.place, message, "remove the label sidecar.istio.io/inject from its pods")
+
+
+def _asks_for_requests(facts: Facts) -> Iterator[Fault]:
+    """An ALLOW rule of a TCP port that asks for them matches nothing; a DENY rule matches without them."""
+    for _, _, _, pods in facts.pods():
+        if pods.mesh != "sidecar" or not any(each.protocol in _OPAQUE for each in pods.sidecars):
+            continue
+        for each in pods.authorizations:
+            if each.of_requests:
+                message = f"AuthorizationPolicy {each.name} asks for what a request has, and the sidecar takes port "
+                message += (
+                    f"{pods.port} as TCP: it {'refuses more' if each.action == 'DENY' else 'admits nobody by that'}"
+                )
+                yield Fault(pods, each.place, message, "put it on the gateway; here name principals and ports only")
+
+
 RULES = (
+    Rule("E03", "policies-without-sidecar", "warning", _not_enforced),
+    Rule("E04", "clear-text-to-strict-pods", "error", _refused),
     Rule("E12", "one-protocol-for-a-port", "error", _one_protocol),
     Rule("E13", "port-kept-from-sidecar", "error", _excluded),
+    Rule("E14", "argocd-server-outside-strict-mesh", "error", _cut_off),
     Rule("E15", "two-sidecar-objects", "warning", _two_sidecars),
+    Rule("E16", "requests-at-a-tcp-port", "error", _asks_for_requests),
 )

@@ -1,0 +1,116 @@
+"""What sidecars and policies make of argocd-server, as rows like those of `faults`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.plugin.faults import Row, after, injected, item, pod, sidecar
+from tests.plugin.renders import Breaking, plus, rule
+from tests.render.render import Object
+
+SERVER = {"matchLabels": {"app.kubernetes.io/name": "argocd-server"}}
+GATEWAY = [{"source": {"principals": ["cluster.local/ns/istio-system/sa/gateway"]}}]
+EXCLUDED = {"traffic.sidecar.istio.io/excludeInboundPorts": "8080"}
+DISABLE, MUTUAL = (rule(trafficPolicy={"tls": {"mode": mode}}) for mode in ("DISABLE", "ISTIO_MUTUAL"))
+CONNECTION, HEADER = ({"key": key, "values": ["10.0.0.1"]} for key in ("source.ip", "request.headers[x]"))
+
+
+def peers(mode: str = "STRICT", namespace: str = "argocd", **more: Any) -> Object:
+    """A PeerAuthentication, for the whole namespace unless there is a selector."""
+    spec = {"mtls": {"mode": mode}, **more}
+    return item("security.istio.io/v1", "PeerAuthentication", f"peers-{mode.lower()}", namespace, spec=spec)
+
+
+def callers(action: str = "ALLOW", when: list[Any] | None = None, **operation: Any) -> Object:
+    """An AuthorizationPolicy for argocd-server."""
+    rules: list[dict[str, Any]] = [{"from": GATEWAY, "to": [{"operation": operation or {"ports": ["8080"]}}]}]
+    if when:
+        rules[0]["when"] = when
+    spec = {"selector": SERVER, "action": action, "rules": rules}
+    return item("security.istio.io/v1", "AuthorizationPolicy", "callers", spec=spec)
+
+
+def opted_out(objects: list[Object]) -> None:
+    pod(objects)["labels"]["sidecar.istio.io/inject"] = "false"
+
+
+def excluded(objects: list[Object]) -> None:
+    pod(objects)["annotations"] = EXCLUDED
+
+
+def meshed(*added: Object, then: Breaking = lambda objects: None) -> Breaking:
+    """The whole namespace injected, our Sidecar, and further objects."""
+    return after(injected, after(lambda objects: objects.extend([sidecar("argocd-server", "TCP"), *added]), then))
+
+
+STRICT = "PeerAuthentication argocd/peers-strict"
+ASKED = "AuthorizationPolicy argocd/callers asks for what a request has, and the sidecar takes port 8080 as TCP: it "
+ALONE = (
+    "argocd-server has no sidecar, and only mutual TLS reaches argocd/argocd-redis, argocd/argocd-redis-1, "
+    "argocd/argocd-redis-2 and 1 more: Argo CD cannot work"
+)
+OTHERS = [
+    item("apps/v1", "Deployment", name, spec={"template": {"metadata": {"labels": {"app": name}}}})
+    for name in ("argocd-redis", *(f"argocd-redis-{number}" for number in range(1, 4)))
+]
+
+MESH: list[Row] = [
+    (
+        "E03",
+        "policies without a sidecar",
+        "termination",
+        lambda objects: objects.extend([peers(selector=SERVER), callers()]),
+        [f"no sidecar: nothing enforces {STRICT} and AuthorizationPolicy argocd/callers"],
+    ),
+    (
+        "E03",
+        "STRICT for a port that the sidecar does not take",
+        "termination",
+        meshed(peers(), DISABLE, then=excluded),
+        [f"excludeInboundPorts keeps port 8080 from the sidecar: {STRICT} does not count for it"],
+    ),
+    (
+        "E04",
+        "clear text to STRICT pods",
+        "termination",
+        meshed(peers(), DISABLE),
+        [
+            f"the pods take mutual TLS only ({STRICT}), and DestinationRule argocd/argocd-server sends clear text: 503",
+        ],
+    ),
+    ("E14", "argocd-server opted out", "termination", meshed(peers(), *OTHERS, then=opted_out), [ALONE]),
+    (
+        "E14",
+        "argocd-server opted out of a STRICT mesh",
+        "termination",
+        meshed(peers(namespace="istio-system"), *OTHERS, then=opted_out),
+        [ALONE],
+    ),
+    (
+        "E16",
+        "a path at a TCP port",
+        "termination",
+        meshed(callers(paths=["/api/*"])),
+        [f"{ASKED}admits nobody by that"],
+    ),
+    ("E16", "a denied method", "termination", meshed(callers("DENY", methods=["POST"])), [f"{ASKED}refuses more"]),
+    (
+        "E16",
+        "a header at a TCP port",
+        "termination",
+        meshed(callers(when=[HEADER])),
+        [f"{ASKED}admits nobody by that"],
+    ),
+]
+
+MTLS, CLEAR = "in mTLS of the mesh", "in clear text"
+MESH_SPARED: list[tuple[str, str, Breaking, str]] = [
+    ("STRICT and the gateway alone", "grpc-routing", meshed(peers(selector=SERVER), callers()), MTLS),
+    ("STRICT for the namespace", "passthrough", meshed(peers()), "with sidecars"),
+    ("STRICT, undone for the pods", "termination", meshed(peers(), peers("PERMISSIVE", selector=SERVER)), MTLS),
+    ("STRICT in another namespace", "termination", plus(peers(namespace="shop")), CLEAR),
+    ("STRICT for the mesh, no sidecars", "termination", plus(peers(namespace="istio-system")), CLEAR),
+    ("mutual TLS by a DestinationRule", "termination", meshed(peers(), MUTUAL), MTLS),
+    ("opted out, and nothing is STRICT", "termination", meshed(peers("PERMISSIVE"), *OTHERS, then=opted_out), CLEAR),
+    ("conditions of a connection", "termination", meshed(callers(when=[CONNECTION])), MTLS),
+]
