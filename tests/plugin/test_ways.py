@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 import pytest
@@ -15,11 +13,12 @@ from argocd_istio.render import istio
 from argocd_istio.render.hosts import Hosts
 from argocd_istio.render.objects import Objects
 from argocd_istio.render.ways import facts
-from argocd_istio.syntax.source import Source
-from tests.plugin.renders import drawn, explained, gateway, overlay, problems_of, routes, rule, source
+from tests.plugin.faults_gateway_api import ALL, UI, api_gateway, api_route, gateway_api
+from tests.plugin.many import SHAPES, render
+from tests.plugin.renders import drawn, explained, gateway, overlay, problems_of, routes, rule
 from tests.render.consumer import MODES, one
 from tests.render.render import Object
-from tests.work import LINEAR, growth
+from tests.work import growth
 
 
 def index(hosts: list[str]) -> Hosts[str]:
@@ -213,7 +212,7 @@ def test_labels_say_whether_pods_are_meshed(
     metadata = one(objects, "Deployment", "argocd-server")["spec"]["template"]["metadata"]
     metadata["labels"] |= pod
     metadata["annotations"] = annotation
-    [(_, _, _, pods)] = explained(objects).facts.pods()
+    [(_, pods)] = explained(objects).facts.pods(lambda *_: None)
     assert pods.mesh == mesh
 
 
@@ -258,63 +257,29 @@ def test_a_delegate_is_followed() -> None:
     assert problems_of(objects) == []
 
 
-@cache
-def some(kind: str, name: str = "argocd") -> Object:
-    return one(overlay("grpc-routing"), kind, name)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_work_grows_with_the_objects(shape: str) -> None:
+    few, many = (render(SHAPES[shape], count) for count in (40, 400))
+    assert growth(lambda read: run(facts(Objects(read))), few, many) < 10.5
 
 
-def numbered(count: int, make: Callable[[int], list[Object]]) -> Source:
-    return source([*overlay("grpc-routing"), *(item for number in range(count) for item in make(number))])
+def test_wildcards_count_at_ports_without_the_host_alone() -> None:
+    objects = overlay("termination")
+    everything = copy.deepcopy(one(objects, "Gateway")) | {"metadata": {"name": "all", "namespace": "edge"}}
+    for server in everything["spec"]["servers"]:
+        server["hosts"] = ["*/*.example.com"]
+    objects.append(everything)
+    way = next(each for each in explained(objects).facts.ways if "argocd.example.com" in each.hosts)
+    assert [(each.gateway, each.port) for each in way.listeners] == [("argocd/argocd", 80), ("argocd/argocd", 443)]
+    gateway(objects)["servers"].pop(0)
+    way = next(each for each in explained(objects).facts.ways if "argocd.example.com" in each.hosts)
+    assert [(each.gateway, each.port) for each in way.listeners] == [("argocd/argocd", 443), ("edge/all", 80)]
 
 
-def named(item: Object, number: int) -> Object:
-    return copy.deepcopy(item) | {"metadata": {**item["metadata"], "name": f"{item['metadata']['name']}-{number}"}}
-
-
-def workload(number: int) -> list[Object]:
-    item = named(some("Deployment", "argocd-server"), number)
-    labels = item["spec"]["template"]["metadata"]["labels"]
-    container = {"name": "argocd-server", "args": ["--insecure"]}
-    item["spec"] = {"template": {"metadata": {"labels": labels}, "spec": {"containers": [container]}}}
-    return [item]
-
-
-def own_service(number: int) -> list[Object]:
-    return [named(some("Service", "argocd-server"), number)]
-
-
-def own_policy(number: int) -> list[Object]:
-    return [policy(f"p{number}", "argocd", f"{'*.' * (number % 2)}s{number}.argocd.svc.cluster.local")]
-
-
-def own_route(number: int) -> list[Object]:
-    item = named(some("VirtualService"), number)
-    item["spec"]["hosts"] = [f"cd{number}.example.com"]
-    return [item]
-
-
-def own_gateway(number: int) -> list[Object]:
-    item = named(some("Gateway"), number)
-    for server in item["spec"]["servers"]:
-        server["hosts"] = [f"cd{number}.example.com"]
-    return [
-        item,
-        *[route | {"spec": route["spec"] | {"gateways": [f"argocd-{number}"]}} for route in own_route(number)],
-    ]
-
-
-def http_route(number: int) -> list[Object]:
-    spec = {
-        "parentRefs": [{"name": "shared"}],
-        "hostnames": [f"cd{number}.example.com"],
-        "rules": [{"backendRefs": [{"name": "argocd-server", "port": 80}]}],
-    }
-    metadata = {"name": f"r{number}", "namespace": "argocd"}
-    return [{"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "metadata": metadata, "spec": spec}]
-
-
-@pytest.mark.parametrize("make", [workload, own_service, own_policy, own_route, own_gateway, http_route])
-def test_the_work_grows_with_the_objects(make: Callable[[int], list[Object]]) -> None:
-    size = 100 if make is own_gateway else 200
-    few, many = numbered(size, make), numbered(10 * size, make)
-    assert growth(lambda read: run(facts(Objects(read))), few, many) < LINEAR
+def test_a_route_is_drawn_once_however_many_of_its_hosts_meet() -> None:
+    gate = api_gateway(**ALL)
+    route = api_route("ui", "https", UI)
+    route["spec"]["hostnames"] = ["*.example.com", "argocd.example.com"]
+    objects = overlay("termination")
+    gateway_api(gate, route)(objects)
+    assert [each.owner for _, each in explained(objects).facts.routes()] == ["argocd/ui"]

@@ -6,12 +6,24 @@ Sources: `destinationRule` and `setDestinationRules` in `pilot/pkg/model/push_co
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from argocd_istio.render import istio
 from argocd_istio.render.argocd_server import argocd_server
 from argocd_istio.render.hosts import Hosts
-from argocd_istio.render.model import Certificate, Destination, Found, Hop, Pods, Policy, Verifies
+from argocd_istio.render.model import (
+    Behind,
+    Certificate,
+    Destination,
+    Found,
+    Hop,
+    Pods,
+    Policy,
+    Shared,
+    Sidecars,
+    Verifies,
+)
 from argocd_istio.render.objects import (
     CORE,
     ISTIO,
@@ -19,6 +31,7 @@ from argocd_istio.render.objects import (
     Object,
     Objects,
     Place,
+    Selectors,
     is_true,
     items,
     labels,
@@ -33,8 +46,22 @@ from argocd_istio.syntax.source import Node
 EXPORT_TO = "networking.istio.io/exportTo"
 
 
+class _Service:
+    """A Service, read once."""
+
+    def __init__(self, item: Object) -> None:
+        self.item = item
+        ports = items(item.spec, "ports")
+        self.ports = Shared(number(each, "port") for each in ports)
+        self.selector = labels(item.spec, "selector")
+        self.labels = Shared(f"{key}={value}" for key, value in self.selector.items())
+        self.at: dict[int, Node] = {}
+        for each in ports:
+            self.at.setdefault(number(each, "port"), each)
+
+
 class Destinations:
-    """Finds destinations; every look takes as long as what it finds."""
+    """Finds destinations. Each is looked for once, however many routes name it; so are the pods behind it."""
 
     def __init__(self, objects: Objects) -> None:
         self.objects = objects
@@ -47,12 +74,10 @@ class Destinations:
         self._mesh = Mesh(objects)
         self._policies = Policies(objects, self.workloads, self._mesh)
         self._rules = _Rules(objects)
-        self._selecting: dict[tuple[str, str, str], list[tuple[dict[str, str], Object]]] = {}
-        for service in objects.of(CORE, "Service"):
-            selector = labels(service.spec, "selector")
-            for key, value in list(selector.items())[:1]:
-                self._selecting.setdefault((service.namespace, key, value), []).append((selector, service))
-        self._inbound: dict[tuple[int, int], tuple[str, ...]] = {}
+        self._services = {(item.namespace, item.name): _Service(item) for item in objects.of(CORE, "Service")}
+        self._inbound = Selectors(_inbound(self._services.values()))
+        self._found: dict[Hashable, Destination] = {}
+        self._behind: dict[Hashable, Behind] = {}
 
     def find(
         self,
@@ -72,39 +97,54 @@ class Destinations:
 
         `hop` is what travels without a policy, `http` whether the gateway reads it, `port` 0 where none is stated.
         """
+        key = (host, namespace, client, hop, http, port, listener_port, subset)
+        if key not in self._found:
+            self._found[key] = self._find(*key, place)
+        return replace(self._found[key], weight=weight, place=place)
+
+    def _find(
+        self,
+        host: str,
+        namespace: str,
+        client: str,
+        hop: Hop,
+        http: bool,
+        port: int,
+        listener_port: int,
+        subset: str,
+        place: Place,
+    ) -> Destination:
         found = istio.service(host, namespace)
-        service = self.objects.one(CORE, "Service", *found) if found else None
-        name = "/".join(found) if found else host
-        ports = items(service.spec, "ports") if service else []
+        service = self._services.get(found) if found else None
+        ports = service.ports if service else Shared[int]()
         # Without a port in the route: the Service's only one, else that of the listener.
-        port = port or (number(ports[0], "port") if len(ports) == 1 else listener_port)
-        at = next((each for each in ports if number(each, "port") == port), None)
+        port = port or (ports[0] if len(ports) == 1 else listener_port)
+        at = service.at.get(port) if service else None
         owner = found[0] if found else namespace
         policy, hidden, subset_here = self._rules.find(istio.full(host, namespace), owner, client, port, subset)
         speaks, protocol = ("HTTP" if http else ""), ""
-        pods: tuple[Pods, ...] = ()
-        selector = labels(service.spec, "selector") if service else {}
+        pods = Behind()
         if service and at:
             protocol = _protocol(at)
             speaks = policy.speaks(protocol) if http else ""
-            pods = tuple(self._pods(each, at) for each in self._chosen.of(service.namespace, selector))
+            pods = self._pods(service, at)
         if hop == "clear text":
             hop = self._hop(policy.tls, pods)
         return Destination(
-            name=name,
+            name="/".join(found) if found else host,
             host=host,
             port=port,
             protocol=protocol,
             speaks=speaks,
             hop=hop,
-            weight=weight,
+            weight=None,
             subset=subset,
             subset_here=subset_here,
             found="port" if at else "service" if service else self._lost(host, found),
-            ports=tuple(number(each, "port") for each in ports),
-            selector=tuple(f"{key}={value}" for key, value in selector.items()),
+            ports=ports,
+            selector=service.labels if service else Shared(),
             ours=bool(found) and owner in self._ours,
-            seen=_exported(service, client) if service else True,
+            seen=_exported(service.item, client) if service else True,
             policy=policy.fact(),
             hidden=hidden,
             pods=pods,
@@ -114,11 +154,11 @@ class Destinations:
     def _lost(self, host: str, found: tuple[str, str] | None) -> Found:
         """What a name without a Service is: nothing, where only a longer form of it would name one of these."""
         namespace, name = [*host.split("."), "", ""][1::-1]
-        short = found is None and self.objects.one(CORE, "Service", namespace, name)
+        short = found is None and (namespace, name) in self._services
         return "nothing" if short or not host else "not here"
 
     @staticmethod
-    def _hop(tls: str, pods: tuple[Pods, ...]) -> Hop:
+    def _hop(tls: str, pods: Behind) -> Hop:
         if tls in ("SIMPLE", "MUTUAL"):
             return "TLS"
         if tls == "ISTIO_MUTUAL":
@@ -127,10 +167,18 @@ class Destinations:
         meshed = bool(pods) and all(each.mesh in ("sidecar", "ambient") for each in pods)
         return "mTLS" if meshed and tls != "DISABLE" else "clear text"
 
-    def _pods(self, workload: Workload, at: Node) -> Pods:
+    def _pods(self, service: _Service, at: Node) -> Behind:
+        """The pods behind a Service port. Services that select the same ones for the same port share them."""
+        namespace, target = service.item.namespace, text(at, "targetPort") or text(at, "port")
+        key = (namespace, frozenset(service.selector.items()), _arrives(at), target)
+        if key not in self._behind:
+            chosen = self._chosen.of(namespace, service.selector)
+            self._behind[key] = Behind(self._pods_of(each, _arrives(at), target) for each in chosen)
+        return self._behind[key]
+
+    def _pods_of(self, workload: Workload, arrives: int | str, target: str) -> Pods:
         item = workload.item
-        target = text(at, "targetPort") or text(at, "port")
-        port = _arrives(workload, at)
+        port = workload.ports.get(arrives, 0) if isinstance(arrives, str) else arrives
         container = workload.argocd_server()
         found = argocd_server(container, item.namespace, self.objects) if container else None
         certificate = None
@@ -146,7 +194,7 @@ class Destinations:
             mesh=self._mesh.membership(workload),
             redirected=redirected(workload, port),
             inbound=self._protocols(workload, port) if found else (),
-            sidecars=self._mesh.sidecars(workload, port) if found else (),
+            sidecars=self._mesh.sidecars(workload, port) if found else Sidecars(),
             mutual_tls=self._policies.mutual_tls(workload, port) if found else None,
             authorizations=self._policies.authorizations(workload) if found else (),
             strict=self._policies.strict(item.namespace) if found else (),
@@ -155,25 +203,32 @@ class Destinations:
 
     def _protocols(self, workload: Workload, port: int) -> tuple[str, ...]:
         """The protocols of all Service ports that lead to a port of the pods."""
-        key = (id(workload), port)
-        if key not in self._inbound:
-            found: dict[str, None] = {}
-            for pair in workload.labels.items():
-                for selector, service in self._selecting.get((workload.item.namespace, *pair), []):
-                    if selector.items() <= workload.labels.items():
-                        for at in items(service.spec, "ports"):
-                            if _arrives(workload, at) == port:
-                                found[_protocol(at)] = None
-            self._inbound[key] = tuple(sorted(found))
-        return self._inbound[key]
+        targets: list[int | str] = [port, *(name for name, own in workload.ports.items() if own == port)]
+        selecting = self._inbound.of(workload.item.namespace, workload.labels)
+        return tuple(sorted({each for said in selecting for target in targets for each in said.get(target, ())}))
 
 
-def _arrives(workload: Workload, at: Node) -> int:
-    """The port of the pods that a Service port leads to; 0 where none has that name."""
+_Targets = dict[int | str, set[str]]
+"""Of each port of pods, by number or name, the protocols of the Service ports that lead there."""
+
+
+def _inbound(services: Iterable[_Service]) -> Iterator[tuple[str, Mapping[str, str], _Targets]]:
+    """Of each selector what all Services that have it say, with its namespace."""
+    found: dict[tuple[str, frozenset[tuple[str, str]]], tuple[str, Mapping[str, str], _Targets]] = {}
+    for service in services:
+        namespace, selector = service.item.namespace, service.selector
+        _, _, targets = found.setdefault((namespace, frozenset(selector.items())), (namespace, selector, {}))
+        for at in items(service.item.spec, "ports"):
+            targets.setdefault(_arrives(at), set()).add(_protocol(at))
+    yield from found.values()
+
+
+def _arrives(at: Node) -> int | str:
+    """The number or the name of the port of the pods that a Service port leads to."""
     target = text(at, "targetPort")
     if not target:
         return number(at, "port")
-    return number(at, "targetPort") if target.isdigit() else workload.port_named(target)
+    return number(at, "targetPort") if target.isdigit() else target
 
 
 def _protocol(at: Node) -> str:
@@ -223,6 +278,7 @@ class _Rules:
     def __init__(self, objects: Objects) -> None:
         self._own: dict[str, Hosts[Object]] = {}
         self._exported: dict[str, Hosts[Object]] = {}
+        self._merged: dict[tuple[str, str, str], tuple[_Merged, _Merged]] = {}
         self._root: Hosts[Object] = Hosts()
         for rule in objects.of(ISTIO, "DestinationRule"):
             # One with a workloadSelector is for pods of its own namespace.
@@ -245,13 +301,13 @@ class _Rules:
 
         The lookup goes through the namespaces of client and Service, then the root namespace.
         """
-        rules = self._seen(host, owner, client)
-        hidden = None
-        if not rules and owner in self._own:
-            unseen = self._own[owner].narrowest(host)
-            hidden = _effective(unseen, port, "").fact() if unseen else None
-        named = [each for rule in rules for each in items(rule.spec, "subsets") if text(each, "name") == subset]
-        return _effective(rules, port, subset), hidden, not subset or bool(named)
+        key = (host, owner, client)
+        if key not in self._merged:
+            rules = self._seen(*key)
+            unseen = self._own[owner].narrowest(host) if not rules and owner in self._own else []
+            self._merged[key] = _Merged(rules), _Merged(unseen)
+        merged, hidden = self._merged[key]
+        return merged.effective(port, subset), hidden.effective(port, "").fact(), not subset or subset in merged.subsets
 
     def _seen(self, host: str, owner: str, client: str) -> list[Object]:
         if client:
@@ -268,17 +324,25 @@ class _Rules:
         return []
 
 
-def _effective(rules: list[Object], port: int, subset: str) -> _Effective:
-    """Of several rules for one host the first with a policy counts, and each one's subsets."""
-    levels: list[Place] = []
-    for rule in rules:
-        for index, each in enumerate(items(rule.spec, "subsets")):
-            if subset and text(each, "name") == subset and not levels:
-                levels += _levels(Place(rule).at("spec", "subsets", index, "trafficPolicy"), port)
-    first = next((rule for rule in rules if rule.spec and rule.spec.find("trafficPolicy")), None)
-    if first:
-        levels += _levels(Place(first).at("spec", "trafficPolicy"), port)
-    return _Effective(first or (rules[0] if rules else None), levels)
+class _Merged:
+    """The rules for one host: the first with a policy counts, and each one's subsets."""
+
+    def __init__(self, rules: list[Object]) -> None:
+        self.first = next((rule for rule in rules if rule.spec and rule.spec.find("trafficPolicy")), None)
+        self.rule = self.first or (rules[0] if rules else None)
+        self.subsets: dict[str, Place] = {}
+        for rule in rules:
+            for index, each in enumerate(items(rule.spec, "subsets")):
+                self.subsets.setdefault(text(each, "name"), Place(rule).at("spec", "subsets", index, "trafficPolicy"))
+
+    def effective(self, port: int, subset: str) -> _Effective:
+        """What counts for a port: the subset's policy before that of all."""
+        levels: list[Place] = []
+        if subset and subset in self.subsets:
+            levels += _levels(self.subsets[subset], port)
+        if self.first:
+            levels += _levels(Place(self.first).at("spec", "trafficPolicy"), port)
+        return _Effective(self.rule, levels)
 
 
 def _levels(policy: Place, port: int) -> Iterator[Place]:

@@ -10,7 +10,7 @@ from typing import Literal
 from argocd_istio.render import istio
 from argocd_istio.render.destinations import Destinations
 from argocd_istio.render.gateway_pods import GatewayPods
-from argocd_istio.render.hosts import Hosts, covers
+from argocd_istio.render.hosts import Hosts
 from argocd_istio.render.match import AGENT, GRPC
 from argocd_istio.render.model import Certificate, Destination, Hop, Listener, Route, Stray, Unrouted
 from argocd_istio.render.objects import GATEWAY_API, Object, Objects, Place, fields, items, labels, number, text, texts
@@ -53,30 +53,40 @@ class _Listener:
         return origin == "All" or (origin == "Same" and item.namespace == self.gateway.namespace)
 
 
+_Parents = dict[tuple[str, int], Hosts[_Listener]]
+"""What a route may name of a Gateway: a listener by name, by port, by both or by none of them."""
+
+
 class GatewayApi:
     """Gateways and routes of the Gateway API."""
 
     def __init__(self, objects: Objects, destinations: Destinations, pods: GatewayPods) -> None:
         self.objects, self.destinations, self.pods = objects, destinations, pods
         self.strays: list[Stray] = []
-        self._routes: dict[tuple[int, str, tuple[int, ...]], tuple[Route, ...]] = {}
+        self._routes: dict[tuple[int, tuple[int, ...]], tuple[Route, ...]] = {}
         self._namespaces = {item.name: item for item in objects.of("", "Namespace")}
         self._listeners: list[_Listener] = []
-        here: dict[str, list[_Listener]] = {}
+        here: dict[str, _Parents] = {}
         for gateway in objects.of(GATEWAY_API, "Gateway"):
-            own = here.setdefault(gateway.title, [])
+            here[gateway.title] = {}
             for at, node in enumerate(items(gateway.spec, "listeners")):
-                own.append(_Listener(gateway.title, gateway, Place(gateway).at("spec", "listeners", at), node))
-            self._listeners += own
+                place = Place(gateway).at("spec", "listeners", at)
+                self._add(_Listener(gateway.title, gateway, place, node), here[gateway.title])
         elsewhere: dict[str, _Listener] = {}
         for kind in _ROUTES:
             for item in objects.of(GATEWAY_API, kind):
                 self._bind(item, here, elsewhere)
         self._listeners += elsewhere.values()
 
-    def _bind(self, item: Object, here: dict[str, list[_Listener]], elsewhere: dict[str, _Listener]) -> None:
+    def _add(self, listener: _Listener, parents: _Parents) -> None:
+        self._listeners.append(listener)
+        for key in {(name, port) for name in ("", listener.name) for port in (0, listener.port)}:
+            parents.setdefault(key, Hosts()).add(listener.host, listener)
+
+    def _bind(self, item: Object, here: dict[str, _Parents], elsewhere: dict[str, _Listener]) -> None:
         """Note which listeners a route names, and which of its hosts they take."""
-        hosts = texts(item.spec, "hostnames") or ["*"]
+        hosts = list(dict.fromkeys(texts(item.spec, "hostnames") or ["*"]))
+        noted: set[tuple[int, str]] = set()
         for at, parent in enumerate(items(item.spec, "parentRefs")):
             if text(parent, "kind") not in ("", "Gateway"):
                 continue
@@ -87,23 +97,24 @@ class GatewayApi:
                     listener.routed.add(host, item)
                 continue
             section, port = text(parent, "sectionName"), number(parent, "port")
-            named = [each for each in here[title] if section in ("", each.name) and port in (0, each.port)]
-            met = [host for host in hosts if self._meets(item, host, named)]
+            named = here[title].get((section, port))
+            met = [host for host in hosts if named and self._meets(item, host, named, noted)]
             place = Place(item).at("spec", "parentRefs", at)
-            if not named:
+            if named is None:
                 self.strays.append(Stray(item.kind, item.title, "", section or f"port {port}", False, place))
             elif not met:
                 self.strays.append(Stray(item.kind, item.title, ", ".join(hosts), "", False, place))
 
-    def _meets(self, item: Object, host: str, named: list[_Listener]) -> bool:
-        """Whether a listener takes something of a host; which one is noted."""
+    def _meets(self, item: Object, host: str, named: Hosts[_Listener], noted: set[tuple[int, str]]) -> bool:
+        """Whether a listener takes something of a host; which one is noted, once."""
         met = False
-        for listener in named:
-            common = host if covers(listener.host, host) else listener.host if covers(host, listener.host) else ""
-            if common:
+        for common, name in named.common(host):
+            for listener in named.at(name):
                 met = True
-                admitted = listener.admits(item, self._namespaces) is not False
-                (listener.routed if admitted else listener.refused).add(common, item)
+                if (id(listener), common) not in noted:
+                    noted.add((id(listener), common))
+                    admitted = listener.admits(item, self._namespaces) is not False
+                    (listener.routed if admitted else listener.refused).add(common, item)
         return met
 
     def listeners(self) -> list[tuple[str, Listener]]:
@@ -116,7 +127,7 @@ class GatewayApi:
 
     def _listener(self, found: _Listener, host: str) -> Listener:
         owners = found.routed.narrowest(host)
-        key = (id(found), host if found.tls == "PASSTHROUGH" else "", tuple(map(id, owners)))
+        key = (id(found), tuple(map(id, owners)))
         if key not in self._routes:
             routes = [route for item in owners for route in self._rules(found, item)]
             self._routes[key] = tuple(_ordered(routes))

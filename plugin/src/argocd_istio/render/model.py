@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
-from typing import Literal
+from functools import cached_property
+from typing import Literal, TypeVar
 
 from argocd_istio.render.objects import Place
 
@@ -27,6 +28,21 @@ Verifies = Literal["", "the system's CAs", "a given CA", "nothing"]
 Unrouted = Literal["", "no route", "no rule", "not admitted", "not exported"]
 """Why a listener has no route for a host: nothing routes it; what routes it has no rule for such a listener; the
 Gateway admits no such route; the gateway's pods do not see it."""
+
+
+Thing = TypeVar("Thing")
+Said = TypeVar("Said", bound=Hashable)
+
+
+class Shared(tuple[Thing, ...]):
+    """A tuple that many facts have in common: its hash is computed once, so that it may be a key however long it is."""
+
+    @cached_property
+    def _hash(self) -> int:
+        return super().__hash__()
+
+    def __hash__(self) -> int:
+        return self._hash
 
 
 @dataclass(frozen=True)
@@ -49,6 +65,15 @@ class Sidecar:
     name: str
     protocol: str
     place: Place = field(compare=False, repr=False)
+
+
+class Sidecars(Shared[Sidecar]):
+    """The Sidecar objects that select the same pods."""
+
+    @cached_property
+    def opaque(self) -> bool:
+        """Whether one of them takes the port as it is."""
+        return any(each.protocol in ("TCP", "TLS", "HTTPS") for each in self)
 
 
 @dataclass(frozen=True)
@@ -100,11 +125,19 @@ class Pods:
     mesh: Membership
     redirected: bool
     inbound: tuple[str, ...]
-    sidecars: tuple[Sidecar, ...]
+    sidecars: Sidecars
     mutual_tls: MutualTls | None
     authorizations: tuple[Authorization, ...]
     strict: tuple[str, ...]
     place: Place = field(compare=False, repr=False)
+
+
+class Behind(Shared[Pods]):
+    """The pods behind a Service port, in one object for all destinations that lead there."""
+
+    @cached_property
+    def argocd_servers(self) -> tuple[Pods, ...]:
+        return tuple(pods for pods in self if pods.argocd_server)
 
 
 @dataclass(frozen=True)
@@ -140,13 +173,13 @@ class Destination:
     subset: str
     subset_here: bool
     found: Found
-    ports: tuple[int, ...]
+    ports: Shared[int]
     selector: tuple[str, ...]
     ours: bool
     seen: bool | None
     policy: Policy | None
     hidden: Policy | None
-    pods: tuple[Pods, ...]
+    pods: Behind
     place: Place = field(compare=False, repr=False)
 
 
@@ -313,17 +346,33 @@ class Facts:
             for listener in way.listeners:
                 yield way, listener
 
-    def routes(self) -> Iterator[tuple[Way, Listener, Route]]:
-        for way, listener in self.listeners():
-            for route in listener.routes:
-                yield way, listener, route
+    def routes(self) -> Iterator[tuple[Listener, Route]]:
+        """Each route of a listener once, however many ways lead through that."""
+        seen: set[int] = set()
+        for _, listener in self.listeners():
+            if id(listener) not in seen:
+                seen.add(id(listener))
+                for route in listener.routes:
+                    yield listener, route
 
     def destinations(self) -> Iterator[tuple[Listener, Route, Destination]]:
-        for _, listener, route in self.routes():
+        for listener, route in self.routes():
             for destination in route.destinations:
                 yield listener, route, destination
 
-    def pods(self) -> Iterator[tuple[Listener, Route, Destination, Pods]]:
-        for listener, route, destination in self.destinations():
-            for pods in destination.pods:
-                yield listener, route, destination, pods
+    def pods(self, of: Callable[[Listener, Destination], Said]) -> Iterator[tuple[Said, Pods]]:
+        """Pods, each with what `of` says of the destinations that lead there.
+
+        The same is there once: many routes to many pods are as much work as both together, not each with each.
+        """
+        seen: set[tuple[Said, int]] = set()
+        for listener, _, destination in self.destinations():
+            said = of(listener, destination)
+            if (said, id(destination.pods)) not in seen:
+                seen.add((said, id(destination.pods)))
+                for pods in destination.pods:
+                    yield said, pods
+
+    def argocd_servers(self) -> Iterator[tuple[Listener, Route, Destination]]:
+        """The destinations that lead to argocd-server."""
+        return (found for found in self.destinations() if found[-1].pods.argocd_servers)

@@ -6,7 +6,8 @@ API takes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Generic, TypeVar
 
 from argocd_istio.syntax.nodes import fields, is_true, items, labels, number, text, texts
@@ -79,6 +80,31 @@ class Chosen(Generic[Thing]):
             return []
         pools = [self._by_pair.get((namespace, key, value), []) for key, value in selector.items()]
         return [thing for own, thing in min(pools, key=len) if selector.items() <= own.items()]
+
+
+class Selectors(Generic[Thing]):
+    """Things with selectors in namespaces, found by labels: each stands under its rarest pair only."""
+
+    def __init__(self, things: Iterable[tuple[str, Mapping[str, str], Thing]]) -> None:
+        things = list(things)
+        often = Counter((namespace, *pair) for namespace, selector, _ in things for pair in selector.items())
+        self._by_pair: dict[tuple[str, str, str], list[tuple[int, Mapping[str, str], Thing]]] = {}
+        for order, (namespace, selector, thing) in enumerate(things):
+            if selector:
+                rarest = min(((namespace, *pair) for pair in selector.items()), key=often.__getitem__)
+                self._by_pair.setdefault(rarest, []).append((order, selector, thing))
+
+    def of(self, namespace: str, own: Mapping[str, str]) -> list[Thing]:
+        """What selects these labels, in its order; an empty selector selects nothing."""
+        pools = [self._by_pair.get((namespace, *pair), []) for pair in own.items()]
+        found = [(order, thing) for pool in pools for order, wanted, thing in pool if wanted.items() <= own.items()]
+        return [thing for _, thing in sorted(found, key=lambda each: each[0])]
+
+    def first(self, namespace: str, own: Mapping[str, str]) -> Thing | None:
+        """The first of these; every pool is left at its first."""
+        pools = [self._by_pair.get((namespace, *pair), []) for pair in own.items()]
+        firsts = [next((each for each in pool if each[1].items() <= own.items()), None) for pool in pools]
+        return min((each for each in firsts if each), key=lambda each: each[0], default=(0, {}, None))[2]
 
 
 class Objects:

@@ -7,10 +7,11 @@ port has not in `pilot/pkg/security/authz/model/model.go`.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 
 from argocd_istio.render.istio import ROOT
 from argocd_istio.render.model import Authorization, MutualTls
-from argocd_istio.render.objects import Object, Objects, Place
+from argocd_istio.render.objects import Object, Objects, Place, Selectors
 from argocd_istio.render.workloads import Mesh, Workload
 from argocd_istio.syntax.nodes import fields, items, labels, text
 from argocd_istio.syntax.source import Node
@@ -23,12 +24,34 @@ _OF_TOKENS = {"requestPrincipals", "notRequestPrincipals"}
 _CONNECTION = ("source.", "destination.", "connection.", "experimental.envoy.filters.network.")
 
 
+class _Selecting:
+    """Policies, by the pods that they are for: by labels, for their namespace, or for the mesh."""
+
+    def __init__(self, found: list[Object]) -> None:
+        chosen = [(item, labels(item.spec, "selector", "matchLabels")) for item in found]
+        self.by_labels = Selectors((item.namespace, selector, item) for item, selector in chosen)
+        self._whole: dict[str, list[Object]] = {}
+        for item, selector in chosen:
+            if not selector:
+                self._whole.setdefault(item.namespace, []).append(item)
+
+    def whole(self, namespace: str) -> Iterator[Object]:
+        """Those for a whole namespace, and those of the root namespace, which are for all of them."""
+        yield from self._whole.get(namespace, ())
+        if namespace != ROOT:
+            yield from self._whole.get(ROOT, ())
+
+
 class Policies:
-    """The policies of these files; those of the root namespace count for the whole mesh."""
+    """The policies of these files."""
 
     def __init__(self, objects: Objects, workloads: list[Workload], mesh: Mesh) -> None:
-        self._peers = _by_namespace(objects.of(SECURITY, "PeerAuthentication"), "selector")
-        self._callers = _by_namespace(objects.of(SECURITY, "AuthorizationPolicy"), "selector")
+        self._peers = _Selecting(objects.of(SECURITY, "PeerAuthentication"))
+        callers = objects.of(SECURITY, "AuthorizationPolicy")
+        # Those of the Gateway API's kind are for waypoints.
+        self._callers = _Selecting(
+            [item for item in callers if not (items(item.spec, "targetRefs") or fields(item.spec, "targetRef"))]
+        )
         self._mesh = mesh
         self._workloads: dict[str, list[Workload]] = {}
         for workload in workloads:
@@ -37,21 +60,24 @@ class Policies:
 
     def mutual_tls(self, workload: Workload, port: int) -> MutualTls | None:
         """What counts at a port: the policy with a selector, then the namespace's, then the mesh's."""
-        for selected, item in self._of(self._peers, workload):
+        namespace = workload.item.namespace
+        own = self._peers.by_labels.first(namespace, workload.labels)
+        for item in chain([own] if own else [], self._peers.whole(namespace)):
             for path in (("portLevelMtls", str(port), "mode"), ("mtls", "mode")):
                 mode = text(item.spec, *path)
                 if mode not in ("", "UNSET"):
-                    return MutualTls(item.title, mode, selected, Place(item).at("spec", *path))
+                    return MutualTls(item.title, mode, item is own, Place(item).at("spec", *path))
         return None
 
     def authorizations(self, workload: Workload) -> tuple[Authorization, ...]:
         """The policies that count for the pods."""
+        namespace = workload.item.namespace
+        own = [(item, True) for item in self._callers.by_labels.of(namespace, workload.labels)]
         return tuple(
             Authorization(
                 item.title, text(item.spec, "action") or "ALLOW", selected, _reads_requests(item), Place(item)
             )
-            for selected, item in self._of(self._callers, workload)
-            if not (items(item.spec, "targetRefs") or fields(item.spec, "targetRef"))
+            for item, selected in [*own, *((item, False) for item in self._callers.whole(namespace))]
         )
 
     def strict(self, namespace: str) -> tuple[str, ...]:
@@ -64,25 +90,6 @@ class Policies:
                     found.append(workload.item.title)
             self._strict[namespace] = tuple(found)
         return self._strict[namespace]
-
-    @staticmethod
-    def _of(
-        policies: dict[str, list[tuple[dict[str, str], Object]]], workload: Workload
-    ) -> Iterator[tuple[bool, Object]]:
-        """Those that select the pods, those with a selector first; and whether they have one."""
-        own = policies.get(workload.item.namespace, [])
-        yield from ((True, item) for selector, item in own if selector and selector.items() <= workload.labels.items())
-        yield from ((False, item) for selector, item in own if not selector)
-        if workload.item.namespace != ROOT:
-            yield from ((False, item) for selector, item in policies.get(ROOT, []) if not selector)
-
-
-def _by_namespace(found: list[Object], field: str) -> dict[str, list[tuple[dict[str, str], Object]]]:
-    policies: dict[str, list[tuple[dict[str, str], Object]]] = {}
-    for item in found:
-        selector = labels(item.spec, field, "matchLabels")
-        policies.setdefault(item.namespace, []).append((selector, item))
-    return policies
 
 
 def _reads_requests(item: Object) -> bool:

@@ -7,13 +7,14 @@ Sources: `pilot/pkg/networking/core/gateway.go`, `route/route.go` and `pilot/pkg
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import replace
 
 from argocd_istio.render import istio, match
 from argocd_istio.render.destinations import Destinations
 from argocd_istio.render.gateway_api import GatewayApi
 from argocd_istio.render.gateway_pods import GatewayPods
-from argocd_istio.render.hosts import Hosts, covers
+from argocd_istio.render.hosts import Hosts
 from argocd_istio.render.install import install
 from argocd_istio.render.model import (
     HTTP,
@@ -44,6 +45,8 @@ from argocd_istio.render.objects import (
 from argocd_istio.syntax.source import Node
 
 Routes = tuple[Route, ...]
+Rule = tuple[int, Object, Place]
+"""A rule of a VirtualService, and its place in the order of those that are tried."""
 
 
 def facts(objects: Objects, gateway_namespace: str = "", otherwise: str = "") -> Facts:
@@ -126,6 +129,10 @@ class _Server:
     def passes_through(self) -> bool:
         return self.tls in ("PASSTHROUGH", "AUTO_PASSTHROUGH")
 
+    def named(self) -> Iterable[str]:
+        """The hosts that this server is about, by itself or by a VirtualService, however that ends."""
+        return dict.fromkeys([*self.scopes, *self.routed, *self.refused, *self.unseen])
+
     def shown(self) -> list[str]:
         """The hosts to draw: those that are routed, and those that nothing routes."""
         lost = [host for host in self.scopes if host not in self.routed and not self.routed.common(host)]
@@ -138,7 +145,9 @@ class _Istio:
     def __init__(self, objects: Objects, destinations: Destinations, pods: GatewayPods) -> None:
         self.objects, self.destinations, self.pods = objects, destinations, pods
         self.strays: list[Stray] = []
-        self._routes: dict[tuple[int, str, tuple[int, ...]], Routes] = {}
+        self._routes: dict[Hashable, Routes] = {}
+        self._by_sni: dict[Hashable, Hosts[Rule]] = {}
+        self._hosts: dict[int, tuple[str, ...]] = {}
         self.servers: list[_Server] = []
         here: dict[str, Hosts[_Server]] = {}
         for gateway in objects.of(ISTIO, "Gateway"):
@@ -156,11 +165,18 @@ class _Istio:
                     self._elsewhere(title, item, elsewhere)
             self._bind(item, [here[title] for title in named if title in here], all(title in here for title in named))
         self.servers += elsewhere.values()
-        self._by_host: Hosts[_Server] = Hosts()
         self._order = {id(server): at for at, server in enumerate(self.servers)}
+        self._naming: dict[str, list[_Server]] = {}
+        """The servers that a host is written for, in Gateway or VirtualService."""
+        self._first: Hosts[dict[int, _Server]] = Hosts()
+        """Of each host of a Gateway the first server at each port."""
         for server in self.servers:
+            for host in server.named():
+                self._naming.setdefault(host, []).append(server)
             for host in server.scopes:
-                self._by_host.add(host, server)
+                if host not in self._first:
+                    self._first.add(host, {})
+                self._first.at(host)[0].setdefault(server.port, server)
 
     def _elsewhere(self, title: str, item: Object, elsewhere: dict[tuple[str, str], _Server]) -> None:
         kinds: tuple[Rules, ...] = ("http", "tls", "tcp")
@@ -204,10 +220,23 @@ class _Istio:
         """Every (host, listener that takes it)."""
         found = []
         for host in dict.fromkeys(host for server in self.servers for host in server.shown()):
-            taking = {id(server): server for name in self._by_host.wider(host) for server in self._by_host.at(name)}
-            for server in sorted(taking.values(), key=lambda each: self._order[id(each)]):
+            for server in sorted(self._taking(host), key=lambda each: self._order[id(each)]):
                 found.append((host, self._listener(server, host)))
         return found
+
+    def _taking(self, host: str) -> list[_Server]:
+        """The servers of a host: those it is written for, and at other ports the first for a wildcard of it.
+
+        Another wildcard at the same port is for other hosts: Istio takes the narrower name, of equal ones the first.
+        """
+        taking = list(self._naming[host])
+        ports = {server.port for server in taking}
+        for name in self._first.wider(host):
+            for port, server in self._first.at(name)[0].items():
+                if port not in ports:
+                    ports.add(port)
+                    taking.append(server)
+        return taking
 
     def _listener(self, server: _Server, host: str) -> Listener:
         selector = labels(server.gateway.spec, "selector") if server.gateway else {}
@@ -263,12 +292,19 @@ class _Istio:
     def _routes_of(self, server: _Server, host: str) -> Routes:
         """The routes that a request for a host can meet, in the order in which they are tried."""
         owners = server.routed.narrowest(host)
-        sni = host if server.rules == "tls" else ""
-        key = (id(server), sni, tuple(map(id, owners)))
+        # Servers of a Gateway differ for its routes in these only.
+        kind = (server.title, id(server.gateway), server.port, server.rules, bool(server.tls), tuple(map(id, owners)))
+        key = (kind, host if server.rules == "tls" else "")
         if key not in self._routes:
-            self._routes[key] = tuple(
-                self._http(server, owners) if server.rules == "http" else self._l4(server, owners, host)
-            )
+            if server.rules == "http":
+                found = self._http(server, owners)
+            elif server.rules == "tls":
+                if kind not in self._by_sni:
+                    self._by_sni[kind] = self._snis(server, owners)
+                found = self._tls(server, self._by_sni[kind], host)
+            else:
+                found = [self._l4(server, item, place, ()) for item, place, _ in self._usable_l4(server, owners)]
+            self._routes[key] = tuple(found)
         return self._routes[key]
 
     def _http(self, server: _Server, owners: list[Object]) -> list[Route]:
@@ -324,19 +360,28 @@ class _Istio:
         words = tuple(match.http(each, server.port, self._client(server)) for each in conditions)
         return words if all(words) else ()
 
-    def _l4(self, server: _Server, owners: list[Object], host: str) -> list[Route]:
-        found = []
+    def _usable_l4(self, server: _Server, owners: list[Object]) -> Iterator[tuple[Object, Place, list[Node]]]:
+        """The rules that can hold here, each with those of its conditions that can."""
         for item in owners:
             for at, rule in enumerate(items(item.spec, server.rules)):
                 usable = self._usable(server, item, rule)
-                if server.rules == "tls":
-                    sni = [each for each in usable or [] if any(covers(sni, host) for sni in texts(each, "sniHosts"))]
-                    usable = sni or None
                 if usable is not None:
-                    words = ("SNI is the host",) if server.rules == "tls" else ()
-                    place = Place(item).at("spec", server.rules, at)
-                    found.append(self._route(server, item, place, words, [], True))
+                    yield item, Place(item).at("spec", server.rules, at), usable
+
+    def _snis(self, server: _Server, owners: list[Object]) -> Hosts[Rule]:
+        """The tls rules under the names that a client may ask for."""
+        found: Hosts[Rule] = Hosts()
+        for order, (item, place, usable) in enumerate(self._usable_l4(server, owners)):
+            for sni in dict.fromkeys(sni for each in usable for sni in texts(each, "sniHosts")):
+                found.add(sni, (order, item, place))
         return found
+
+    def _tls(self, server: _Server, rules: Hosts[Rule], host: str) -> list[Route]:
+        found = {order: (item, place) for name in rules.wider(host) for order, item, place in rules.at(name)}
+        return [self._l4(server, *found[order], ("SNI is the host",)) for order in sorted(found)]
+
+    def _l4(self, server: _Server, item: Object, place: Place, words: tuple[str, ...]) -> Route:
+        return self._route(server, item, place, words, [], True)
 
     def _route(
         self,
@@ -370,8 +415,13 @@ class _Istio:
                 self._destination(server, item, place.at("route", at), client) for at in range(len(entries))
             ),
             place=place,
-            hosts=tuple(texts(item.spec, "hosts")),
+            hosts=self._hosts_of(item),
         )
+
+    def _hosts_of(self, item: Object) -> tuple[str, ...]:
+        if id(item) not in self._hosts:
+            self._hosts[id(item)] = tuple(texts(item.spec, "hosts"))
+        return self._hosts[id(item)]
 
     def _destination(self, server: _Server, item: Object, place: Place, client: str) -> Destination:
         hop: Hop = "clear text"

@@ -6,8 +6,20 @@ Source of the mesh: `injectRequired` in `pkg/kube/inject/inject.go` of Istio, an
 from __future__ import annotations
 
 from argocd_istio.render.argocd_server import is_argocd_server
-from argocd_istio.render.model import Membership, Sidecar
-from argocd_istio.render.objects import CORE, ISTIO, Object, Objects, Place, is_true, items, labels, number, text
+from argocd_istio.render.model import Membership, Sidecar, Sidecars
+from argocd_istio.render.objects import (
+    CORE,
+    ISTIO,
+    Object,
+    Objects,
+    Place,
+    Selectors,
+    is_true,
+    items,
+    labels,
+    number,
+    text,
+)
 from argocd_istio.syntax.source import Node
 
 _KINDS = (
@@ -29,14 +41,11 @@ class Workload:
         self.labels = labels(self.template, "metadata", "labels")
         self.annotations = labels(self.template, "metadata", "annotations")
         self.containers = items(self.template, "spec", "containers")
-
-    def port_named(self, name: str) -> int:
-        """The container port of that name; 0 where no container has it."""
+        self.ports: dict[str, int] = {}
+        """The container ports that have a name; of one that is there twice the first counts."""
         for container in self.containers:
             for port in items(container, "ports"):
-                if text(port, "name") == name:
-                    return number(port, "containerPort")
-        return 0
+                self.ports.setdefault(text(port, "name"), number(port, "containerPort"))
 
     def has(self, name: str) -> bool:
         """Whether there is a container of that name, an init container included."""
@@ -72,10 +81,11 @@ class Mesh:
 
     def __init__(self, objects: Objects) -> None:
         self._namespaces = {item.name: item for item in objects.of(CORE, "Namespace")}
-        self._by_namespace: dict[str, list[tuple[dict[str, str], Object]]] = {}
-        for item in objects.of(ISTIO, "Sidecar"):
-            selector = labels(item.spec, "workloadSelector", "labels")
-            self._by_namespace.setdefault(item.namespace, []).append((selector, item))
+        self._selecting = Selectors(
+            (item.namespace, labels(item.spec, "workloadSelector", "labels"), item)
+            for item in objects.of(ISTIO, "Sidecar")
+        )
+        self._known: dict[tuple[str, frozenset[tuple[str, str]], int], Sidecars] = {}
 
     def membership(self, workload: Workload) -> Membership:
         """How the pods are in the mesh."""
@@ -90,15 +100,20 @@ class Mesh:
             return "ambient"
         return "" if item is None else "none"
 
-    def sidecars(self, workload: Workload, port: int) -> tuple[Sidecar, ...]:
+    def sidecars(self, workload: Workload, port: int) -> Sidecars:
         """The Sidecar objects that select the pods; only with a selector they say what comes in."""
-        found = []
-        for selector, item in self._by_namespace.get(workload.item.namespace, []):
-            if selector and selector.items() <= workload.labels.items():
-                here = [each for each in items(item.spec, "ingress") if number(each, "port", "number") == port]
-                protocol = text(here[0], "port", "protocol").upper() if here else ""
-                found.append(Sidecar(item.title, protocol, Place(item)))
-        return tuple(found)
+        namespace = workload.item.namespace
+        key = (namespace, frozenset(workload.labels.items()), port)
+        if key not in self._known:
+            found = self._selecting.of(namespace, workload.labels)
+            self._known[key] = Sidecars(Sidecar(item.title, _taken(item, port), Place(item)) for item in found)
+        return self._known[key]
+
+
+def _taken(item: Object, port: int) -> str:
+    """The protocol that a Sidecar object states for a port; empty where none."""
+    here = (each for each in items(item.spec, "ingress") if number(each, "port", "number") == port)
+    return text(next(here, None), "port", "protocol").upper()
 
 
 def redirected(workload: Workload, port: int) -> bool:

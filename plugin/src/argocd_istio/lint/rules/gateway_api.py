@@ -31,14 +31,9 @@ def _no_common_host(facts: Facts) -> Iterator[Fault]:
 
 def _grpc_route(facts: Facts, everything: bool) -> Iterator[Fault]:
     """Istio matches a GRPCRoute by path alone, and gRPC-Web uses the same paths; run."""
-    for _, route, destination in facts.destinations():
-        ours = any(pods.argocd_server for pods in destination.pods)
-        if (
-            route.kind == "GRPCRoute"
-            and ours
-            and destination.speaks == "HTTP/2"
-            and everything is not bool(route.match)
-        ):
+    for _, route, destination in facts.argocd_servers():
+        taken = route.kind == "GRPCRoute" and destination.speaks == "HTTP/2"
+        if taken and everything is not bool(route.match):
             what = "the browser's requests too, as HTTP/2: argocd-server refuses them"
             what = what if everything else "gRPC-Web too, as HTTP/2: argocd-server refuses it"
             fix = "use one HTTPRoute: content-type exactly application/grpc first, all else after it"

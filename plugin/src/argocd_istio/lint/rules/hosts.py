@@ -18,8 +18,7 @@ def _ours(facts: Facts) -> Iterator[tuple[Way, Listener]]:
     """The ways to argocd-server, each with its first listener that leads there."""
     for way in facts.ways:
         for listener in way.listeners:
-            pods = (pods for route in listener.routes for each in route.destinations for pods in each.pods)
-            if any(each.argocd_server for each in pods):
+            if any(each.pods.argocd_servers for route in listener.routes for each in route.destinations):
                 yield way, listener
                 break
 
@@ -85,14 +84,15 @@ def _strays(facts: Facts, others: bool) -> Iterator[Fault]:
 
 def _two_gateways(facts: Facts) -> Iterator[Fault]:
     """Istio skips the server of the younger Gateway: `CheckDuplicates` in `pilot/pkg/model/gateway.go`."""
+    named: dict[int, set[str]] = {id(listener.hosts): set(listener.hosts) for _, listener in facts.listeners()}
     for way in facts.ways:
         seen: dict[tuple[tuple[str, ...], int], Listener] = {}
         for listener in way.listeners:
             if not (listener.tls and listener.here and listener.selector):
                 continue
             first = seen.setdefault((tuple(sorted(listener.selector)), listener.port), listener)
-            named = set(way.hosts)
-            if first is not listener and named & set(first.hosts) & set(listener.hosts):
+            both = named[id(first.hosts)], named[id(listener.hosts)]
+            if first is not listener and any(host in both[0] and host in both[1] for host in way.hosts):
                 one, two = first.gateway, listener.gateway
                 whom = f"Gateways {one} and {two} take" if one != two else f"two servers of Gateway {one} take"
                 message = f"{whom} port {listener.port} of this host on the same pods: Istio skips one of them"

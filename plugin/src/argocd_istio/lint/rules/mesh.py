@@ -6,35 +6,34 @@ from collections.abc import Iterator
 
 from argocd_istio.lint.rule import Fault, Rule
 from argocd_istio.render.istio import HTTP2, UNDECLARED
-from argocd_istio.render.model import Destination, Facts, Pods
+from argocd_istio.render.model import Facts, Pods
 from argocd_istio.render.policies import STRICT
 
 _HTTP1 = ("HTTP", "HTTP_PROXY")
-_OPAQUE = ("TCP", "TLS", "HTTPS")
 
 
 def _parsed(pods: Pods) -> bool:
     """Whether the sidecar reads HTTP at the port: no Sidecar object with a selector takes it as it is."""
-    return pods.mesh == "sidecar" and pods.redirected and not any(each.protocol in _OPAQUE for each in pods.sidecars)
+    return pods.mesh == "sidecar" and pods.redirected and not pods.sidecars.opaque
 
 
 def _one_protocol(facts: Facts) -> Iterator[Fault]:
     """A sidecar builds one chain for a port: `reportInboundConflict` in `pilot/pkg/networking/core` of Istio; run."""
     versions: dict[tuple[str, int], set[bool]] = {}
-    for _, _, destination, pods in facts.pods():
-        if destination.protocol in (*HTTP2, *_HTTP1):
-            versions.setdefault((pods.name, pods.port), set()).add(destination.protocol in HTTP2)
-    for _, _, destination, pods in facts.pods():
+    for protocol, pods in facts.pods(lambda _, destination: destination.protocol):
+        if protocol in (*HTTP2, *_HTTP1):
+            versions.setdefault((pods.name, pods.port), set()).add(protocol in HTTP2)
+    for hop, pods in facts.pods(lambda _, destination: destination.hop):
         if not pods.argocd_server or not _parsed(pods):
             continue
-        message = _broken(destination, pods, versions.get((pods.name, pods.port), set()))
+        message = _broken(hop, pods, versions.get((pods.name, pods.port), set()))
         if message:
             fix = f"add a Sidecar that selects these pods, with ingress port {pods.port}, protocol TCP"
             yield Fault(pods, pods.place, message, fix)
 
 
-def _broken(destination: Destination, pods: Pods, versions: set[bool]) -> str:
-    if destination.hop == "the client's TLS" and any(each in (*_HTTP1, *HTTP2) for each in pods.inbound):
+def _broken(hop: str, pods: Pods, versions: set[bool]) -> str:
+    if hop == "the client's TLS" and any(each in (*_HTTP1, *HTTP2) for each in pods.inbound):
         return "the sidecar takes the client's TLS for HTTP: every request fails"
     if len(versions) > 1 and UNDECLARED not in pods.inbound:
         return "a sidecar takes one protocol for a port: native gRPC or the browser fails"
@@ -43,17 +42,16 @@ def _broken(destination: Destination, pods: Pods, versions: set[bool]) -> str:
 
 def _excluded(facts: Facts) -> Iterator[Fault]:
     """The endpoint still says that it speaks mTLS, and nothing in the pod ends it; run."""
-    for _, _, destination, pods in facts.pods():
-        if pods.mesh == "sidecar" and not pods.redirected and destination.hop == "mTLS":
+    for hop, pods in facts.pods(lambda _, destination: destination.hop):
+        if pods.mesh == "sidecar" and not pods.redirected and hop == "mTLS":
             message = f"excludeInboundPorts keeps port {pods.port} from the sidecar, and the gateway speaks mTLS: 503"
             fix = "remove the annotation, or give the Service a DestinationRule with tls mode DISABLE"
             yield Fault(pods, pods.place, message, fix)
 
 
 def _two_sidecars(facts: Facts) -> Iterator[Fault]:
-    for _, _, _, pods in facts.pods():
-        ours = any(each.protocol in _OPAQUE for each in pods.sidecars)
-        if pods.mesh == "sidecar" and len(pods.sidecars) > 1 and ours:
+    for _, pods in facts.pods(lambda *_: None):
+        if pods.mesh == "sidecar" and len(pods.sidecars) > 1 and pods.sidecars.opaque:
             named = " and ".join(each.name for each in pods.sidecars[:2])
             message = f"Sidecars {named} select the same pods: the older one counts alone"
             yield Fault(pods, pods.place, message, "keep one")
@@ -61,7 +59,7 @@ def _two_sidecars(facts: Facts) -> Iterator[Fault]:
 
 def _not_enforced(facts: Facts) -> Iterator[Fault]:
     """Only a sidecar enforces the policies for pods, and only on ports that it takes."""
-    for _, _, _, pods in facts.pods():
+    for _, pods in facts.pods(lambda *_: None):
         named = [f"AuthorizationPolicy {each.name}" for each in pods.authorizations if each.selected]
         policy = pods.mutual_tls
         strict = policy is not None and policy.mode == STRICT
@@ -69,29 +67,29 @@ def _not_enforced(facts: Facts) -> Iterator[Fault]:
             named.insert(0, f"PeerAuthentication {policy.name}")
         if named and pods.mesh == "none":
             message = f"no sidecar: nothing enforces {' and '.join(named)}"
-            yield Fault(
-                pods, pods.place, message, "label the Namespace istio-injection: enabled, or remove the policies"
-            )
+            fix = "label the Namespace istio-injection: enabled, or remove the policies"
+            yield Fault(pods, pods.place, message, fix)
         elif named and strict and pods.mesh == "sidecar" and not pods.redirected:
             message = f"excludeInboundPorts keeps port {pods.port} from the sidecar: {named[0]} does not count for it"
             yield Fault(pods, pods.place, message, "remove the annotation")
 
 
 def _refused(facts: Facts) -> Iterator[Fault]:
-    for _, _, destination, pods in facts.pods():
-        policy = pods.mutual_tls
-        meshed = pods.mesh == "sidecar" and pods.redirected
-        if meshed and policy and policy.mode == STRICT and destination.policy and destination.hop != "mTLS":
-            message = f"the pods take mutual TLS only (PeerAuthentication {policy.name}), and DestinationRule "
-            message += f"{destination.policy.rule} sends {destination.hop}: 503"
-            yield Fault(
-                destination, destination.policy.place, message, "set its tls mode to ISTIO_MUTUAL, or remove it"
-            )
+    for _, _, destination in facts.argocd_servers():
+        rule, hop = destination.policy, destination.hop
+        for pods in destination.pods.argocd_servers if rule and hop != "mTLS" else ():
+            policy = pods.mutual_tls
+            if rule and policy and policy.mode == STRICT and pods.mesh == "sidecar" and pods.redirected:
+                message = f"the pods take mutual TLS only (PeerAuthentication {policy.name}), and DestinationRule "
+                message += f"{rule.rule} sends {hop}: 503"
+                fix = "set its tls mode to ISTIO_MUTUAL, or remove it"
+                yield Fault(destination, rule.place, message, fix)
+                break
 
 
 def _cut_off(facts: Facts) -> Iterator[Fault]:
     """Redis then answers EOF, and repo-server asks for a certificate; run."""
-    for _, _, _, pods in facts.pods():
+    for _, pods in facts.pods(lambda *_: None):
         others = [each for each in pods.strict if each != pods.name]
         if pods.argocd_server and pods.mesh == "none" and others:
             named = ", ".join(others[:3]) + (f" and {len(others) - 3} more" if len(others) > 3 else "")
@@ -101,15 +99,12 @@ def _cut_off(facts: Facts) -> Iterator[Fault]:
 
 def _asks_for_requests(facts: Facts) -> Iterator[Fault]:
     """An ALLOW rule of a TCP port that asks for them matches nothing; a DENY rule matches without them."""
-    for _, _, _, pods in facts.pods():
-        if pods.mesh != "sidecar" or not any(each.protocol in _OPAQUE for each in pods.sidecars):
-            continue
-        for each in pods.authorizations:
+    for _, pods in facts.pods(lambda *_: None):
+        for each in pods.authorizations if pods.mesh == "sidecar" and pods.sidecars.opaque else ():
             if each.of_requests:
+                does = "refuses more" if each.action == "DENY" else "admits nobody by that"
                 message = f"AuthorizationPolicy {each.name} asks for what a request has, and the sidecar takes port "
-                message += (
-                    f"{pods.port} as TCP: it {'refuses more' if each.action == 'DENY' else 'admits nobody by that'}"
-                )
+                message += f"{pods.port} as TCP: it {does}"
                 yield Fault(pods, each.place, message, "put it on the gateway; here name principals and ports only")
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 
 from argocd_istio.lint.rule import Fault, Rule
-from argocd_istio.render.model import Facts
+from argocd_istio.render.model import Behind, Facts
 
 SAY = "say --gateway-namespace"
 
@@ -27,7 +28,7 @@ def _no_port(facts: Facts) -> Iterator[Fault]:
 
 
 def _wrong_port(facts: Facts) -> Iterator[Fault]:
-    for _, _, _, pods in facts.pods():
+    for _, pods in facts.pods(lambda *_: None):
         server = pods.argocd_server
         if not pods.port:
             message = f"no container has a port named {pods.target}: the gateway answers 503"
@@ -52,12 +53,16 @@ def _no_pods(facts: Facts) -> Iterator[Fault]:
 
 
 def _others_too(facts: Facts) -> Iterator[Fault]:
-    for _, _, destination in facts.destinations():
-        others = [pods.name.partition("/")[2] for pods in destination.pods if not pods.argocd_server]
-        if others and len(others) < len(destination.pods):
-            named = ", ".join(others[:3]) + (f" and {len(others) - 3} more" if len(others) > 3 else "")
+    @cache
+    def strangers(behind: Behind) -> tuple[int, str]:
+        others = [pods.name.partition("/")[2] for pods in behind if not pods.argocd_server]
+        return len(others), ", ".join(others[:3]) + (f" and {len(others) - 3} more" if len(others) > 3 else "")
+
+    for _, _, destination in facts.argocd_servers():
+        count, named = strangers(destination.pods)
+        if count:
             message = f"Service {destination.name} selects {named} too: most requests go astray"
-            message = message if len(others) > 1 else message.replace("most", "some")
+            message = message if count > 1 else message.replace("most", "some")
             fix = "select argocd-server alone: app.kubernetes.io/name: argocd-server"
             yield Fault(destination, destination.place, message, fix)
 
@@ -142,9 +147,9 @@ def _moved_secret(facts: Facts) -> Iterator[Fault]:
 
 
 def _no_way(facts: Facts) -> Iterator[Fault]:
-    if any(pods.argocd_server for _, _, _, pods in facts.pods()):
+    if any(facts.argocd_servers()):
         return
-    if any(route.continues for _, _, route in facts.routes()):
+    if any(route.continues for _, route in facts.routes()):
         return
     destinations = [destination for _, _, destination in facts.destinations()]
     if any(each.found == "nothing" or (each.ours and not each.pods) for each in destinations):

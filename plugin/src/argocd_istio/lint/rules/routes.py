@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 
 from argocd_istio.lint.rule import Fault, Rule
 from argocd_istio.render.match import GRPC
-from argocd_istio.render.model import Destination, Facts, Route
+from argocd_istio.render.model import Behind, Destination, Facts, Route
 
 
 def _to_argocd_server(facts: Facts) -> Iterator[tuple[Route, Destination]]:
-    for _, route, destination in facts.destinations():
-        if destination.speaks and any(pods.argocd_server for pods in destination.pods):
-            yield route, destination
+    return ((route, found) for _, route, found in facts.argocd_servers() if found.speaks)
 
 
 def _grpc_to_http1(facts: Facts) -> Iterator[Fault]:
@@ -37,33 +36,35 @@ def _http2(facts: Facts, agent: bool) -> Iterator[Fault]:
 
 
 def _never(facts: Facts) -> Iterator[Fault]:
-    for _, _, route in facts.routes():
+    for _, route in facts.routes():
         if not route.reached:
             fix = "put it before that one"
             yield Fault(route, route.place, "never reached: the route before it takes everything", fix)
 
 
 def _nowhere(facts: Facts) -> Iterator[Fault]:
-    for _, _, route in facts.routes():
+    for _, route in facts.routes():
         if not route.answer and not route.destinations:
             yield Fault(route, route.place, "no destination: the gateway answers 404", "add one, or remove the route")
 
 
 def _cut(facts: Facts) -> Iterator[Fault]:
-    for _, _, route in facts.routes():
-        ours = any(pods.argocd_server for each in route.destinations for pods in each.pods)
+    for _, route in facts.routes():
+        ours = any(each.pods.argocd_servers for each in route.destinations)
         if ours and set(route.timeout) & set("123456789"):
             message = f"the timeout of {route.timeout} cuts event streams, logs and the terminal"
             yield Fault(route, route.place, message, "remove it: without one they last")
 
 
 def _rewritten(facts: Facts) -> Iterator[Fault]:
-    for _, route, _, pods in facts.pods():
-        server = pods.argocd_server
-        if not (server and route.rewrite == "/" and any(path.strip("/") for path in route.paths)):
-            continue
-        if not server.rootpath and not server.basehref.strip("/"):
-            path = next(path for path in route.paths if path.strip("/"))
+    @cache
+    def below_nothing(behind: Behind) -> bool:
+        servers = (pods.argocd_server for pods in behind.argocd_servers)
+        return any(each and not each.rootpath and not each.basehref.strip("/") for each in servers)
+
+    for _, route, destination in facts.argocd_servers():
+        path = next((path for path in route.paths if path.strip("/")), "")
+        if route.rewrite == "/" and path and below_nothing(destination.pods):
             message = f"{path} is rewritten to /, and argocd-server does not know: the page stays blank"
             yield Fault(route, route.place, message, f"set server.rootpath: {path.rstrip('/')} and remove the rewrite")
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 
-from argocd_istio.lint.rule import Fault, Rule
-from argocd_istio.render.model import Facts
+from argocd_istio.lint.rule import Fault, Rule, Severity
+from argocd_istio.render.model import Behind, Destination, Facts, Listener
 
 
 def _plain(facts: Facts) -> Iterator[Fault]:
-    for _, _, destination, pods in facts.pods():
+    for hop, pods in facts.pods(lambda _, destination: destination.hop):
         server = pods.argocd_server
-        if server and not server.tls and destination.hop == "the client's TLS":
+        if server and not server.tls and hop == "the client's TLS":
             message = f"argocd-server speaks plain HTTP ({server.because}): the TLS handshake fails"
             yield Fault(pods, pods.place, message, 'set server.insecure: "false", or end TLS at the gateway')
 
@@ -19,28 +20,31 @@ def _plain(facts: Facts) -> Iterator[Fault]:
 def _loop(facts: Facts) -> Iterator[Fault]:
     # A Gateway that is not in these files may redirect these requests, and pass TLS on by another route.
     passing = {listener.gateway for _, listener in facts.listeners() if listener.rules == "tls"}
-    for listener, _, destination, pods in facts.pods():
+
+    def of(listener: Listener, destination: Destination) -> str:
+        return destination.hop if listener.here or listener.gateway not in passing else ""
+
+    for hop, pods in facts.pods(of):
         server = pods.argocd_server
-        meshed = destination.hop == "mTLS" and pods.mesh in ("sidecar", "ambient")
-        clear = destination.hop == "clear text" or meshed
-        if server and server.tls and clear and (listener.here or listener.gateway not in passing):
+        meshed = hop == "mTLS" and pods.mesh in ("sidecar", "ambient")
+        if server and server.tls and (hop == "clear text" or meshed):
             message = f"redirect loop: argocd-server wants TLS ({server.because}) and sends clear text to https again"
             yield Fault(pods, pods.place, message, 'set server.insecure: "true"')
 
 
 def _twice(facts: Facts) -> Iterator[Fault]:
-    for _, _, destination, pods in facts.pods():
+    for (hop, policy), pods in facts.pods(lambda _, destination: (destination.hop, destination.policy)):
         server = pods.argocd_server
-        if server and not server.tls and destination.hop == "TLS":
+        if server and not server.tls and hop == "TLS":
             message = f"argocd-server speaks plain HTTP ({server.because}), the gateway TLS: it answers 503"
-            rule = f"DestinationRule {destination.policy.rule}" if destination.policy else "the DestinationRule"
+            rule = f"DestinationRule {policy.rule}" if policy else "the DestinationRule"
             yield Fault(pods, pods.place, message, f'remove tls from {rule}, or set server.insecure: "false"')
 
 
 def _opaque(facts: Facts) -> Iterator[Fault]:
-    for _, _, destination, pods in facts.pods():
+    for hop, pods in facts.pods(lambda _, destination: destination.hop):
         server = pods.argocd_server
-        if server and not server.tls and destination.hop == "the client's bytes":
+        if server and not server.tls and hop == "the client's bytes":
             message = f"argocd-server speaks plain HTTP ({server.because}) to a TCP port: passwords cross in clear text"
             yield Fault(pods, pods.place, message, "give the Gateway's server protocol HTTPS, and a tls block")
 
@@ -74,11 +78,17 @@ def _tls_block(facts: Facts) -> Iterator[Fault]:
 
 def _unverified(facts: Facts) -> Iterator[Fault]:
     secrets = {(given.namespace, given.name) for given in facts.install.secrets}
-    for _, _, destination, pods in facts.pods():
-        policy, server, held = destination.policy, pods.argocd_server, pods.certificate
-        if not (policy and server and server.tls and held and policy.verifies == "the system's CAs"):
+
+    @cache
+    def self_signed(behind: Behind) -> bool:
+        held = (pods.certificate for pods in behind.argocd_servers)
+        return any(each and (each.namespace, each.secret) not in secrets for each in held)
+
+    for _, _, destination in facts.argocd_servers():
+        policy = destination.policy
+        if not (policy and policy.verifies == "the system's CAs" and destination.hop == "TLS"):
             continue
-        if destination.hop == "TLS" and (held.namespace, held.secret) not in secrets:
+        if self_signed(destination.pods):
             message = (
                 f"DestinationRule {policy.rule} checks argocd-server's certificate against the system's CAs: "
                 "one that argocd-server signed itself is refused, and the gateway answers 503"
@@ -87,20 +97,30 @@ def _unverified(facts: Facts) -> Iterator[Fault]:
 
 
 def _not_in_mesh(facts: Facts) -> Iterator[Fault]:
-    for _, _, destination, pods in facts.pods():
-        policy, server = destination.policy, pods.argocd_server
-        if not policy or policy.tls != "ISTIO_MUTUAL" or pods.mesh in ("sidecar", "ambient"):
-            continue
-        rule = f"DestinationRule {policy.rule} says ISTIO_MUTUAL"
-        fix = "remove its tls block, or bring the pods into the mesh"
-        if pods.mesh == "none" or not pods.redirected:
-            yield Fault(destination, policy.place, f"{rule}, and the pods are not in the mesh: 503", fix)
-        elif server and server.tls:
-            message = f"{rule}, and argocd-server has no certificate of the mesh ({server.because}): 503"
-            yield Fault(destination, policy.place, message, fix)
-        else:
-            message = f"{rule}: if the pods are not in the mesh, which these files do not say, the gateway answers 503"
-            yield Fault(destination, policy.place, message, "", "info")
+    fix = "remove its tls block, or bring the pods into the mesh"
+
+    @cache
+    def said(behind: Behind) -> dict[str, tuple[str, Severity]]:
+        found: dict[str, tuple[str, Severity]] = {}
+        for pods in behind:
+            server = pods.argocd_server
+            if pods.mesh in ("sidecar", "ambient"):
+                continue
+            if pods.mesh == "none" or not pods.redirected:
+                found[", and the pods are not in the mesh: 503"] = fix, "error"
+            elif server and server.tls:
+                found[f", and argocd-server has no certificate of the mesh ({server.because}): 503"] = fix, "error"
+            else:
+                unknown = ": if the pods are not in the mesh, which these files do not say, the gateway answers 503"
+                found[unknown] = "", "info"
+        return found
+
+    for _, _, destination in facts.destinations():
+        policy = destination.policy
+        if policy and policy.tls == "ISTIO_MUTUAL":
+            for what, (mend, severity) in said(destination.pods).items():
+                message = f"DestinationRule {policy.rule} says ISTIO_MUTUAL{what}"
+                yield Fault(destination, policy.place, message, mend, severity)
 
 
 def _tls_in_tls(facts: Facts) -> Iterator[Fault]:

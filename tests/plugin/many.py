@@ -1,0 +1,220 @@
+"""Renders with many objects of a kind: `SHAPES` has each way in which some of them lead to others.
+
+A shape takes a number and makes so many of each of its kinds; they stand beside an overlay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from argocd_istio.syntax.source import Source
+from tests.plugin.faults import item
+from tests.plugin.renders import overlay, source
+from tests.render.render import Object
+
+Shape = Callable[[int], list[Object]]
+ISTIO, API = "networking.istio.io/v1", "gateway.networking.k8s.io/v1"
+SERVER = "argocd-server.argocd.svc.cluster.local"
+OURS = {"app.kubernetes.io/name": "argocd-server"}
+
+
+def ports(*numbers: int) -> list[Object]:
+    return [{"name": f"http-{number}", "port": number, "targetPort": 8080} for number in numbers]
+
+
+def service(name: str, selector: Object, namespace: str = "argocd", count: int = 1) -> Object:
+    spec = {"selector": selector, "ports": ports(80, *range(1000, 999 + count))}
+    return item("v1", "Service", name, namespace, spec=spec)
+
+
+def workload(name: str, labels: Object, namespace: str = "argocd", program: str = "argocd-server") -> Object:
+    container = {"name": program, "args": ["--insecure"], "ports": [{"name": "web", "containerPort": 8080}]}
+    template = {"metadata": {"labels": labels}, "spec": {"containers": [container]}}
+    return item("apps/v1", "Deployment", name, namespace, spec={"template": template})
+
+
+def to(host: str, port: int = 80, **more: Any) -> Object:
+    return {"route": [{"destination": {"host": host, "port": {"number": port}, **more}}]}
+
+
+def route(name: str, *hosts: str, gateway: str = "wild", rule: Object | None = None, **more: Any) -> Object:
+    spec = {"hosts": list(hosts), "gateways": [gateway], "http": [rule or to(SERVER)], **more}
+    return item(ISTIO, "VirtualService", name, spec=spec)
+
+
+def server(*hosts: str, port: int = 443, mode: str = "SIMPLE") -> Object:
+    tls = {"mode": mode, "credentialName": "argocd-certificate"} if port != 80 else {"httpsRedirect": True}
+    protocol = "HTTPS" if port != 80 else "HTTP"
+    return {"port": {"number": port, "name": f"p{port}", "protocol": protocol}, "hosts": list(hosts), "tls": tls}
+
+
+def gateway(name: str, *servers: Object) -> Object:
+    spec = {"selector": {"istio": "ingressgateway"}, "servers": list(servers)}
+    return item(ISTIO, "Gateway", name, spec=spec)
+
+
+def policy(name: str, host: str, namespace: str = "argocd", **more: Any) -> Object:
+    spec = {"host": host, "trafficPolicy": {"tls": {"mode": "DISABLE"}}, **more}
+    return item(ISTIO, "DestinationRule", name, namespace, spec=spec)
+
+
+def sidecar(name: str, labels: Object, namespace: str = "argocd") -> Object:
+    ingress = [{"port": {"number": 8080, "protocol": "HTTP", "name": "server"}}]
+    spec = {"workloadSelector": {"labels": labels}, "ingress": ingress}
+    return item(ISTIO, "Sidecar", name, namespace, spec=spec)
+
+
+def listener(name: str, **more: Any) -> Object:
+    tls = {"certificateRefs": [{"name": "argocd-certificate"}]}
+    everyone = {"namespaces": {"from": "All"}}
+    return {"name": name, "port": 443, "protocol": "HTTPS", "tls": tls, "allowedRoutes": everyone, **more}
+
+
+def shared(*listeners: Object) -> Object:
+    return item(API, "Gateway", "shared", spec={"gatewayClassName": "istio", "listeners": list(listeners)})
+
+
+def http_route(name: str, *hosts: str, namespace: str = "argocd") -> Object:
+    parent = {"name": "shared", "namespace": "argocd"}
+    rules = [{"backendRefs": [{"name": "argocd-server" if namespace == "argocd" else name, "port": 80}]}]
+    return item(API, "HTTPRoute", name, namespace, spec={"parentRefs": [parent], "hostnames": [*hosts], "rules": rules})
+
+
+def host(number: int) -> str:
+    return f"cd{number}.x.io"
+
+
+def hosts(count: int) -> list[str]:
+    return [host(number) for number in range(count)]
+
+
+WILD = gateway("wild", server("*.x.io"), server("*.x.io", port=80))
+
+
+def each(*made: Callable[[int], Object]) -> Shape:
+    """One of each for every number, beside a Gateway that takes their hosts."""
+    return lambda count: [WILD, *(make(number) for make in made for number in range(count))]
+
+
+def beside(shape: Shape, *objects: Object) -> Shape:
+    return lambda count: [*objects, *shape(count)]
+
+
+def common(number: int) -> Object:
+    """A label that all share, and one of its own."""
+    return {"a": "shop", "name": f"n{number}"}
+
+
+def application(number: int) -> list[Object]:
+    """What a team has beside its neighbours; twenty share a namespace."""
+    name, namespace = f"app{number}", f"team{number // 20}"
+    labels = {"app.kubernetes.io/part-of": "shop", "app.kubernetes.io/name": name}
+    service_name = f"{name}.{namespace}.svc.cluster.local"
+    chosen = {"selector": {"matchLabels": labels}}
+    own = [
+        workload(name, labels, namespace, "app"),
+        service(name, labels, namespace),
+        policy(name, service_name, namespace),
+        route(name, host(number), gateway="argocd/wild", rule=to(service_name)),
+        http_route(name, f"api{number}.x.io", namespace=namespace),
+        sidecar(name, labels, namespace),
+        item("security.istio.io/v1", "AuthorizationPolicy", name, namespace, spec=chosen),
+        item("security.istio.io/v1", "PeerAuthentication", name, namespace, spec={"mtls": {"mode": "STRICT"}}),
+        item("networking.k8s.io/v1", "NetworkPolicy", name, namespace, spec={"podSelector": chosen["selector"]}),
+        item("v1", "ConfigMap", name, namespace, data={"key": "value"}),
+    ]
+    if number % 20 == 0:
+        own.append({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
+    return own
+
+
+def mixed(count: int) -> list[Object]:
+    """So many applications behind one Gateway of each kind."""
+    return [WILD, shared(listener("https")), *(one for number in range(count) for one in application(number))]
+
+
+SHAPES: dict[str, Shape] = {
+    "mixed": mixed,
+    "routes to workloads": each(lambda n: workload(f"w{n}", OURS), lambda n: route(f"r{n}", host(n))),
+    "routes to other workloads": beside(
+        each(
+            lambda n: workload(f"w{n}", {"app": "shop"}, program="app"),
+            lambda n: route(f"r{n}", host(n), rule=to("shop")),
+        ),
+        service("shop", {"app": "shop"}),
+    ),
+    "Services of the same workloads": each(
+        lambda n: service(f"s{n}", OURS),
+        lambda n: workload(f"w{n}", OURS),
+        lambda n: route(f"r{n}", host(n), rule=to(f"s{n}")),
+    ),
+    "Services with a common label": each(
+        lambda n: service(f"s{n}", common(n)),
+        lambda n: workload(f"w{n}", common(n)),
+        lambda n: route(f"r{n}", host(n), rule=to(f"s{n}")),
+    ),
+    "Sidecars with a common label": each(
+        lambda n: service(f"s{n}", common(n)),
+        lambda n: workload(f"w{n}", common(n)),
+        lambda n: route(f"r{n}", host(n), rule=to(f"s{n}")),
+        lambda n: sidecar(f"c{n}", common(n)),
+    ),
+    "Sidecars of the same workloads": each(lambda n: sidecar(f"c{n}", OURS), lambda n: workload(f"w{n}", OURS)),
+    "DestinationRules of a host": each(lambda n: policy(f"p{n}", SERVER), lambda n: route(f"r{n}", host(n))),
+    "DestinationRules": each(
+        lambda n: policy(f"p{n}", f"{'*.' * (n % 2)}s{n}.argocd.svc.cluster.local"),
+        lambda n: route(f"r{n}", host(n), rule=to(f"s{n}.argocd.svc.cluster.local")),
+    ),
+    "subsets": lambda count: [
+        WILD,
+        policy("p", SERVER, subsets=[{"name": f"v{n}"} for n in range(count)]),
+        *(route(f"r{n}", host(n), rule=to(SERVER, subset=f"v{n}")) for n in range(count)),
+    ],
+    "ports": lambda count: [
+        WILD,
+        service("s", OURS, count=count),
+        *(route(f"r{n}", host(n), rule=to("s", 1000 + n)) for n in range(count)),
+    ],
+    "routes of a host": each(lambda n: route(f"r{n}", "cd.x.io")),
+    "routes of absent Gateways": each(
+        lambda n: route(f"r{n}", host(n), gateway=f"edge/g{n}"), lambda n: workload(f"w{n}", OURS)
+    ),
+    "hosts of a server": lambda count: [
+        *(gateway(name, server(*hosts(count)), server(*hosts(count), port=80)) for name in ("many", "old")),
+        *(route(f"r{n}", host(n), gateway="many") for n in range(count)),
+    ],
+    "hosts of a route": lambda count: [
+        gateway("many", *(server(host(n)) for n in range(count)), server("*", port=80)),
+        route("r", *hosts(count), gateway="many"),
+    ],
+    "rules of SNI": lambda count: [
+        gateway("many", server(*hosts(count), mode="PASSTHROUGH")),
+        route(
+            "r",
+            *hosts(count),
+            gateway="many",
+            tls=[{"match": [{"sniHosts": [host(n)]}]} | to(SERVER) for n in range(count)],
+        ),
+    ],
+    "Gateways": each(
+        lambda n: gateway(f"g{n}", server(host(n)), server(host(n), port=80)),
+        lambda n: route(f"r{n}", host(n), gateway=f"g{n}"),
+    ),
+    "Gateways of a host": each(
+        lambda n: gateway(f"g{n}", server("cd.x.io")), lambda n: route(f"r{n}", "cd.x.io", gateway=f"g{n}")
+    ),
+    "Gateways of a wildcard": each(
+        lambda n: gateway(f"g{n}", server("*.x.io")), lambda n: route(f"r{n}", host(n), gateway=f"g{n}")
+    ),
+    "HTTPRoutes": beside(each(lambda n: http_route(f"r{n}", host(n))), shared(listener("https"))),
+    "HTTPRoutes of an absent Gateway": each(lambda n: http_route(f"r{n}", host(n))),
+    "listeners": lambda count: [
+        shared(*(listener(f"l{n}", hostname=host(n)) for n in range(count))),
+        *(http_route(f"r{n}", host(n)) for n in range(count)),
+    ],
+}
+
+
+def render(shape: Shape, count: int) -> Source:
+    return source([*overlay("grpc-routing"), *shape(count)])
