@@ -84,14 +84,18 @@ def renders(tmp_path_factory: pytest.TempPathFactory, installed: Path) -> dict[s
     return {name: taken(text) for name, text in (found | consumers(folder)).items()}
 
 
-BANNER = Entry("ConfigMap/argocd-cm", "data[ui.bannercontent]", "Questions go to the platform team.", None)
+# What the examples have of their own.
+OWN = {
+    "environments": Entry("ConfigMap/argocd-cm", "data[ui.bannercontent]", "Questions go to the platform team.", None),
+    "examples/mesh": Entry("Namespace/argocd", "metadata.labels.istio-injection", "enabled", None, library=True),
+}
 
 
 def test_every_shipped_render_is_explained(renders: dict[str, Install]) -> None:
     assert len(renders) > 50
     for name, render in renders.items():
         found = drift(render)
-        expected = [BANNER] if "environments" in name else []
+        expected = [entry for part, entry in OWN.items() if part in name]
         assert unexplained(found) == expected, name
         assert found.explained and all(entry.reason for entry in found.explained), name
 
@@ -355,6 +359,7 @@ PARAMS, COPY = "ConfigMap/argocd-cmd-params-cm", "spec.template.metadata.annotat
 ROUTES = "VirtualService.networking.istio.io/argocd"
 PASSTHROUGH, TERMINATION, GRPC = (f"overlays/{mode}/without-crds" for mode in MODES)
 AVAILABLE, MESH = "examples/high-availability", "examples/mesh"
+INJECTED = ("added", *OWN["examples/mesh"][:4])
 PEERS = "PeerAuthentication.security.istio.io/argocd-server"
 CALLERS = "AuthorizationPolicy.security.istio.io/argocd-server"
 SENTINEL, POLICY = "StatefulSet/argocd-redis-sentinel", "NetworkPolicy/argocd-redis-sentinel-network-policy"
@@ -601,22 +606,22 @@ ATTACKS: dict[str, tuple[str, Callable[[list[Object]], Any], list[tuple[Any, ...
     "clear text in the mesh": (
         MESH,
         lambda objects: one(objects, "PeerAuthentication", "argocd-server")["spec"]["mtls"].update(mode="PERMISSIVE"),
-        [("changed", PEERS, "spec.mtls.mode", "PERMISSIVE", "STRICT")],
+        [INJECTED, ("changed", PEERS, "spec.mtls.mode", "PERMISSIVE", "STRICT")],
     ),
     "no mutual TLS in the mesh": (
         MESH,
         without("PeerAuthentication", "argocd-server"),
-        [("missing", PEERS, "", None, ...)],
+        [INJECTED, ("missing", PEERS, "", None, ...)],
     ),
     "every account of the mesh": (
         MESH,
         lambda objects: admitted(objects)["from"][0]["source"].update(principals=["*"]),
-        [("changed", CALLERS, ..., "*", ...)],
+        [INJECTED, ("changed", CALLERS, ..., "*", ...)],
     ),
     "another port of the mesh": (
         MESH,
         lambda objects: admitted(objects)["to"][0]["operation"].update(ports=["8080", "8082"]),
-        [("added", CALLERS, ..., "8082", None)],
+        [INJECTED, ("added", CALLERS, ..., "8082", None)],
     ),
     "an object without a namespace": (
         GRPC,
@@ -671,7 +676,7 @@ def test_an_address_may_have_a_port() -> None:
 def test_the_documented_report_is_what_is_printed(local: list[Object]) -> None:
     objects = copy.deepcopy(local)
     one(objects, "Deployment", "argocd-server")["spec"]["replicas"] = 3
-    one(objects, "ConfigMap", "argocd-cm")["data"]["ui.bannercontent"] = BANNER[2]
+    one(objects, "ConfigMap", "argocd-cm")["data"]["ui.bannercontent"] = OWN["environments"][2]
     objects.append({**EXTRA, "metadata": {"name": "team", "namespace": "argocd"}})
     text = (
         (argocd_module() / "manifests/install.yaml")
