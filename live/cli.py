@@ -244,3 +244,5 @@ def _status(options: argparse.Namespace) -> None:
 def _doctor(options: argparse.Namespace) -> None:
     doctor.require(browser=True, install=options.install)
     print("this system has everything")
+    for line in doctor.limits():
+        print(line)

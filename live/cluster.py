@@ -21,10 +21,11 @@ from typing import Any
 
 import yaml
 
-from live import gateway
+from live import gateway, injection
 from live.api import Object
 from live.errors import LiveError
 from live.names import ENVOY_ADMIN_PORT, GATEWAY, GATEWAY_ADDRESS, GATEWAY_NAMESPACE, REPOSITORIES
+from live.network import namespace_of
 from live.pki import Authority
 from tools.build import cache_dir, istio_module, program
 
@@ -37,9 +38,17 @@ PROGRAMS = (
     "kubectl",
     "kustomize",
     "pilot-discovery",
+    "pilot-agent",
     "envoy",
     "argocd",
 )
+
+# What is read from Istio's module as it is.
+ISTIO_FILES = {
+    "istio-crds": "manifests/charts/base/files/crd-all.gen.yaml",
+    "istiod-chart": injection.CHART,
+    "envoy-bootstrap": "tools/packaging/common/envoy_bootstrap.json",
+}
 
 Completed = subprocess.CompletedProcess[str]
 
@@ -135,7 +144,7 @@ class Cluster:
         port 443. Raises LiveError.
         """
         programs = {name: str(program(name)) for name in PROGRAMS}
-        programs["istio-crds"] = str(istio_module() / "manifests/charts/base/files/crd-all.gen.yaml")
+        programs |= {name: str(istio_module() / path) for name, path in ISTIO_FILES.items()}
         state = state_dir or Path(tempfile.mkdtemp(prefix="argocd-istio-")) / "live"
         state.mkdir(parents=True)
         (state / "programs.json").write_text(json.dumps(programs))
@@ -253,12 +262,13 @@ class Cluster:
         timeout: float = 60,
         input: str | None = None,
         check: bool = False,
+        network: str = "client",
     ) -> Completed:
         """Run a client to its end, with curl, argocd, kubectl and kustomize on its PATH.
 
         Names that `set_hosts` gave lead to the gateway; HOME is a writable folder of the cluster.
         """
-        done = self._run([*self._enter(), *map(str, command)], env, timeout, input)
+        done = self._run([*self._enter(network), *map(str, command)], env, timeout, input)
         if check and done.returncode != 0:
             raise LiveError(_refusal(command, done))
         return done
@@ -341,7 +351,7 @@ class Cluster:
             if name not in brought:
                 self._certificate(name, GATEWAY_NAMESPACE, exposure.hosts)
         try:
-            self._apply_objects([manifest for _, manifest in gateway.deployment(exposure.selector)])
+            self._apply_objects([gateway.deployment(exposure.selector)[1]])
         except LiveError as error:
             raise LiveError(
                 f"a Gateway's spec.selector, {exposure.selector}: no pod can have such labels: {error}"
@@ -519,12 +529,12 @@ class Cluster:
     def envoy_admin(self, path: str) -> str:
         """GET on the admin interface of the running gateway."""
         pod = ("pods", "-n", GATEWAY_NAMESPACE, gateway.SELECTED, "--field-selector=status.phase=Running")
-        addresses = self.kubectl("get", *pod, "-o", "jsonpath={.items[*].status.podIP}").stdout.split()
-        if not addresses:
+        pods = json.loads(self.kubectl("get", *pod, "-o", "json").stdout)["items"]
+        if not pods:
             raise LiveError("no gateway pod runs; see: kubectl get pods -n istio-system")
-        return self.exec(
-            ["curl", "-sS", "--max-time", "10", f"http://{addresses[-1]}:{ENVOY_ADMIN_PORT}{path}"], check=True
-        ).stdout
+        # It listens on the pod's loopback only.
+        command = ["curl", "-sS", "--max-time", "10", f"http://127.0.0.1:{ENVOY_ADMIN_PORT}{path}"]
+        return self.exec(command, network=namespace_of(pods[-1]), check=True).stdout
 
     def restart_gateway(self) -> None:
         """A fresh Envoy, which has only what the present objects give it."""

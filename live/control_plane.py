@@ -7,6 +7,7 @@ import subprocess
 import time
 from pathlib import Path
 
+from live import injection
 from live.api import Api
 from live.errors import LiveError
 from live.names import (
@@ -165,7 +166,7 @@ class ControlPlane:
         self._start("kube-proxy", f"--config={path}")
 
     def start_istiod(self) -> None:
-        """Istio's control plane, which configures every Envoy that has an identity signed by the cluster's CA."""
+        """Istio's control plane: it injects gateways and sidecars, signs their identities and configures them."""
         ca = self._state / "istiod"
         ca.mkdir()
         certificate = self.authority.certificate.read_bytes()
@@ -180,11 +181,13 @@ class ControlPlane:
             "accessLogFile": "/dev/stdout",
             "accessLogEncoding": "JSON",
             "accessLogFormat": json.dumps(ACCESS_LOG),
-            # A vanilla Envoy has no Istio agent that could give it certificates for the mesh.
-            "enableAutoMtls": False,
             "rootNamespace": GATEWAY_NAMESPACE,
+            # Tests read the access log, and wait for pods to end.
+            "defaultConfig": {"fileFlushInterval": "0.05s", "terminationDrainDuration": "1s"},
         }
         (ca / "mesh.json").write_text(json.dumps(mesh))
+        # The folder is fixed, below the one that istiod runs in.
+        injection.write(self._state / "var/lib/istio/inject", self._programs["istiod-chart"])
         self._start(
             "pilot-discovery",
             "discovery",
@@ -196,6 +199,9 @@ class ControlPlane:
             env={
                 "ROOT_CA_DIR": str(ca),
                 "POD_NAMESPACE": GATEWAY_NAMESPACE,
+                # As in a cluster whose kubelets tell their version; ours has none.
+                "ENABLE_NATIVE_SIDECARS": "true",
+                # Filters of Istio's own proxy, which a vanilla Envoy has not.
                 "PILOT_ENABLE_METADATA_EXCHANGE": "false",
                 "PILOT_ENABLE_ALPN_FILTER": "false",
             },

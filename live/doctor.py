@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 
+from live import redirection
 from live.errors import LiveError
 
 
@@ -41,6 +42,11 @@ PATH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
 def missing(*, browser: bool) -> list[Need]:
     """What the system lacks, in the order of the table."""
     return [need for need in NEEDS if (browser or not need.browser) and not shutil.which(need.program, path=PATH)]
+
+
+def limits() -> list[str]:
+    """What a cluster that this user starts cannot do, a line each."""
+    return [] if os.geteuid() == 0 and redirection.works() else [redirection.WHY_NOT]
 
 
 def install_line(needs: list[Need]) -> str:

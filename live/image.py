@@ -10,6 +10,7 @@ import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from live import redirection
 from live.names import REPOSITORIES
 from tools.versions import module, release
 
@@ -52,7 +53,7 @@ class Image:
     """An image's configuration and files.
 
     `programs` is a folder that becomes /usr/local/bin, `binds` are more programs in it by name;
-    `folders` exist beside those of the machine; `shared` are folders of the machine seen read-only.
+    `folders` exist beside those of the machine; `shared` are files and folders of the machine seen read-only.
     """
 
     user: int
@@ -111,8 +112,13 @@ class Images:
                 programs=redis,
                 binds={**machine, "redis-sentinel": machine["redis-server"]},
             ),
-            "envoy": Image(
-                user=101, account="envoy", home="/home/envoy", entrypoint=["envoy"], binds={"envoy": programs["envoy"]}
+            "proxyv2": Image(
+                user=redirection.GROUP,
+                account="istio-proxy",
+                home="/",
+                entrypoint=["pilot-agent"],
+                binds={name: programs[name] for name in ("pilot-agent", "envoy")},
+                shared={"/var/lib/istio/envoy/envoy_bootstrap_tmpl.json": programs["envoy-bootstrap"]},
             ),
         }
 
@@ -120,7 +126,7 @@ class Images:
         """The image for a reference such as `quay.io/argoproj/argocd:TAG`; None where the node has none.
 
         Of Argo CD the node has one version, for the release that is installed and for the module that it is built
-        from; Redis, dex and Envoy are what the machine has, whatever the tag.
+        from; Redis, dex and Istio's proxy are what the node has, whatever the tag.
         """
         name, _, tag = reference.split("@")[0].rsplit("/", 1)[-1].partition(":")
         return None if name == "argocd" and tag not in ("", *self._argocd) else self._images.get(name)

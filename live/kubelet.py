@@ -14,12 +14,12 @@ import traceback
 from datetime import UTC, datetime
 from pathlib import Path
 
-from live import volumes
+from live import redirection, volumes
 from live.api import MERGE_PATCH, Api, ApiError, Object
 from live.image import Image, Images
 from live.mirror import Mirror
 from live.names import NODE_ADDRESS, NODE_NAME
-from live.network import Network, inside
+from live.network import Network, inside, namespace_of
 from live.podspec import File, Lookup, NotYet, command, environment, hosts_file, volume_files
 from live.probe import Prober
 from live.sandbox import Mount, Process, Wall, etc_files
@@ -185,6 +185,18 @@ class Container:
         self._liveness: Prober | None = None
 
     @property
+    def stays(self) -> bool:
+        """Whether it is an init container that goes on beside the others: a sidecar."""
+        return self.spec.get("restartPolicy") == "Always"
+
+    @property
+    def passed(self) -> bool:
+        """Whether an init container lets those after it start: it has ended well, or it stays and has started."""
+        if self.stays:
+            return self.process is not None and self.started
+        return bool(self.state.get("terminated", {}).get("exitCode") == 0)
+
+    @property
     def log(self) -> Path:
         return self.pod.folder / f"{self.name}.log"
 
@@ -235,6 +247,9 @@ class Container:
         group = own.get("runAsGroup", podwide.get("runAsGroup", user))
         if user == 0 and own.get("runAsNonRoot", podwide.get("runAsNonRoot", False)):
             raise NotYet("container has runAsNonRoot and would run as root")
+        network_admin = user == 0 and "NET_ADMIN" in own.get("capabilities", {}).get("add", [])
+        if network_admin and not redirection.works():
+            raise NotYet(f"container asks for NET_ADMIN: {redirection.WHY_NOT}")
         etc = self.pod.folder / f"{self.name}.etc"
         etc_files(etc, image, user, group, kubelet.hosts.path(self.pod.network, pod))
         wall = Wall(
@@ -244,9 +259,10 @@ class Container:
             hostname=pod["spec"].get("hostname", pod["metadata"]["name"]),
             work_dir=self.spec.get("workingDir", image.home),
             env=env,
-            mounts=[self._mount(mount, lookup) for mount in self.spec.get("volumeMounts", [])],
+            mounts=volumes.nested([self._mount(mount, lookup) for mount in self.spec.get("volumeMounts", [])]),
             read_only_root=own.get("readOnlyRootFilesystem", False),
             etc=etc,
+            network_admin=network_admin,
         )
         return wall, command(self.spec, image.entrypoint, image.args, env)
 
@@ -256,6 +272,17 @@ class Container:
         if writable and "subPath" in mount:
             source.mkdir(parents=True, exist_ok=True)
         return Mount(source, mount["mountPath"], read_only=not writable or mount.get("readOnly", False))
+
+    def advance(self) -> None:
+        """What `step` is for an init container: one that does not stay is started until it has ended well."""
+        if self.stays:
+            self.step()
+        elif self.process is None:
+            if not self.passed:
+                self.start()
+        elif self.process.exit_code() is not None and self.ended() != 0:
+            self.restarts += 1
+            self._wait("CrashLoopBackOff", "init container failed", min(2.0 ** (self.restarts - 1), 10.0))
 
     def step(self) -> None:
         """Start, probe, note the end, start again."""
@@ -290,8 +317,8 @@ class Container:
         self.note(f"{kind} probe failed: {prober.message}; restarting")
         self.stop(5)
 
-    def stop(self, grace: float) -> None:
-        """End politely: its hook, then a signal; by force when `grace` seconds are over."""
+    def stop(self, grace: float, turn: threading.Event | None = None) -> None:
+        """End politely: its hook, then at its `turn` a signal; by force when `grace` seconds are over."""
         assert self.process
         deadline = time.monotonic() + grace
         hook = self.spec.get("lifecycle", {}).get("preStop", {})
@@ -301,6 +328,8 @@ class Container:
                 self.note(f"preStop hook: exit code {code} {output.strip()}")
             except OSError as error:
                 self.note(f"preStop hook: {error}")
+        if turn:
+            turn.wait(max(0.0, deadline - time.monotonic()))
         self.process.signal(signal.SIGTERM)
         while self.process.exit_code() is None and time.monotonic() < deadline:
             time.sleep(TICK)
@@ -344,12 +373,13 @@ class PodRunner:
         self.folder = kubelet.folder / f"{meta['namespace']}_{meta['name']}"
         # A StatefulSet gives the same name again: one folder, and one log, for all of them.
         self.folder.mkdir(exist_ok=True)
-        self.network = f"{meta['name'][:40]}-{meta['uid'][:8]}"
+        self.network = namespace_of(pod)
         self.address = ""
         self._began = now()
         # By name: what was written into each volume, None for an empty directory.
         self._volumes: dict[str, dict[str, File] | None] = {}
         self._init = [Container(self, spec) for spec in pod["spec"].get("initContainers", [])]
+        self._initialized = False
         self._containers = [Container(self, spec) for spec in pod["spec"]["containers"]]
         self._inbox: queue.SimpleQueue[Object | None] = queue.SimpleQueue()
         self._told: Object = {}
@@ -403,8 +433,12 @@ class PodRunner:
         return self._gone or "deletionTimestamp" in self.pod["metadata"]
 
     def _step(self) -> None:
-        pending = next((c for c in self._init if c.state.get("terminated", {}).get("exitCode") != 0), None)
-        if pending is None:
+        for container in self._init:
+            container.advance()
+            if not (self._initialized or container.passed):
+                break
+        else:
+            self._initialized = True
             for container in self._containers:
                 container.step()
             if time.monotonic() > self._refreshed + REFRESH:
@@ -413,12 +447,13 @@ class PodRunner:
                     # What a running container has it keeps, even where its source is gone.
                     with contextlib.suppress(NotYet):
                         self._fill(name, self.kubelet.recall)
-        elif pending.process is None:
-            pending.start()
-        elif pending.process.exit_code() is not None and pending.ended() != 0:
-            pending.restarts += 1
-            pending._wait("CrashLoopBackOff", "init container failed", min(2.0 ** (pending.restarts - 1), 10.0))
-        self._tell("Pending" if pending or any("waiting" in c.state for c in self._containers) else "Running")
+        waits = not self._initialized or any("waiting" in c.state for c in self._containers)
+        self._tell("Pending" if waits else "Running")
+
+    @property
+    def _lasting(self) -> list[Container]:
+        """The containers that run as long as the pod does, its sidecars among them."""
+        return [*(c for c in self._init if c.stays), *self._containers]
 
     def volume(self, name: str, lookup: Lookup) -> tuple[Path, bool]:
         """A volume's folder and whether it may be written to; made at its first use."""
@@ -446,9 +481,8 @@ class PodRunner:
 
     def _tell(self, phase: str) -> None:
         """Write the pod's status where it changed."""
-        ready = phase == "Running" and all(c.ready for c in self._containers)
-        initialized = all("terminated" in c.state for c in self._init)
-        conditions = {"PodScheduled": True, "Initialized": initialized, "ContainersReady": ready, "Ready": ready}
+        ready = phase == "Running" and all(c.ready for c in self._lasting)
+        conditions = {"PodScheduled": True, "Initialized": self._initialized, "ContainersReady": ready, "Ready": ready}
         status: Object = {
             "phase": phase,
             "podIP": self.address,
@@ -473,10 +507,19 @@ class PodRunner:
         """End the containers, politely where the pod's grace period allows, and let the API server forget the pod."""
         meta = self.pod["metadata"]
         grace = 0 if self._gone else meta.get("deletionGracePeriodSeconds", 30)
-        stopping = [threading.Thread(target=c.stop, args=(grace,)) for c in self._containers if c.process]
-        for thread in stopping:
+        alone = threading.Event()  # a sidecar's hook runs with the others', its signal comes after their end
+        ending = {
+            c: threading.Thread(target=c.stop, args=(grace, alone if c.stays else None))
+            for c in self._lasting
+            if c.process
+        }
+        for thread in ending.values():
             thread.start()
-        for thread in stopping:
+        for container, thread in ending.items():
+            if not container.stays:
+                thread.join()
+        alone.set()
+        for thread in ending.values():
             thread.join()
         if not self._gone:
             path = f"/api/v1/namespaces/{meta['namespace']}/pods/{meta['name']}"

@@ -11,6 +11,7 @@ import subprocess
 import threading
 from pathlib import Path
 
+from live.api import Object
 from live.names import CLIENT_ADDRESS, FIRST_POD_ADDRESS, NODE_ADDRESS, SERVICE_ADDRESSES
 
 NAMESPACES = Path("/run/netns")
@@ -23,6 +24,12 @@ def _ip(lines: list[str]) -> None:
 def inside(namespace: str) -> list[str]:
     """The words that make a command run in a network namespace."""
     return ["nsenter", f"--net={NAMESPACES / namespace}", "--"]
+
+
+def namespace_of(pod: Object) -> str:
+    """The name of a pod's network namespace."""
+    meta = pod["metadata"]
+    return f"{meta['name'][:40]}-{meta['uid'][:8]}"
 
 
 def cable(namespace: str) -> str:

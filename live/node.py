@@ -18,7 +18,7 @@ from pathlib import Path
 
 import yaml
 
-from live import gateway
+from live import gateway, injection
 from live.api import Object
 from live.control_plane import ControlPlane
 from live.errors import LiveError
@@ -98,7 +98,7 @@ def start(state: Path) -> ControlPlane:
     control_plane.start_kubernetes()
     note("the API server is ready")
     api = control_plane.api
-    for path, manifest in gateway.foundation(control_plane.authority):
+    for path, manifest in [*gateway.foundation(), *injection.objects(control_plane.authority)]:
         api.apply(path, manifest)
     hosts = Hosts(state / "hosts", api)
     images = Images(state / "images", programs, state / "repositories")
@@ -109,8 +109,7 @@ def start(state: Path) -> ControlPlane:
     for crd in crds.result():
         api.request("POST", CRDS, crd)
     control_plane.start_istiod()
-    for path, manifest in gateway.deployment(gateway.DEFAULT_SELECTOR):
-        api.apply(path, manifest)
+    api.apply(*gateway.deployment(gateway.DEFAULT_SELECTOR))
     while not all(_established(crd) for crd in api.get(CRDS)["items"]):
         time.sleep(0.05)
     note("the kinds of Istio are known")

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import base64
+import json
+import math
 import re
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any, NamedTuple
 
 from live.api import Object
@@ -13,6 +16,14 @@ from live.api import Object
 Lookup = Callable[[str, str, str], Object | None]
 # (pod, source of a projected volume) -> a token of the pod's ServiceAccount.
 Token = Callable[[Object, Object], str]
+
+
+UNITS = (
+    {"": Fraction(1), "m": Fraction(1, 1000)}
+    | {letter: Fraction(1000**power) for power, letter in enumerate("kMGTPE", 1)}
+    | {f"{letter}i": Fraction(1024**power) for power, letter in enumerate("KMGTPE", 1)}
+)
+"""What the suffixes of a quantity stand for."""
 
 
 class NotYet(Exception):
@@ -42,8 +53,24 @@ def field(pod: Object, path: str) -> str:
     if isinstance(value, str):
         return value
     if path in ("metadata.labels", "metadata.annotations") and isinstance(value, dict):
-        return "\n".join(f'{key}="{text}"' for key, text in sorted(value.items()))
+        # In quotes with the escapes of Go, which are JSON's but for the letters that Go leaves as they are.
+        return "\n".join(f"{key}={json.dumps(text, ensure_ascii=False)}" for key, text in sorted(value.items()))
     raise NotYet(f"fieldRef {path} has no value")
+
+
+def resource(container: Object, ref: Object) -> str:
+    """The value of a `resourceFieldRef`: so many of its divisor, rounded up. Raises NotYet where none is stated."""
+    kind, _, name = ref["resource"].partition(".")
+    stated = container.get("resources", {}).get(kind, {}).get(name)
+    if stated is None:
+        raise NotYet(f"resourceFieldRef {ref['resource']}: the container states none, and this node has no other")
+    return str(math.ceil(quantity(str(stated)) / (quantity(str(ref.get("divisor", "1"))) or 1)))
+
+
+def quantity(text: str) -> Fraction:
+    """A number with one of Kubernetes' suffixes, or none."""
+    digits = re.match(r"[0-9.]*", text)[0]  # type: ignore[index]
+    return Fraction(digits) * UNITS[text.removeprefix(digits)]
 
 
 def expand(text: str, env: dict[str, str]) -> str:
@@ -85,14 +112,14 @@ def environment(
                 data = _source(kind, namespace, ref["name"], ref.get("optional", False), lookup) or {}
                 env |= {source.get("prefix", "") + name: value.decode() for name, value in data.items()}
     for entry in container.get("env", []):
-        value = _value(pod, entry, namespace, lookup)
+        value = _value(pod, container, entry, lookup)
         if value is not None:
             env[entry["name"]] = expand(value, env) if "valueFrom" not in entry else value
     return env
 
 
-def _value(pod: Object, entry: Object, namespace: str, lookup: Lookup) -> str | None:
-    source = entry.get("valueFrom")
+def _value(pod: Object, container: Object, entry: Object, lookup: Lookup) -> str | None:
+    source, namespace = entry.get("valueFrom"), pod["metadata"]["namespace"]
     if source is None:
         return str(entry.get("value", ""))
     for key, kind in (("configMapKeyRef", "ConfigMap"), ("secretKeyRef", "Secret")):
@@ -106,6 +133,8 @@ def _value(pod: Object, entry: Object, namespace: str, lookup: Lookup) -> str | 
             raise NotYet(f"couldn't find key {ref['key']} in {kind} {namespace}/{ref['name']}")
     if "fieldRef" in source:
         return field(pod, source["fieldRef"]["fieldPath"])
+    if "resourceFieldRef" in source:
+        return resource(container, source["resourceFieldRef"])
     raise NotYet(f"environment variable {entry['name']}: source {', '.join(source)} is not known to this node")
 
 

@@ -14,7 +14,9 @@ import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from live import redirection
 from live.image import Image
 
 
@@ -41,6 +43,8 @@ class Wall:
     read_only_root: bool
     etc: Path
     """A folder of files for /etc: passwd, group, hosts and the like."""
+    network_admin: bool = False
+    """Whether it is the root that changes the pod's network, and has no other privilege."""
 
 
 def etc_files(folder: Path, image: Image, user: int, group: int, hosts: Path) -> None:
@@ -75,8 +79,13 @@ def _system() -> list[str]:
 def words(wall: Wall, info_fd: int) -> list[str]:
     """The bubblewrap command line, without the command that runs inside."""
     image = wall.image
-    line = ["bwrap", "--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--hostname", wall.hostname]
-    line += ["--uid", str(wall.user), "--gid", str(wall.group), "--cap-drop", "ALL"]
+    line = ["bwrap", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--hostname", wall.hostname]
+    line += ["--cap-drop", "ALL"]
+    if wall.network_admin:
+        # The capabilities of a user namespace of its own would be worth nothing over the pod's network.
+        line += ["--cap-add", "CAP_NET_ADMIN", "--cap-add", "CAP_NET_RAW"]
+    else:
+        line += ["--unshare-user", "--uid", str(wall.user), "--gid", str(wall.group)]
     line += ["--die-with-parent", "--info-fd", str(info_fd), "--clearenv"]
     for key, value in wall.env.items():
         line += ["--setenv", key, value]
@@ -114,6 +123,12 @@ def words(wall: Wall, info_fd: int) -> list[str]:
     return [*line, "--chdir", wall.work_dir, "--"]
 
 
+def _real_group(wall: Wall) -> dict[str, Any]:
+    """Options of subprocess.Popen that give a sidecar the group which its redirection asks the kernel for."""
+    real = wall.group == redirection.GROUP and redirection.works()
+    return {"group": redirection.GROUP, "extra_groups": []} if real else {}
+
+
 class Process:
     """A running container."""
 
@@ -127,6 +142,7 @@ class Process:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 pass_fds=[write_end],
+                **_real_group(wall),
             )
         os.close(write_end)
         with os.fdopen(read_end) as info:
@@ -139,7 +155,8 @@ class Process:
             time.sleep(0.002)
         settings = [f"{key}={value}" for key, value in wall.env.items()]
         # The user namespace is left for the end by nsenter; who enters it has no more rights than the container.
-        self.enter = ["nsenter", f"--target={self.init}", "--mount", "--uts", "--ipc", "--net", "--pid", "--user"]
+        self.enter = ["nsenter", f"--target={self.init}", "--mount", "--uts", "--ipc", "--net", "--pid"]
+        self.enter += [] if wall.network_admin else ["--user"]
         self.enter += ["--preserve-credentials", "--", "/usr/bin/env", "-i", f"--chdir={wall.work_dir}", *settings]
         """The words that make a command of the node run in the container."""
 

@@ -7,6 +7,16 @@ import tempfile
 from pathlib import Path
 
 from live.podspec import File
+from live.sandbox import Mount
+
+
+def nested(mounts: list[Mount]) -> list[Mount]:
+    """Make, in each volume, the places of what is mounted inside it; returns `mounts`."""
+    for outer in mounts:
+        for inner in mounts:
+            if inner.place.startswith(f"{outer.place}/"):
+                (outer.source / inner.place.removeprefix(f"{outer.place}/")).mkdir(parents=True, exist_ok=True)
+    return mounts
 
 
 def write(folder: Path, files: dict[str, File]) -> None:
@@ -33,7 +43,8 @@ def write(folder: Path, files: dict[str, File]) -> None:
         if not (folder / name).is_symlink():
             (folder / name).symlink_to(f"..data/{name}")
     for entry in folder.iterdir():
-        if not entry.name.startswith("..") and entry.name not in names:
+        # A folder is the place of a volume that is mounted inside this one.
+        if entry.is_symlink() and not entry.name.startswith("..") and entry.name not in names:
             entry.unlink()
     if old:
         shutil.rmtree(old)

@@ -71,6 +71,7 @@ PROGRAMS: dict[str, GoProgram] = {
     "kube-controller-manager": GoProgram("kubernetes", f"{_KUBE}/cmd/kube-controller-manager", _KUBE, 2, _KUBE_STAMP),
     "kube-proxy": GoProgram("kubernetes", f"{_KUBE}/cmd/kube-proxy", _KUBE, 1, _KUBE_STAMP),
     "pilot-discovery": GoProgram("istio", "istio.io/istio/pilot/cmd/pilot-discovery", "istio.io/istio", 4),
+    "pilot-agent": GoProgram("istio", "istio.io/istio/pilot/cmd/pilot-agent", "istio.io/istio", 4),
     "argocd": GoProgram(
         "argocd",
         "github.com/argoproj/argo-cd/v3/cmd",

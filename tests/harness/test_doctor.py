@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
-from live import doctor
+from live import doctor, redirection
 from live.errors import LiveError
 
 
@@ -41,6 +42,19 @@ def test_what_only_the_browser_test_wants_is_not_needed_otherwise(programs: Path
         if need.browser:
             (programs / need.program).unlink()
     doctor.require(browser=False, install=False)
+
+
+@pytest.mark.parametrize(
+    ("user", "group", "expected"),
+    [(0, True, []), (0, False, [redirection.WHY_NOT]), (1000, True, [redirection.WHY_NOT])],
+    ids=["root", "root of a namespace with few groups", "another user"],
+)
+def test_only_root_is_not_told_that_sidecars_need_it(
+    monkeypatch: pytest.MonkeyPatch, user: int, group: bool, expected: list[str]
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: user)
+    monkeypatch.setattr(redirection, "works", lambda: group)
+    assert doctor.limits() == expected
 
 
 def test_a_system_without_namespaces_is_told_how_to_allow_them(programs: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 from live import volumes
 from live.cluster import Exposure, rolled_out
 from live.podspec import File, NotYet, command, environment, expand, hosts_file, service_links, volume_files
+from live.sandbox import Mount
 
 OBJECTS: dict[tuple[str, str], dict[str, Any]] = {
     ("ConfigMap", "settings"): {"data": {"color": "blue", "size": "3"}},
@@ -60,12 +61,15 @@ def test_a_variable_sees_those_before_it() -> None:
         (source("fieldRef", fieldPath="metadata.namespace"), "argocd"),
         (source("fieldRef", fieldPath="metadata.labels['app']"), "a"),
         (source("fieldRef", fieldPath="status.podIP"), "10.77.1.9"),
+        (source("resourceFieldRef", resource="limits.cpu"), "3"),
+        (source("resourceFieldRef", resource="limits.memory", divisor="1Ki"), "1536"),
         (source("configMapKeyRef", name="settings", key="none", optional=True), None),
         (source("secretKeyRef", name="none", key="none", optional=True), None),
     ],
 )
 def test_a_variable_comes_from_where_it_says(entry: dict[str, Any], expected: str | None) -> None:
-    assert env(entry).get("X") == expected
+    limits = {"cpu": "2100m", "memory": "1.5Mi"}
+    assert env(entry, resources={"limits": limits}).get("X") == expected
 
 
 @pytest.mark.parametrize(
@@ -143,6 +147,22 @@ def test_a_volume_holds_what_its_source_says(volume: dict[str, Any], expected: d
 def test_a_volume_that_cannot_be_had_is_waited_for(volume: dict[str, Any]) -> None:
     with pytest.raises(NotYet):
         volume_files(POD, {"name": "v", **volume}, lookup, token)
+
+
+def test_labels_in_a_file_are_quoted_as_a_kubelet_quotes_them() -> None:
+    pod = {**POD, "metadata": {"name": "one", "namespace": "argocd", "annotations": {"b": '"ä"\n', "a": "1"}}}
+    items = [{"path": "all", "fieldRef": {"fieldPath": "metadata.annotations"}}]
+    found = volume_files(pod, {"name": "v", "downwardAPI": {"items": items}}, lookup, token)
+    assert found == {"all": File('a="1"\nb="\\"ä\\"\\n"'.encode(), 0o644)}
+
+
+def test_a_volume_has_a_place_for_what_is_mounted_inside_it(tmp_path: Path) -> None:
+    outer = Mount(tmp_path / "outer", "/run/secrets", read_only=True)
+    volumes.write(outer.source, {"a": File(b"1", 0o644)})
+    mounts = [outer, Mount(tmp_path, "/run/secrets/inner", read_only=False), Mount(tmp_path, "/run/secrets-2/x", False)]
+    assert volumes.nested(mounts) == mounts
+    volumes.write(outer.source, {"b": File(b"2", 0o644)})
+    assert sorted(path.name for path in outer.source.iterdir() if not path.name.startswith("..")) == ["b", "inner"]
 
 
 def test_a_written_volume_follows_its_source(tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ def test_cli_syncs_an_application_through_the_gateway(cluster: Cluster, mode: st
 
 def contents(cluster: Cluster) -> dict[str, tuple[object, object]]:
     """What was asked for in each object that an apply could change."""
-    istio = "gateways.networking.istio.io,virtualservices.networking.istio.io"
+    istio = ",".join(f"{kind}.networking.istio.io" for kind in ("gateways", "virtualservices", "sidecars"))
     kinds = f"deployments,statefulsets,services,networkpolicies,configmaps,{istio}"
     found = json.loads(cluster.kubectl("get", kinds, "-n", "argocd", "-o", "json").stdout)["items"]
     return {f"{one['kind']}/{one['metadata']['name']}": (one.get("spec"), one.get("data")) for one in found}

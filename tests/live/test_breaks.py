@@ -3,36 +3,19 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
 from live.cluster import Cluster
 from tests.live import table
+from tests.live.breaks import Break, Breaking, eventually
 from tests.live.conftest import HOST, ROOT
 from tests.live.lifecycle import intrude
 from tests.live.probes import Client
 from tests.live.table import GRPC_ROUTING, PASSTHROUGH, TERMINATION
-
-Breaking = Callable[[Cluster], AbstractContextManager[None]]
-
-
-@dataclass(frozen=True)
-class Break:
-    """A mistake in a mode, by name.
-
-    fail: rows that must notice, with a part of what their clients then get. hold: rows that must not notice.
-    """
-
-    name: str
-    mode: str
-    breaking: Breaking
-    fail: dict[str, str]
-    hold: tuple[str, ...]
 
 
 def patched(kind: str, *operations: dict[str, Any]) -> Breaking:
@@ -172,25 +155,6 @@ BREAKS = [
         hold=(HTTP,),
     ),
 ]
-
-
-def failing(client: Client, broken: Break) -> dict[str, str]:
-    """What the clients are told, or where only that differs who served them, in the rows not as expected."""
-    found = {}
-    for row in table.rows(*broken.fail, *broken.hold):
-        cell, expected = table.measure(client, row), row.expected[broken.mode]
-        if cell != expected:
-            part = broken.fail.get(row.name, "")
-            found[row.name] = part if part and part in cell.status else str(cell)
-    return found
-
-
-def eventually(client: Client, broken: Break, expected: dict[str, str]) -> dict[str, str]:
-    """The failing rows once they are the expected ones, or after half a minute: configuration takes its time."""
-    deadline = time.monotonic() + 30
-    while (found := failing(client, broken)) != expected and time.monotonic() < deadline:
-        pass
-    return found
 
 
 @pytest.fixture(scope="module")

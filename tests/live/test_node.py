@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from live import doctor, redirection
 from live.cluster import Cluster
-from live.faults import cut_off, frozen, kill, pod_exec
+from live.faults import cut_off, doors, frozen, kill, pod_exec
 
 NAMESPACE = "node-test"
 
@@ -54,8 +55,8 @@ def status(cluster: Cluster, name: str) -> Any:
     return statuses[0] if statuses else {"ready": False, "restartCount": 0, "state": {}}
 
 
-def output(cluster: Cluster, name: str) -> str:
-    log = cluster.state / "pods" / f"{NAMESPACE}_{name}" / f"{name}.log"
+def output(cluster: Cluster, name: str, container: str = "") -> str:
+    log = cluster.state / "pods" / f"{NAMESPACE}_{name}" / f"{container or name}.log"
     return log.read_text() if log.exists() else ""
 
 
@@ -147,6 +148,56 @@ def test_a_hook_runs_before_the_end(cluster: Cluster, namespace: str) -> None:
     eventually(lambda: "running" in status(cluster, "ends")["state"])
     cluster.kubectl("delete", "pod", "ends", "-n", namespace)
     assert [line.split()[-1] for line in output(cluster, "ends").splitlines()] == ["hook", "signal"]
+
+
+def test_an_init_container_that_stays_begins_before_the_others_and_ends_after_them(
+    cluster: Cluster, namespace: str
+) -> None:
+    # It begins late, and the other ends late.
+    script = "{}; date +%s.%N; touch /tmp/up; trap '{}; date +%s.%N; exit' TERM; while :; do sleep 0.1; done"
+    up = {"exec": {"command": ["test", "-e", "/tmp/up"]}, "periodSeconds": 1, "failureThreshold": 30}
+    command = ["sh", "-c", script.format("sleep 1", ":")]
+    side = {"name": "side", "image": "argocd", "command": command, "restartPolicy": "Always", "startupProbe": up}
+    spec = {"initContainers": [side], "terminationGracePeriodSeconds": 3600}
+    run(cluster, "beside", script.format(":", "sleep 1"), pod=spec)
+    eventually(lambda: output(cluster, "beside"))
+    cluster.kubectl("delete", "pod", "beside", "-n", namespace)
+    (side_began, side_ended), (began, ended) = (
+        map(float, output(cluster, "beside", container).splitlines()) for container in ("side", "beside")
+    )
+    assert side_began < began < ended < side_ended
+
+
+NETWORK = {"runAsUser": 0, "runAsGroup": 0, "capabilities": {"add": ["NET_ADMIN", "NET_RAW"], "drop": ["ALL"]}}
+ADD = ["sh", "-c", "grep CapEff /proc/self/status; ip address add 10.99.0.1/32 dev lo"]
+ADDRESS = {"name": "address", "image": "argocd", "securityContext": NETWORK, "command": ADD}
+
+
+@pytest.mark.skipif(bool(doctor.limits()), reason="; ".join(doctor.limits()))
+def test_one_that_is_to_change_the_pods_network_can_do_that_alone(cluster: Cluster, namespace: str) -> None:
+    script = "ip -brief address show lo; ip address add 10.99.0.2/32 dev lo; sleep 600"
+    run(cluster, "changed", script, pod={"initContainers": [ADDRESS]})
+    eventually(lambda: "not permitted" in output(cluster, "changed"))
+    assert "10.99.0.1/32" in output(cluster, "changed")
+    assert output(cluster, "changed", "address") == "CapEff:\t0000000000003000\n"
+
+
+@pytest.mark.skipif(not doctor.limits(), reason="root can")
+def test_without_root_it_waits_and_says_so(cluster: Cluster, namespace: str) -> None:
+    run(cluster, "unchanged", "sleep 600", pod={"initContainers": [ADDRESS]})
+    template = "go-template={{(index .status.initContainerStatuses 0).state.waiting.message}}"
+    pod = ("get", "pod", "unchanged", "-n", namespace, "-o", template)
+    eventually(lambda: redirection.WHY_NOT in cluster.kubectl(*pod, check=False).stdout)
+
+
+@pytest.mark.skipif(bool(doctor.limits()), reason="; ".join(doctor.limits()))
+@pytest.mark.parametrize(("name", "group"), [("proxy", redirection.GROUP), ("other", 1234)])
+def test_the_kernel_knows_a_sidecar_by_its_group(cluster: Cluster, namespace: str, name: str, group: int) -> None:
+    run(cluster, name, "id -g; sleep 600", securityContext={"runAsUser": 1234, "runAsGroup": group})
+    eventually(lambda: output(cluster, name) == f"{group}\n")
+    [door] = doors(cluster, name, namespace=namespace)
+    found = cluster.node_exec(["grep", "^Gid:", f"/proc/{door.init}/status"]).stdout
+    assert found.split()[1:] == [str(redirection.GROUP if name == "proxy" else 0)] * 4
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,11 @@ def injected(objects: list[Object]) -> None:
     one(objects, "Namespace")["metadata"]["labels"] = {"istio-injection": "enabled"}
 
 
+def without_sidecar(objects: list[Object]) -> None:
+    """Takes away the Sidecar of every mode."""
+    objects.remove(one(objects, "Sidecar", "argocd-server"))
+
+
 def sidecar(name: str, protocol: str) -> Object:
     selector = {"labels": {"app.kubernetes.io/name": "argocd-server"}}
     ingress = [{"port": {"number": 8080, "protocol": protocol, "name": "server"}}]
@@ -308,22 +313,28 @@ MORE: list[Row] = [
         ),
         ["networking.istio.io/exportTo hides Service argocd/argocd-server from the gateway's pods: 503"],
     ),
-    ("E12", "an injected namespace", "grpc-routing", injected, [E12]),
+    ("E12", "an injected namespace", "grpc-routing", after(without_sidecar, injected), [E12]),
     (
         "E12",
         "an injected pod",
         "grpc-routing",
-        lambda objects: pod(objects)["labels"].update({"sidecar.istio.io/inject": "true"}),
+        after(without_sidecar, lambda objects: pod(objects)["labels"].update({"sidecar.istio.io/inject": "true"})),
         [E12],
     ),
     (
         "E12",
         "an injected pod behind passthrough",
         "passthrough",
-        injected,
+        after(without_sidecar, injected),
         ["the sidecar takes the client's TLS for HTTP: every request fails"],
     ),
-    ("E12", "a Sidecar that says HTTP", "grpc-routing", plus(sidecar("own", "HTTP"), injected), [E12]),
+    (
+        "E12",
+        "a Sidecar that says HTTP",
+        "grpc-routing",
+        after(without_sidecar, plus(sidecar("own", "HTTP"), injected)),
+        [E12],
+    ),
     (
         "E13",
         "a port that the sidecar does not take",
@@ -340,8 +351,8 @@ MORE: list[Row] = [
         "E15",
         "two Sidecars",
         "grpc-routing",
-        after(injected, lambda objects: objects.extend([sidecar("own", "TCP"), sidecar("other", "TCP")])),
-        ["Sidecars argocd/own and argocd/other select the same pods: the older one counts alone"],
+        plus(sidecar("other", "TCP"), injected),
+        ["Sidecars argocd/argocd-server and argocd/other select the same pods: the older one counts alone"],
     ),
     (
         "F24",
@@ -421,17 +432,13 @@ MORE: list[Row] = [
 ]
 
 SPARED: list[tuple[str, str, Breaking, str]] = [
+    ("an injected namespace", "grpc-routing", injected, "HTTP/2 in mTLS of the mesh"),
+    ("an injected namespace behind passthrough", "passthrough", injected, "with sidecars"),
     (
-        "a Sidecar that takes the port as it is",
+        "a consumer's own Sidecar in the place of ours",
         "grpc-routing",
-        plus(sidecar("argocd-server", "TCP"), injected),
+        after(without_sidecar, plus(sidecar("own", "TCP"), injected)),
         "HTTP/2 in mTLS of the mesh",
-    ),
-    (
-        "that Sidecar behind passthrough",
-        "passthrough",
-        plus(sidecar("argocd-server", "TCP"), injected),
-        "with sidecars",
     ),
     ("a sidecar in termination", "termination", injected, "HTTP/1.1 in mTLS of the mesh"),
     (

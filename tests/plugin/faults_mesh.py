@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.plugin.faults import Row, after, injected, item, pod, sidecar
+from tests.plugin.faults import Row, after, injected, item, pod
 from tests.plugin.renders import Breaking, plus, rule
 from tests.render.render import Object
 
@@ -39,8 +39,8 @@ def excluded(objects: list[Object]) -> None:
 
 
 def meshed(*added: Object, then: Breaking = lambda objects: None) -> Breaking:
-    """The whole namespace injected, our Sidecar, and further objects."""
-    return after(injected, after(lambda objects: objects.extend([sidecar("argocd-server", "TCP"), *added]), then))
+    """The whole namespace injected, and further objects."""
+    return after(injected, after(lambda objects: objects.extend(added), then))
 
 
 STRICT = "PeerAuthentication argocd/peers-strict"

@@ -321,6 +321,7 @@ def test_a_gateway_elsewhere_is_drawn_as_such() -> None:
 
 def test_what_is_marked_is_marked_in_each_form() -> None:
     objects = overlay("grpc-routing")
+    objects.remove(one(objects, "Sidecar", "argocd-server"))
     one(objects, "Namespace")["metadata"]["labels"] = {"istio-injection": "enabled"}
     for form in FORMATS:
         text = re.sub(r"<[^>]*>", " ", draw(explained(objects), form, Terminal(width=200)))

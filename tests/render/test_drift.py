@@ -213,6 +213,11 @@ EDITS: dict[str, tuple[Callable[[list[Object]], Any], str, list[tuple[Any, ...]]
         "changed",
         [("ConfigMap/argocd-cm", "data.url", "http://cd.acme.io", "https:// and a host of the Gateway")],
     ),
+    "a Sidecar that reads HTTP": (
+        lambda objects: one(objects, "Sidecar", "argocd-server")["spec"]["ingress"][0]["port"].update(protocol="HTTP"),
+        "changed",
+        [("Sidecar.networking.istio.io/argocd-server", "spec.ingress[0].port.protocol", "HTTP", "TCP")],
+    ),
     "a label of a Namespace": (
         lambda objects: one(objects, "Namespace")["metadata"].update(labels={LABEL: "restricted"}),
         "added",

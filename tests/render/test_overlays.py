@@ -53,6 +53,20 @@ def test_every_destination_writes_a_port_that_its_service_has(mode: str) -> None
 
 
 @pytest.mark.parametrize("mode", MODES)
+def test_a_sidecar_is_told_to_pass_the_port_of_argocd_server_on_as_it_is(mode: str) -> None:
+    objects = build(f"overlays/{mode}/without-crds")
+    spec = one(objects, "Sidecar", "argocd-server")["spec"]
+    selector = spec["workloadSelector"]["labels"]
+    pods = one(objects, "Deployment", "argocd-server")["spec"]["template"]["metadata"]["labels"]
+    services = [item["spec"] for item in objects if item["kind"] == "Service" and item["spec"]["selector"] == selector]
+    reached = {port["targetPort"] for spec in services for port in spec["ports"] if port.get("name") != "metrics"}
+    assert selector.items() <= pods.items()
+    assert {(each["port"]["number"], each["port"]["protocol"]) for each in spec["ingress"]} == {
+        (port, "TCP") for port in reached
+    }
+
+
+@pytest.mark.parametrize("mode", MODES)
 def test_a_changed_server_insecure_restarts_argocd_server(mode: str) -> None:
     objects = build(f"overlays/{mode}/without-crds")
     setting = one(objects, "ConfigMap", "argocd-cmd-params-cm")["data"]["server.insecure"]

@@ -27,6 +27,7 @@ COPIED = "a copy of argocd-cmd-params-cm: argocd-server restarts when that chang
 _ISTIO = "networking.istio.io/v1"
 _GATEWAY = "Gateway.networking.istio.io/argocd"
 _ROUTES = "VirtualService.networking.istio.io/argocd"
+_SIDECAR = "Sidecar.networking.istio.io/argocd-server"
 _GRPC_SERVICE = "Service/argocd-server-grpc"
 _SERVER = "Deployment/argocd-server"
 _NAME = "app.kubernetes.io/name"
@@ -211,9 +212,13 @@ def exposure(ours: Objects, render: Install) -> tuple[Own, ...]:
     insecure, required = found.insecure()
     address = Matching("https:// and a host of the Gateway", found.is_address)
     addresses = Matching("a list of https:// and hosts of the Gateway", found.are_addresses)
+    unread = {"port": {"number": 8080, "name": "tcp-server", "protocol": "TCP"}}
+    selected = {"workloadSelector": {"labels": {_NAME: "argocd-server"}}, "ingress": [unread]}
+    sidecar = _own(render, _ISTIO, "Sidecar", "argocd-server", {}, spec=selected)
     rows = [
         Own((_GATEWAY,), "", ABSENT, found.gateway(), "the gateway's port, host names and certificate"),
         Own((_ROUTES,), "", ABSENT, found.routes(), "the way from the gateway to Argo CD"),
+        Own((_SIDECAR,), "", ABSENT, sidecar, "a sidecar passes argocd-server's port on as it is"),
         Own(("ConfigMap/argocd-cm",), "data.url", ABSENT, address, "the public address"),
         Own(
             ("ConfigMap/argocd-cm",),

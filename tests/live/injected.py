@@ -1,0 +1,173 @@
+"""Argo CD in a namespace that Istio injects, as a consumer has it, and what can be wrong with that."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from live.cluster import Cluster
+from live.names import ENVOY_ADMIN_PORT
+from live.network import namespace_of
+from tests.live.breaks import Breaking
+from tests.live.lifecycle import Object, addresses, get, until
+from tests.render.consumer import write
+
+PERMISSIVE, STRICT = PEERS = ("PERMISSIVE", "STRICT")
+
+SERVICES = ("argocd-server", "argocd-server-grpc")
+SIDECAR = ("sidecars.networking.istio.io", "argocd-server", "-n", "argocd")
+
+
+def overlay(folder: Path, mode: str, peer: str) -> Path:
+    """Write a consumer: the mode, the Namespace with Istio's label, and a PeerAuthentication for all pods in it."""
+    label = [{"op": "add", "path": "/metadata/labels", "value": {"istio-injection": "enabled"}}]
+    authentication = {
+        "apiVersion": "security.istio.io/v1",
+        "kind": "PeerAuthentication",
+        "metadata": {"name": "default", "namespace": "argocd"},
+        "spec": {"mtls": {"mode": peer}},
+    }
+    kustomization: Object = {
+        "resources": [f"overlays/{mode}", "peer.yaml"],
+        "patches": [{"target": {"kind": "Namespace"}, "patch": json.dumps(label)}],
+    }
+    return write(folder, kustomization, peer=authentication)
+
+
+def apply(cluster: Cluster, folder: Path, mode: str, peer: str) -> None:
+    """Apply that consumer, and wait until it serves and its sidecars know `peer`."""
+    cluster.apply(overlay(folder, mode, peer))
+    cluster.wait_ready(120)
+    until(lambda: refuses_strangers(cluster) is (peer == STRICT), 30, f"sidecars that are {peer}")
+
+
+def refuses_strangers(cluster: Cluster) -> bool:
+    """Whether argocd-server's pod resets a client from outside the mesh that comes without the gateway."""
+    [address] = addresses(cluster, "argocd-server").values()
+    curl = ["curl", "-sS", "--max-time", "5", "-o", "/dev/null", f"http://{address}:8080/healthz"]
+    return "reset by peer" in cluster.exec(curl).stderr
+
+
+def sidecars(cluster: Cluster) -> dict[str, bool]:
+    """Whether each pod of Argo CD that is there to stay has a sidecar that is ready."""
+    return {
+        pod["metadata"]["name"]: any(
+            one["name"] == "istio-proxy" and one["ready"] for one in pod["status"].get("initContainerStatuses", [])
+        )
+        for pod in cluster.pods()
+        if pod["metadata"]["namespace"] == "argocd" and "deletionTimestamp" not in pod["metadata"]
+    }
+
+
+def reads_http(cluster: Cluster) -> bool:
+    """Whether the sidecar of argocd-server takes what comes in at its port for HTTP."""
+    [name] = addresses(cluster, "argocd-server")
+    dump = f"http://127.0.0.1:{ENVOY_ADMIN_PORT}/config_dump?resource=dynamic_listeners"
+    network = namespace_of(get(cluster, "pod", name))
+    found = json.loads(cluster.exec(["curl", "-sS", dump], network=network, check=True).stdout)["configs"]
+    listeners = {one["name"]: one["active_state"]["listener"] for one in found}
+    filters = {
+        each["name"]
+        for chain in listeners["virtualInbound"]["filter_chains"]
+        if chain.get("filter_chain_match", {}).get("destination_port") == 8080
+        for each in chain["filters"]
+    }
+    assert filters, "no chain for the port"
+    return "envoy.filters.network.http_connection_manager" in filters
+
+
+# --- what can be wrong
+
+
+@contextmanager
+def without_sidecar(cluster: Cluster) -> Iterator[None]:
+    """The namespace without our Sidecar."""
+    with _gone(cluster, *SIDECAR):
+        until(lambda: reads_http(cluster), 30, "a sidecar that reads HTTP")
+        yield
+    until(lambda: not reads_http(cluster), 30, "a sidecar that reads nothing")
+
+
+@contextmanager
+def _gone(cluster: Cluster, *name: str) -> Iterator[None]:
+    """An object is not there, and afterwards is there again, younger."""
+    kept = json.loads(cluster.kubectl("get", *name, "-o", "json").stdout)
+    cluster.kubectl("delete", *name)
+    try:
+        yield
+    finally:
+        create(cluster, kept)
+
+
+def create(cluster: Cluster, manifest: Object) -> None:
+    """Make an object, as one that was there says."""
+    kept = ("name", "namespace", "annotations", "labels")
+    manifest = {key: value for key, value in manifest.items() if key != "status"}
+    manifest["metadata"] = {key: manifest["metadata"][key] for key in kept if key in manifest["metadata"]}
+    manifest["spec"] = {key: value for key, value in manifest["spec"].items() if key not in ("clusterIP", "clusterIPs")}
+    cluster.kubectl("create", "-f", "-", input=json.dumps(manifest))
+
+
+def younger(cluster: Cluster, *name: str) -> None:
+    """Make an object again, so that it is younger than all others."""
+    time.sleep(1)  # creation is told in whole seconds
+    with _gone(cluster, *name):
+        pass
+
+
+def older(service: str, breaking: Breaking) -> Breaking:
+    """`breaking`, with this one of the two Services of argocd-server the older one.
+
+    A sidecar takes what it says of the port.
+    """
+    other = next(name for name in SERVICES if name != service)
+
+    @contextmanager
+    def aged(cluster: Cluster) -> Iterator[None]:
+        younger(cluster, "service", other, "-n", "argocd")
+        with breaking(cluster):
+            yield
+
+    return aged
+
+
+@contextmanager
+def older_sidecar(cluster: Cluster) -> Iterator[None]:
+    """Somebody else's Sidecar for the same pods, older than ours, which says nothing of the port."""
+    ours = get(cluster, *SIDECAR[:2])
+    theirs = {**ours, "metadata": {"name": "theirs", "namespace": "argocd"}}
+    theirs["spec"] = {"workloadSelector": ours["spec"]["workloadSelector"], "egress": [{"hosts": ["*/*"]}]}
+    create(cluster, theirs)
+    younger(cluster, *SIDECAR)
+    try:
+        yield
+    finally:
+        cluster.kubectl("delete", SIDECAR[0], "theirs", "-n", "argocd")
+
+
+def patched_pods(metadata: dict[str, Any]) -> Breaking:
+    """Other labels or annotations of argocd-server's pods."""
+
+    @contextmanager
+    def breaking(cluster: Cluster) -> Iterator[None]:
+        _patch(cluster, metadata)
+        try:
+            yield
+        finally:
+            _patch(cluster, {kind: dict.fromkeys(values) for kind, values in metadata.items()})
+
+    return breaking
+
+
+def _patch(cluster: Cluster, metadata: dict[str, Any]) -> None:
+    server = ("deployment/argocd-server", "-n", "argocd")
+    cluster.kubectl("patch", *server, "-p", json.dumps({"spec": {"template": {"metadata": metadata}}}))
+    cluster.kubectl("rollout", "status", *server, "--timeout=90s")
+
+
+excluded = patched_pods({"annotations": {"traffic.sidecar.istio.io/excludeInboundPorts": "8080"}})
+not_injected = patched_pods({"labels": {"sidecar.istio.io/inject": "false"}})
