@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.plugin.faults import NO_WAY, Row, item
+from tests.plugin.faults import NO_WAY, Row, after, item, tls
 from tests.plugin.renders import Breaking
+from tests.plugin.renders import gateway as gateway_spec
 from tests.render.consumer import one
 from tests.render.render import Object
 
@@ -31,6 +32,65 @@ GRPC = {
     "backendRefs": [{"name": "argocd-server-grpc", "port": 443}],
 }
 ALL = {"allowedRoutes": {"namespaces": {"from": "All"}}}
+
+
+API = "gateway.networking.k8s.io/v1"
+
+
+def grant(namespace: str, kind: str, wanted: str, **to: Any) -> Object:
+    """What lets objects of a kind in `edge` or `argocd` name what is in the namespace."""
+    trusted = [{"group": API.partition("/")[0], "kind": kind, "namespace": each} for each in ("edge", "argocd")]
+    return item(
+        API, "ReferenceGrant", "own", namespace, spec={"from": trusted, "to": [{"group": "", "kind": wanted, **to}]}
+    )
+
+
+def elsewhere(**more: Any) -> Object:
+    """A listener whose certificate is in another namespace."""
+    refs = [{"name": "argocd-certificate", "namespace": "certs"}]
+    return api_gateway(**ALL, tls={"certificateRefs": refs}, **more)
+
+
+def from_edge(rule: Object) -> Object:
+    """The route in the Gateway's namespace, argocd-server in its own."""
+    backends = [{"namespace": "argocd", **each} for each in rule["backendRefs"]]
+    route = api_route("ui", "https", rule | {"backendRefs": backends})
+    route["metadata"]["namespace"] = "edge"
+    return route
+
+
+def listener_set(**more: Any) -> Object:
+    """The listener with TLS as a ListenerSet of argocd; routes name it as their parent."""
+    [https, _] = api_gateway(**ALL)["spec"]["listeners"]
+    parent = {"name": "shared", "namespace": "edge"}
+    return item(API, "ListenerSet", "own", spec={"parentRef": parent, "listeners": [https | more]})
+
+
+def admitting(**allowed: Any) -> Object:
+    """A Gateway whose only listener of its own redirects."""
+    gateway = api_gateway()
+    gateway["spec"]["listeners"].pop(0)
+    gateway["spec"] |= allowed
+    return gateway
+
+
+def of_set(*rules: Object) -> Object:
+    route = api_route("ui", "https", *rules)
+    route["spec"]["parentRefs"] = [{"kind": "ListenerSet", "name": "own", "sectionName": "https"}]
+    return route
+
+
+def tls_policy(section: str = "", name: str = "argocd-server", **validation: Any) -> Object:
+    target = {"group": "", "kind": "Service", "name": name} | ({"sectionName": section} if section else {})
+    ca = {"caCertificateRefs": [{"group": "", "kind": "ConfigMap", "name": "ca"}]}
+    checked = {"hostname": "argocd-server.argocd.svc"} | (validation or ca)
+    return item(API, "BackendTLSPolicy", "own", spec={"targetRefs": [target], "validation": checked})
+
+
+def selecting(objects: list[Object]) -> None:
+    """Istio's own Gateway on the pods of one of the Gateway API, in another namespace."""
+    gateway_spec(objects)["selector"] = {"gateway.networking.k8s.io/gateway-name": "shared"}
+    objects += [admitting(), api_route("http", "http", REDIRECT)]
 
 
 def gateway_api(gateway: Object, *routes: Object) -> Breaking:
@@ -94,6 +154,143 @@ GATEWAY_API: list[Row] = [
         ],
     ),
     (
+        "J09",
+        "a certificate without a grant",
+        "termination",
+        gateway_api(
+            elsewhere(),
+            api_route("ui", "https", UI),
+            api_route("http", "http", REDIRECT),
+            item("v1", "Secret", "argocd-certificate", "certs"),
+            grant("certs", "Gateway", "Secret", name="other"),
+            grant("edge", "Gateway", "Secret"),
+        ),
+        ["no ReferenceGrant lets Gateway edge/shared read Secret certs/argocd-certificate: the gateway opens no port"],
+    ),
+    (
+        "J09",
+        "a certificate and perhaps a grant elsewhere",
+        "termination",
+        gateway_api(elsewhere(), api_route("ui", "https", UI), api_route("http", "http", REDIRECT)),
+        [
+            "these files have no ReferenceGrant that lets Gateway edge/shared read Secret certs/argocd-certificate, "
+            "nor that Secret"
+        ],
+    ),
+    (
+        "J10",
+        "a Service without a grant",
+        "termination",
+        gateway_api(
+            api_gateway(),
+            from_edge(UI),
+            api_route("http", "http", REDIRECT),
+            grant("argocd", "GRPCRoute", "Service"),
+        ),
+        ["no ReferenceGrant lets HTTPRoute edge/ui name Service argocd/argocd-server: the gateway answers 500"],
+    ),
+    (
+        "J14",
+        "a policy for a port that is not there",
+        "termination",
+        gateway_api(
+            api_gateway(**ALL),
+            api_route("ui", "https", UI),
+            api_route("http", "http", REDIRECT),
+            tls_policy("web"),
+        ),
+        ["Service argocd/argocd-server has no port named web: BackendTLSPolicy argocd/own does nothing"],
+    ),
+    (
+        "J14",
+        "a policy for no Service",
+        "termination",
+        gateway_api(
+            api_gateway(**ALL),
+            api_route("ui", "https", UI),
+            api_route("http", "http", REDIRECT),
+            tls_policy(name="server"),
+        ),
+        ["BackendTLSPolicy argocd/own names no Service here: it does nothing"],
+    ),
+    (
+        "J14",
+        "a policy that cannot verify",
+        "termination",
+        after(
+            tls,
+            gateway_api(
+                api_gateway(**ALL),
+                api_route("ui", "https", UI),
+                api_route("http", "http", REDIRECT),
+                tls_policy(hostname="", caCertificateRefs=[{"group": "", "kind": "Secret", "name": "ca"}]),
+            ),
+        ),
+        [
+            "BackendTLSPolicy argocd/own has no validation.hostname: the API server refuses it",
+            "BackendTLSPolicy argocd/own takes its CA from Secret ca, and Istio from a ConfigMap alone: "
+            "no request gets through",
+        ],
+    ),
+    (
+        "A03",
+        "a policy for a plain argocd-server",
+        "termination",
+        gateway_api(
+            api_gateway(**ALL), api_route("ui", "https", UI), api_route("http", "http", REDIRECT), tls_policy("http")
+        ),
+        ['argocd-server speaks plain HTTP (server.insecure: "true"), the gateway TLS: it answers 503'],
+    ),
+    (
+        "A02",
+        "a policy for another port",
+        "termination",
+        after(
+            tls,
+            gateway_api(
+                api_gateway(**ALL),
+                api_route("ui", "https", UI),
+                api_route("http", "http", REDIRECT),
+                tls_policy("https"),
+            ),
+        ),
+        ['redirect loop: argocd-server wants TLS (server.insecure: "false") and sends clear text to https again'],
+    ),
+    (
+        "A28",
+        "a policy that trusts the system's CAs",
+        "termination",
+        after(
+            tls,
+            gateway_api(
+                api_gateway(**ALL),
+                api_route("ui", "https", UI),
+                api_route("http", "http", REDIRECT),
+                tls_policy(wellKnownCACertificates="System"),
+            ),
+        ),
+        [
+            "BackendTLSPolicy argocd/own checks argocd-server's certificate against the system's CAs: "
+            "one that argocd-server signed itself is refused, and the gateway answers 503"
+        ],
+    ),
+    (
+        "J18",
+        "a Gateway on pods of another namespace",
+        "termination",
+        selecting,
+        [
+            "its pods belong to Gateway shared of another namespace: Istio 1.31 and newer ignores this one",
+        ],
+    ),
+    (
+        "J20",
+        "a ListenerSet that nobody admits",
+        "termination",
+        gateway_api(admitting(), of_set(UI), api_route("http", "http", REDIRECT), listener_set()),
+        ["Gateway edge/shared does not admit ListenerSet argocd/own: it opens no port", NO_WAY],
+    ),
+    (
         "J02",
         "a GRPCRoute by service",
         "grpc-routing",
@@ -145,5 +342,62 @@ GATEWAY_API_SPARED: list[tuple[str, str, Breaking, str]] = [
             api_route("http", "http", REDIRECT),
         ),
         "everything else (HTTPRoute argocd/ui)",
+    ),
+    (
+        "a certificate with a grant",
+        "termination",
+        gateway_api(
+            elsewhere(),
+            api_route("ui", "https", UI),
+            api_route("http", "http", REDIRECT),
+            item("v1", "Secret", "argocd-certificate", "certs"),
+            grant("certs", "Gateway", "Secret", name="argocd-certificate"),
+        ),
+        "Secret certs/argocd-certificate",
+    ),
+    (
+        "a Service with a grant",
+        "termination",
+        gateway_api(
+            api_gateway(), from_edge(UI), api_route("http", "http", REDIRECT), grant("argocd", "HTTPRoute", "Service")
+        ),
+        "HTTPRoute edge/ui",
+    ),
+    (
+        "a policy for the port of a TLS argocd-server",
+        "termination",
+        after(
+            tls,
+            gateway_api(
+                api_gateway(**ALL),
+                api_route("ui", "https", UI),
+                api_route("http", "http", REDIRECT),
+                tls_policy("http"),
+            ),
+        ),
+        "HTTP/1.1 in TLS\n",
+    ),
+    (
+        "a ListenerSet that the Gateway admits",
+        "termination",
+        gateway_api(
+            admitting(allowedListeners={"namespaces": {"from": "All"}}),
+            of_set(UI),
+            api_route("http", "http", REDIRECT),
+            listener_set(),
+        ),
+        "port 443, HTTPS (Gateway edge/shared of the Gateway API)\n",
+    ),
+    (
+        "a ListenerSet elsewhere",
+        "termination",
+        gateway_api(admitting(), of_set(UI), api_route("http", "http", REDIRECT)),
+        "Gateway of ListenerSet argocd/own (not in these files)",
+    ),
+    (
+        "a ListenerSet of a Gateway elsewhere",
+        "termination",
+        gateway_api(listener_set(), of_set(UI)),
+        "Gateway edge/shared (not in these files)",
     ),
 ]

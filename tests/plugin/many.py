@@ -75,10 +75,32 @@ def shared(*listeners: Object) -> Object:
     return item(API, "Gateway", "shared", spec={"gatewayClassName": "istio", "listeners": list(listeners)})
 
 
-def http_route(name: str, *hosts: str, namespace: str = "argocd") -> Object:
-    parent = {"name": "shared", "namespace": "argocd"}
-    rules = [{"backendRefs": [{"name": "argocd-server" if namespace == "argocd" else name, "port": 80}]}]
+def http_route(
+    name: str, *hosts: str, namespace: str = "argocd", parent: Object | None = None, backend: Object | None = None
+) -> Object:
+    parent = parent or {"name": "shared", "namespace": "argocd"}
+    rules = [
+        {"backendRefs": [{"name": "argocd-server" if namespace == "argocd" else name, "port": 80} | (backend or {})]}
+    ]
     return item(API, "HTTPRoute", name, namespace, spec={"parentRefs": [parent], "hostnames": [*hosts], "rules": rules})
+
+
+def grant(number: int) -> Object:
+    """Every route of argocd may name one Service of shop."""
+    trusted = {"group": "gateway.networking.k8s.io", "kind": "HTTPRoute", "namespace": "argocd"}
+    opened = {"group": "", "kind": "Service", "name": f"s{number}"}
+    return item(API, "ReferenceGrant", f"g{number}", "shop", spec={"from": [trusted], "to": [opened]})
+
+
+def tls_policy(number: int) -> Object:
+    validation = {"hostname": "x.io", "wellKnownCACertificates": "System"}
+    target = {"group": "", "kind": "Service", "name": f"s{number}"}
+    return item(API, "BackendTLSPolicy", f"p{number}", spec={"targetRefs": [target], "validation": validation})
+
+
+def listener_set(number: int) -> Object:
+    spec = {"parentRef": {"name": "shared"}, "listeners": [listener("https", hostname=host(number))]}
+    return item(API, "ListenerSet", f"l{number}", spec=spec)
 
 
 def host(number: int) -> str:
@@ -208,6 +230,17 @@ SHAPES: dict[str, Shape] = {
         lambda n: gateway(f"g{n}", server("*.x.io")), lambda n: route(f"r{n}", host(n), gateway=f"g{n}")
     ),
     "HTTPRoutes": beside(each(lambda n: http_route(f"r{n}", host(n))), shared(listener("https"))),
+    "ReferenceGrants": beside(
+        each(grant, lambda n: http_route(f"r{n}", host(n), backend={"name": f"s{n}", "namespace": "shop"})),
+        shared(listener("https")),
+    ),
+    "BackendTLSPolicies": each(
+        lambda n: service(f"s{n}", OURS), tls_policy, lambda n: route(f"r{n}", host(n), rule=to(f"s{n}"))
+    ),
+    "ListenerSets": beside(
+        each(listener_set, lambda n: http_route(f"r{n}", host(n), parent={"kind": "ListenerSet", "name": f"l{n}"})),
+        shared() | {"spec": {"allowedListeners": {"namespaces": {"from": "All"}}}},
+    ),
     "HTTPRoutes of an absent Gateway": each(lambda n: http_route(f"r{n}", host(n))),
     "listeners": lambda count: [
         shared(*(listener(f"l{n}", hostname=host(n)) for n in range(count))),

@@ -97,7 +97,7 @@ def test_hosts_with_different_certificates_are_two_trees_and_with_the_same_one_t
     assert different.findings == []
     held = [(way.hosts, way.listeners[1].certificate) for way in different.facts.ways]
     assert [(hosts, asdict(certificate) if certificate else None) for hosts, certificate in held] == [
-        ((host,), {"holder": "gateway", "secret": secret, "namespace": "edge", "file": ""})
+        ((host,), {"holder": "gateway", "secret": secret, "namespace": "edge", "file": "", "granted": True})
         for host, secret in (("cd.acme.io", "acme-io"), ("cd.acme.dev", "acme-dev"))
     ]
     objects = overlay("termination")

@@ -13,7 +13,7 @@ from argocd_istio.render import istio
 from argocd_istio.render.hosts import Hosts
 from argocd_istio.render.objects import Objects
 from argocd_istio.render.ways import facts
-from tests.plugin.faults_gateway_api import ALL, UI, api_gateway, api_route, gateway_api
+from tests.plugin.faults_gateway_api import ALL, UI, api_gateway, api_route, gateway_api, tls_policy
 from tests.plugin.many import SHAPES, render
 from tests.plugin.renders import drawn, explained, gateway, overlay, problems_of, routes, rule
 from tests.render.consumer import MODES, one
@@ -283,3 +283,40 @@ def test_a_route_is_drawn_once_however_many_of_its_hosts_meet() -> None:
     objects = overlay("termination")
     gateway_api(gate, route)(objects)
     assert [each.owner for _, each in explained(objects).facts.routes()] == ["argocd/ui"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "section", "found"),
+    [
+        ({}, "http", "BackendTLSPolicy argocd/own"),
+        ({}, "", "BackendTLSPolicy argocd/own"),
+        ({"tls": {"mode": "DISABLE"}}, "", "DestinationRule argocd/argocd-server"),
+        ({"tls": {"mode": "DISABLE"}}, "http", "BackendTLSPolicy argocd/own"),
+        ({"portLevelSettings": [{"port": {"number": 80}}]}, "http", "BackendTLSPolicy argocd/own"),
+        ({"portLevelSettings": [{"port": {"number": 80}}]}, "", "DestinationRule argocd/argocd-server"),
+        (
+            {"portLevelSettings": [{"port": {"number": 80}, "tls": {"mode": "DISABLE"}}]},
+            "http",
+            "DestinationRule argocd/argocd-server",
+        ),
+    ],
+)
+def test_a_destination_rule_counts_before_a_backend_policy(settings: Object, section: str, found: str) -> None:
+    objects = [*overlay("termination"), rule(trafficPolicy=settings), tls_policy(section)]
+    [(_, _, destination)] = explained(objects).facts.destinations()
+    assert str(destination.policy) == found
+
+
+def test_of_two_backend_policies_the_first_by_name_counts() -> None:
+    second = tls_policy() | {"metadata": {"name": "a", "namespace": "argocd"}}
+    ignored = copy.deepcopy(second)
+    ignored["metadata"] |= {"name": "0", "annotations": {"istio.io/ignore-policy-attachment": "true"}}
+    [(_, _, destination)] = explained([*overlay("termination"), tls_policy(), second, ignored]).facts.destinations()
+    assert str(destination.policy) == "BackendTLSPolicy argocd/a"
+
+
+def test_a_tls_route_may_follow_tls_that_ends() -> None:
+    objects = overlay("termination")
+    gate = api_gateway(**ALL, protocol="TLS")
+    gateway_api(gate, api_route("ui", "https", UI, kind="TLSRoute"))(objects)
+    assert [each.hop for _, _, each in explained(objects).facts.destinations()] == ["clear text"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from argocd_istio.render import istio
+from argocd_istio.render import backend_tls, istio
 from argocd_istio.render.argocd_server import argocd_server
 from argocd_istio.render.hosts import Hosts
 from argocd_istio.render.model import (
@@ -92,6 +92,7 @@ class Destinations:
         weight: int | None,
         subset: str,
         place: Place,
+        granted: bool = True,
     ) -> Destination:
         """What a destination named in `namespace` is to a gateway in `client`, empty where that is not known.
 
@@ -100,7 +101,9 @@ class Destinations:
         key = (host, namespace, client, hop, http, port, listener_port, subset)
         if key not in self._found:
             self._found[key] = self._find(*key, place)
-        return replace(self._found[key], weight=weight, place=place)
+        found = self._found[key]
+        known = found.found in ("port", "service") or found.ours
+        return replace(found, weight=weight, place=place, granted=granted or (False if known else None))
 
     def _find(
         self,
@@ -121,7 +124,10 @@ class Destinations:
         port = port or (ports[0] if len(ports) == 1 else listener_port)
         at = service.at.get(port) if service else None
         owner = found[0] if found else namespace
-        policy, hidden, subset_here = self._rules.find(istio.full(host, namespace), owner, client, port, subset)
+        section = text(at, "name")
+        policy, hidden, subset_here = self._rules.find(
+            istio.full(host, namespace), owner, client, port, section, subset
+        )
         speaks, protocol = ("HTTP" if http else ""), ""
         pods = Behind()
         if service and at:
@@ -145,6 +151,7 @@ class Destinations:
             selector=service.labels if service else Shared(),
             ours=bool(found) and owner in self._ours,
             seen=_exported(service.item, client) if service else True,
+            granted=True,
             policy=policy.fact(),
             hidden=hidden,
             pods=pods,
@@ -246,8 +253,10 @@ class _Effective:
 
     def __init__(self, rule: Object | None = None, levels: list[Place] | None = None) -> None:
         self.rule, self.levels = rule, levels or []
-        self._tls = next((level for level in self.levels if level.node.find("tls")), None)
+        self._tls = next((level for level in self.levels if _is_backend(level.object) or level.node.find("tls")), None)
         self.tls = text(self._tls.node, "tls", "mode") if self._tls else ""
+        if self._tls and _is_backend(self._tls.object):
+            self.rule, self.tls = self._tls.object, "SIMPLE"
 
     def speaks(self, protocol: str) -> str:
         """The HTTP version that the gateway speaks to a port of this protocol."""
@@ -265,11 +274,13 @@ class _Effective:
             return None
         place = self._tls.at("tls") if self._tls else Place(self.rule)
         verifies: Verifies = ""
-        if self.tls in ("SIMPLE", "MUTUAL"):
+        if _is_backend(self.rule):
+            verifies = backend_tls.verifies(self.rule)
+        elif self.tls in ("SIMPLE", "MUTUAL"):
             given = text(place.node, "caCertificates") or text(place.node, "credentialName")
             verifies = "a given CA" if given else "the system's CAs"
             verifies = "nothing" if is_true(place.node, "insecureSkipVerify") else verifies
-        return Policy(self.rule.title, text(self.rule.spec, "host"), self.tls, verifies, place)
+        return Policy(self.rule.kind, self.rule.title, text(self.rule.spec, "host"), self.tls, verifies, place)
 
 
 class _Rules:
@@ -293,9 +304,14 @@ class _Rules:
                 self._exported.setdefault(rule.namespace, Hosts()).add(host, rule)
             elif rule.namespace == istio.ROOT:
                 self._root.add(host, rule)
+        # Istio makes a DestinationRule for everyone of a BackendTLSPolicy, in its own namespace.
+        for policy in backend_tls.policies(objects):
+            for name in dict.fromkeys(text(target, "name") for target in backend_tls.targets(policy)):
+                for index in (self._own, self._exported):
+                    index.setdefault(policy.namespace, Hosts()).add(istio.full(name, policy.namespace), policy)
 
     def find(
-        self, host: str, owner: str, client: str, port: int, subset: str
+        self, host: str, owner: str, client: str, port: int, section: str, subset: str
     ) -> tuple[_Effective, Policy | None, bool]:
         """What applies to a host for a gateway in `client`; a rule that it does not see; whether the subset is there.
 
@@ -305,9 +321,10 @@ class _Rules:
         if key not in self._merged:
             rules = self._seen(*key)
             unseen = self._own[owner].narrowest(host) if not rules and owner in self._own else []
-            self._merged[key] = _Merged(rules), _Merged(unseen)
+            self._merged[key] = _Merged(rules, host), _Merged(unseen, host)
         merged, hidden = self._merged[key]
-        return merged.effective(port, subset), hidden.effective(port, "").fact(), not subset or subset in merged.subsets
+        found, unused = merged.effective(port, section, subset), hidden.effective(port, section, "")
+        return found, unused.fact(), not subset or subset in merged.subsets
 
     def _seen(self, host: str, owner: str, client: str) -> list[Object]:
         if client:
@@ -325,9 +342,20 @@ class _Rules:
 
 
 class _Merged:
-    """The rules for one host: the first with a policy counts, and each one's subsets."""
+    """The rules for one host: the first with a policy counts, and each one's subsets.
 
-    def __init__(self, rules: list[Object]) -> None:
+    BackendTLSPolicies fill what is left: `mergeBackendPolicyTrafficPolicy` in `pilot/pkg/model/destination_rule.go`.
+    """
+
+    def __init__(self, found: list[Object], host: str) -> None:
+        rules = [rule for rule in found if not _is_backend(rule)]
+        self.sections: dict[str, Place] = {}
+        """The BackendTLSPolicy for each port by name, under "" the one for all."""
+        for policy in sorted(filter(_is_backend, found), key=lambda each: each.name):
+            for target in backend_tls.targets(policy):
+                if istio.full(text(target, "name"), policy.namespace) == host:
+                    place = Place(policy).at("spec", "validation")
+                    self.sections.setdefault(text(target, "sectionName"), place)
         self.first = next((rule for rule in rules if rule.spec and rule.spec.find("trafficPolicy")), None)
         self.rule = self.first or (rules[0] if rules else None)
         self.subsets: dict[str, Place] = {}
@@ -335,20 +363,27 @@ class _Merged:
             for index, each in enumerate(items(rule.spec, "subsets")):
                 self.subsets.setdefault(text(each, "name"), Place(rule).at("spec", "subsets", index, "trafficPolicy"))
 
-    def effective(self, port: int, subset: str) -> _Effective:
-        """What counts for a port: the subset's policy before that of all."""
+    def effective(self, port: int, section: str, subset: str) -> _Effective:
+        """What counts for a port: the subset's policy before that of all, one for the port before one for the host."""
         levels: list[Place] = []
         if subset and subset in self.subsets:
-            levels += _levels(self.subsets[subset], port)
-        if self.first:
-            levels += _levels(Place(self.first).at("spec", "trafficPolicy"), port)
+            levels.append(_level(self.subsets[subset], port))
+        policy = Place(self.first).at("spec", "trafficPolicy") if self.first else None
+        own = _level(policy, port) if policy else None
+        at_port = self.sections.get(section) if section else None
+        for_all = self.sections.get("")
+        order = (own, at_port) if own is not policy else (at_port, own, for_all)
+        levels += [level for level in order if level]
         return _Effective(self.rule, levels)
 
 
-def _levels(policy: Place, port: int) -> Iterator[Place]:
+def _is_backend(rule: Object) -> bool:
+    return rule.kind == "BackendTLSPolicy"
+
+
+def _level(policy: Place, port: int) -> Place:
     """A policy for the port replaces the one for the host."""
     for index, each in enumerate(items(policy.node, "portLevelSettings")):
         if number(each, "port", "number") == port:
-            yield policy.at("portLevelSettings", index)
-            return
-    yield policy
+            return policy.at("portLevelSettings", index)
+    return policy

@@ -10,21 +10,24 @@ from typing import Literal
 from argocd_istio.render import istio
 from argocd_istio.render.destinations import Destinations
 from argocd_istio.render.gateway_pods import GatewayPods
+from argocd_istio.render.grants import Grants
 from argocd_istio.render.hosts import Hosts
+from argocd_istio.render.install import given
 from argocd_istio.render.match import AGENT, GRPC
-from argocd_istio.render.model import Certificate, Destination, Hop, Listener, Route, Stray, Unrouted
-from argocd_istio.render.objects import GATEWAY_API, Object, Objects, Place, fields, items, labels, number, text, texts
+from argocd_istio.render.model import Certificate, Destination, Hop, Listener, Refused, Route, Rules, Stray, Unrouted
+from argocd_istio.render.objects import GATEWAY_API, Object, Objects, Place, items, labels, number, text, texts
 from argocd_istio.syntax.source import Node
 
 _ROUTES = ("HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute")
-_ADMITTED = {"HTTP": _ROUTES[:2], "HTTPS": _ROUTES[:2], "TLS": _ROUTES[2:], "TCP": _ROUTES[3:]}
+_ADMITTED = {"HTTP": _ROUTES[:2], "HTTPS": _ROUTES[:2], "TLS": _ROUTES[2:3], "TCP": _ROUTES[3:]}
 
 
 class _Listener:
-    """A listener of a Gateway. One without a node stands for a Gateway that is not in these files."""
+    """A listener of a Gateway, or of a ListenerSet for it. One without a node is of something not in these files."""
 
     def __init__(self, title: str, gateway: Object | None, place: Place, node: Node | None) -> None:
         self.title, self.gateway, self.place, self.node = title, gateway, place, node
+        self.owner = place.object
         self.name = text(node, "name")
         self.port = number(node, "port")
         self.protocol = text(node, "protocol").upper()
@@ -37,20 +40,38 @@ class _Listener:
 
     def admits(self, item: Object, namespaces: dict[str, Object]) -> bool | None:
         """Whether routes of this kind and namespace may stand here; None where these files do not say."""
-        if self.gateway is None:
+        if self.node is None:
             return True
         kinds = [text(each, "kind") for each in items(self.node, "allowedRoutes", "kinds")]
-        if item.kind not in (kinds or _ADMITTED.get(self.protocol, ())):
+        # With TLS that ends at the gateway what is left are bytes.
+        admitted = (*_ADMITTED.get(self.protocol, ()), *(["TCPRoute"] if self.rules == "tcp" else []))
+        if item.kind not in (kinds or admitted):
             return False
-        origin = text(self.node, "allowedRoutes", "namespaces", "from") or "Same"
-        if origin == "Selector":
-            selector = labels(self.node, "allowedRoutes", "namespaces", "selector", "matchLabels")
-            namespace = namespaces.get(item.namespace)
-            if namespace is None or fields(self.node, "allowedRoutes", "namespaces", "selector", "matchExpressions"):
-                return None
-            own = {"kubernetes.io/metadata.name": item.namespace, **labels(namespace.node, "metadata", "labels")}
-            return selector.items() <= own.items()
-        return origin == "All" or (origin == "Same" and item.namespace == self.gateway.namespace)
+        return _from(self.node.find("allowedRoutes"), "Same", self.owner, item, namespaces)
+
+    @property
+    def rules(self) -> Rules:
+        """What of a request the routes see."""
+        return "tls" if self.tls == "PASSTHROUGH" else "tcp" if self.protocol in ("TCP", "TLS") else "http"
+
+
+def _admits(gateway: Object, listener_set: Object, namespaces: dict[str, Object]) -> bool | None:
+    """Whether a Gateway takes the listeners of a ListenerSet; unless it says so it does not."""
+    allowed = gateway.spec.find("allowedListeners") if gateway.spec else None
+    return _from(allowed, "None", gateway, listener_set, namespaces)
+
+
+def _from(allowed: Node | None, default: str, home: Object, item: Object, namespaces: dict[str, Object]) -> bool | None:
+    """Whether what `home` allows includes the namespace of an object; None where these files do not say."""
+    origin = text(allowed, "namespaces", "from") or default
+    if origin == "Selector":
+        selector = labels(allowed, "namespaces", "selector", "matchLabels")
+        namespace = namespaces.get(item.namespace)
+        if namespace is None or items(allowed, "namespaces", "selector", "matchExpressions"):
+            return None
+        own = {"kubernetes.io/metadata.name": item.namespace, **labels(namespace.node, "metadata", "labels")}
+        return selector.items() <= own.items()
+    return origin == "All" or (origin == "Same" and item.namespace == home.namespace)
 
 
 _Parents = dict[tuple[str, int], Hosts[_Listener]]
@@ -63,41 +84,67 @@ class GatewayApi:
     def __init__(self, objects: Objects, destinations: Destinations, pods: GatewayPods) -> None:
         self.objects, self.destinations, self.pods = objects, destinations, pods
         self.strays: list[Stray] = []
+        self.refused: list[Refused] = []
+        self._grants = Grants(objects)
+        self._secrets = {(each.namespace, each.name) for each in given(objects)}
         self._routes: dict[tuple[int, tuple[int, ...]], tuple[Route, ...]] = {}
         self._namespaces = {item.name: item for item in objects.of("", "Namespace")}
         self._listeners: list[_Listener] = []
-        here: dict[str, _Parents] = {}
+        self._closed: set[tuple[str, str]] = set()
+        """The ListenerSets that open no port; what names them leads nowhere."""
+        here: dict[tuple[str, str], _Parents] = {}
         for gateway in objects.of(GATEWAY_API, "Gateway"):
-            here[gateway.title] = {}
-            for at, node in enumerate(items(gateway.spec, "listeners")):
-                place = Place(gateway).at("spec", "listeners", at)
-                self._add(_Listener(gateway.title, gateway, place, node), here[gateway.title])
-        elsewhere: dict[str, _Listener] = {}
+            here["Gateway", gateway.title] = self._parents(gateway, gateway.title, gateway)
+        for item in objects.of(GATEWAY_API, "ListenerSet"):
+            owner = text(item.spec, "parentRef", "namespace") or item.namespace
+            name = text(item.spec, "parentRef", "name")
+            gate = objects.one(GATEWAY_API, "Gateway", owner, name)
+            if gate and _admits(gate, item, self._namespaces) is False:
+                self.refused.append(Refused(item.title, gate.title, Place(item).at("spec", "parentRef")))
+                self._closed.add(("ListenerSet", item.title))
+            else:
+                here["ListenerSet", item.title] = self._parents(item, f"{owner}/{name}", gate)
+        elsewhere: dict[tuple[str, str], _Listener] = {}
         for kind in _ROUTES:
             for item in objects.of(GATEWAY_API, kind):
                 self._bind(item, here, elsewhere)
         self._listeners += elsewhere.values()
 
-    def _add(self, listener: _Listener, parents: _Parents) -> None:
-        self._listeners.append(listener)
-        for key in {(name, port) for name in ("", listener.name) for port in (0, listener.port)}:
-            parents.setdefault(key, Hosts()).add(listener.host, listener)
+    def _parents(self, item: Object, title: str, gateway: Object | None) -> _Parents:
+        """The listeners of a Gateway or ListenerSet, which are on the pods of this Gateway."""
+        parents: _Parents = {}
+        for at, node in enumerate(items(item.spec, "listeners")):
+            listener = _Listener(title, gateway, Place(item).at("spec", "listeners", at), node)
+            self._listeners.append(listener)
+            for key in {(name, port) for name in ("", listener.name) for port in (0, listener.port)}:
+                parents.setdefault(key, Hosts()).add(listener.host, listener)
+        return parents
 
-    def _bind(self, item: Object, here: dict[str, _Parents], elsewhere: dict[str, _Listener]) -> None:
+    def _bind(
+        self,
+        item: Object,
+        here: dict[tuple[str, str], _Parents],
+        elsewhere: dict[tuple[str, str], _Listener],
+    ) -> None:
         """Note which listeners a route names, and which of its hosts they take."""
         hosts = list(dict.fromkeys(texts(item.spec, "hostnames") or ["*"]))
         noted: set[tuple[int, str]] = set()
         for at, parent in enumerate(items(item.spec, "parentRefs")):
-            if text(parent, "kind") not in ("", "Gateway"):
+            kind = text(parent, "kind") or "Gateway"
+            if kind not in ("Gateway", "ListenerSet"):
                 continue
             title = f"{text(parent, 'namespace') or item.namespace}/{text(parent, 'name')}"
-            if title not in here:
-                listener = elsewhere.setdefault(title, _Listener(title, None, Place(item), None))
+            key = kind, title
+            if key in self._closed:
+                continue
+            if key not in here:
+                written = title if kind == "Gateway" else f"of {kind} {title}"
+                listener = elsewhere.setdefault(key, _Listener(written, None, Place(item), None))
                 for host in hosts:
                     listener.routed.add(host, item)
                 continue
             section, port = text(parent, "sectionName"), number(parent, "port")
-            named = here[title].get((section, port))
+            named = here[key].get((section, port))
             met = [host for host in hosts if named and self._meets(item, host, named, noted)]
             place = Place(item).at("spec", "parentRefs", at)
             if named is None:
@@ -136,30 +183,38 @@ class GatewayApi:
         for _, name in found.refused.common(host) if unrouted else ():
             unrouted, candidate = "not admitted", str(found.refused.at(name)[0])
         selector = {"gateway.networking.k8s.io/gateway-name": found.title.partition("/")[2]}
-        namespace = found.gateway.namespace if found.gateway else found.title.partition("/")[0]
-        certificate = None
-        for each in items(found.node, "tls", "certificateRefs")[:1]:
-            owner = text(each, "namespace") or namespace
-            certificate = Certificate("gateway", text(each, "name"), owner) if found.tls == "SIMPLE" else None
+        certificates = self._certificates(found)
         redirect = bool(self._routes[key]) and all(route.redirect for route in self._routes[key])
         return Listener(
             api="Gateway API",
             gateway=found.title,
             here=found.gateway is not None,
             selector=tuple(f"{name}={value}" for name, value in selector.items()) if found.gateway else (),
-            namespace=namespace,
+            namespace=_client(found),
             port=found.port,
             protocol=found.protocol,
             tls=found.tls,
-            rules="tls" if found.tls == "PASSTHROUGH" else "tcp" if found.protocol == "TCP" else "http",
+            rules=found.rules if found.node else "http",
             redirect=redirect,
             confined=False,
-            certificate=certificate,
+            # One that it may read is enough.
+            certificate=next((each for each in certificates if each.granted), next(iter(certificates), None)),
             routes=() if redirect else self._routes[key],
             unrouted=unrouted,
             candidate=candidate,
+            listener_set=found.owner.title if found.owner.kind == "ListenerSet" else "",
             place=found.place,
         )
+
+    def _certificates(self, found: _Listener) -> list[Certificate]:
+        certificates = []
+        for each in items(found.node, "tls", "certificateRefs") if found.tls == "SIMPLE" else ():
+            home, name = found.owner, text(each, "name")
+            owner = text(each, "namespace") or home.namespace
+            granted = self._grants.allow(home.kind, home.namespace, "Secret", owner, name)
+            known = (owner, name) in self._secrets
+            certificates.append(Certificate("gateway", name, owner, granted=granted or (False if known else None)))
+        return certificates
 
     def _rules(self, found: _Listener, item: Object) -> list[Route]:
         routes = []
@@ -188,7 +243,7 @@ class GatewayApi:
             redirect=answer.startswith("301 to https"),
             continues="",
             rewrite="",
-            timeout=text(rule, "timeouts", "request"),
+            timeout=text(rule, "timeouts", "request") or text(rule, "timeouts", "backendRequest"),
             reached=True,
             seen=True,
             only_own=False,
@@ -202,13 +257,15 @@ class GatewayApi:
     def _destination(self, found: _Listener, item: Object, place: Place, several: bool) -> Destination:
         entry = place.node
         http = item.kind in ("HTTPRoute", "GRPCRoute")
-        hop: Hop = "clear text" if http else "the client's TLS" if item.kind == "TLSRoute" else "the client's bytes"
+        hop: Hop = "clear text"
+        if not http and found.tls != "SIMPLE":
+            hop = "the client's TLS" if item.kind == "TLSRoute" else "the client's bytes"
         owner = text(entry, "namespace") or item.namespace
         name = text(entry, "name")
         return self.destinations.find(
             istio.full(name, owner) if "." not in name else "",
             item.namespace,
-            found.gateway.namespace if found.gateway else found.title.partition("/")[0],
+            _client(found),
             hop=hop,
             http=http,
             port=number(entry, "port"),
@@ -216,7 +273,14 @@ class GatewayApi:
             weight=(number(entry, "weight") if text(entry, "weight") else 1) if several else None,
             subset="",
             place=place,
+            granted=self._grants.allow(item.kind, item.namespace, "Service", owner, name),
         )
+
+
+def _client(found: _Listener) -> str:
+    """The namespace of the Gateway's pods; empty where it is not known."""
+    namespace, slash, _ = found.title.partition("/")
+    return namespace if slash and " " not in namespace else ""
 
 
 def _answer(rule: Node) -> str:

@@ -42,6 +42,9 @@ _FIELDS: tuple[tuple[str, str, tuple[tuple[str, str], ...]], ...] = (
     (GATEWAY_API, "HTTPRoute", (("parentRefs", "a list"), ("hostnames", "a list"), ("rules", "a list"))),
     (GATEWAY_API, "GRPCRoute", (("parentRefs", "a list"), ("hostnames", "a list"), ("rules", "a list"))),
     (GATEWAY_API, "TLSRoute", (("parentRefs", "a list"), ("hostnames", "a list"), ("rules", "a list"))),
+    (GATEWAY_API, "ListenerSet", (("parentRef", "a mapping"), ("listeners", "a list"))),
+    (GATEWAY_API, "ReferenceGrant", (("from", "a list"), ("to", "a list"))),
+    (GATEWAY_API, "BackendTLSPolicy", (("targetRefs", "a list"), ("validation", "a mapping"))),
 )
 
 
@@ -50,7 +53,7 @@ def install(objects: Objects, argocd_servers: list[Object]) -> Install:
     return Install(
         tuple(dict.fromkeys(item.namespace for item in argocd_servers)),
         tuple(_configs(objects)),
-        tuple(_given(objects)),
+        tuple(given(objects)),
         tuple(_twice(objects)),
         tuple(_misfits(objects)),
         tuple(_redis(objects)),
@@ -66,7 +69,8 @@ def _configs(objects: Objects) -> Iterator[Config]:
                 yield Config(item.namespace, label, url, Place(item))
 
 
-def _given(objects: Objects) -> Iterator[Given]:
+def given(objects: Objects) -> Iterator[Given]:
+    """Every Secret that these files have, or that something in them makes."""
     for group, kind, path in _MAKERS:
         for item in objects.of(group, kind):
             yield Given(item.namespace, (text(item.node, *path) if path else "") or item.name, Place(item))

@@ -49,13 +49,15 @@ class Shared(tuple[Thing, ...]):
 class Certificate:
     """Who shows which certificate. `secret` is empty where it is no Secret, `namespace` where that is not known.
 
-    `file` is a path inside the pod.
+    `file` is a path inside the pod. `granted` is whether the Secret's namespace lets the gateway read it, None where
+    neither a ReferenceGrant nor the Secret is here.
     """
 
     holder: Literal["gateway", "argocd-server"]
     secret: str
     namespace: str
     file: str = ""
+    granted: bool | None = True
 
 
 @dataclass(frozen=True)
@@ -142,16 +144,20 @@ class Behind(Shared[Pods]):
 
 @dataclass(frozen=True)
 class Policy:
-    """The traffic policy that a DestinationRule gives a Service port.
+    """The traffic policy that a DestinationRule, or a BackendTLSPolicy, gives a Service port.
 
     `tls` is its mode, empty without one. `verifies` says by what the gateway checks the certificate of the pod.
     """
 
+    kind: str
     rule: str
     host: str
     tls: str
     verifies: Verifies
     place: Place = field(compare=False, repr=False)
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.rule}"
 
 
 @dataclass(frozen=True)
@@ -160,7 +166,8 @@ class Destination:
 
     `found` says how far the name leads: to a port, to a Service without that port, to nothing in these files, or to
     nothing at all. `ours` is whether an argocd-server of these files is in its namespace, `hidden` the DestinationRule
-    that the gateway's pods do not see, `seen` whether they see the Service; None is not known.
+    that the gateway's pods do not see, `seen` whether they see the Service; None is not known. `granted` is whether
+    the Service's namespace lets the route name it, None where neither a ReferenceGrant nor the Service is here.
     """
 
     name: str
@@ -177,6 +184,7 @@ class Destination:
     selector: tuple[str, ...]
     ours: bool
     seen: bool | None
+    granted: bool | None
     policy: Policy | None
     hidden: Policy | None
     pods: Behind
@@ -221,7 +229,8 @@ class Listener:
     `here` is false for a Gateway that is not in these files: only its name and routes are known then. `namespace` is
     that of the pods, empty where it is not known. `tls` is the mode, empty where it takes clear text or is not known;
     `redirect` is a 301 to https. `confined` is whether the host is written with a namespace before it, `candidate`
-    the route that `unrouted` speaks of. `hosts` are all that the server names.
+    the route that `unrouted` speaks of, `listener_set` the ListenerSet that brings the listener. `hosts` are all that
+    the server names.
     """
 
     api: Literal["Istio", "Gateway API"]
@@ -239,6 +248,7 @@ class Listener:
     routes: tuple[Route, ...]
     unrouted: Unrouted
     candidate: str
+    listener_set: str
     place: Place = field(compare=False, repr=False)
     hosts: tuple[str, ...] = field(default=(), compare=False, repr=False)
 
@@ -270,6 +280,34 @@ class Stray:
     host: str
     listener: str
     others: bool
+    place: Place = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A ListenerSet that its Gateway does not admit."""
+
+    name: str
+    gateway: str
+    place: Place = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True)
+class TlsPolicy:
+    """A target of a BackendTLSPolicy. `section` is the name of a port, empty for all, `sections` has the Service's.
+
+    `found` is whether the Service is here, None where nothing says that it should be. `hostname` and `verifies` are
+    what the gateway asks for and checks by. `unusable` is a CA that Istio cannot take, in words.
+    """
+
+    name: str
+    service: str
+    found: bool | None
+    section: str
+    sections: tuple[str, ...]
+    hostname: str
+    verifies: Verifies
+    unusable: str
     place: Place = field(compare=False, repr=False)
 
 
@@ -340,6 +378,8 @@ class Facts:
     strays: tuple[Stray, ...]
     empty: tuple[Place, ...] = field(compare=False, repr=False)
     install: Install = field(compare=False, repr=False)
+    refused: tuple[Refused, ...] = ()
+    tls_policies: tuple[TlsPolicy, ...] = ()
 
     def listeners(self) -> Iterator[tuple[Way, Listener]]:
         for way in self.ways:

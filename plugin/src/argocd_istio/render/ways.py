@@ -11,6 +11,7 @@ from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import replace
 
 from argocd_istio.render import istio, match
+from argocd_istio.render.backend_tls import tls_policies
 from argocd_istio.render.destinations import Destinations
 from argocd_istio.render.gateway_api import GatewayApi
 from argocd_istio.render.gateway_pods import GatewayPods
@@ -74,6 +75,8 @@ def facts(objects: Objects, gateway_namespace: str = "", otherwise: str = "") ->
         (*mesh.strays, *api.strays),
         tuple(Place(item) for item in objects.of(ISTIO, "Gateway") if not items(item.spec, "servers")),
         install(objects, destinations.argocd_servers),
+        tuple(api.refused),
+        tuple(tls_policies(objects, {item.namespace for item in destinations.argocd_servers})),
     )
 
 
@@ -258,6 +261,7 @@ class _Istio:
             routes=() if server.redirect else routes,
             unrouted=unrouted,
             candidate=candidate,
+            listener_set="",
             place=server.place,
             hosts=server.hosts,
         )

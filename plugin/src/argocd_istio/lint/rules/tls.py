@@ -37,8 +37,8 @@ def _twice(facts: Facts) -> Iterator[Fault]:
         server = pods.argocd_server
         if server and not server.tls and hop == "TLS":
             message = f"argocd-server speaks plain HTTP ({server.because}), the gateway TLS: it answers 503"
-            rule = f"DestinationRule {policy.rule}" if policy else "the DestinationRule"
-            yield Fault(pods, pods.place, message, f'remove tls from {rule}, or set server.insecure: "false"')
+            what = f"remove {policy}" if policy and policy.kind != "DestinationRule" else f"remove tls from {policy}"
+            yield Fault(pods, pods.place, message, f'{what}, or set server.insecure: "false"')
 
 
 def _opaque(facts: Facts) -> Iterator[Fault]:
@@ -90,10 +90,11 @@ def _unverified(facts: Facts) -> Iterator[Fault]:
             continue
         if self_signed(destination.pods):
             message = (
-                f"DestinationRule {policy.rule} checks argocd-server's certificate against the system's CAs: "
+                f"{policy} checks argocd-server's certificate against the system's CAs: "
                 "one that argocd-server signed itself is refused, and the gateway answers 503"
             )
-            yield Fault(destination, policy.place, message, "state caCertificates, or end TLS at the gateway alone")
+            field = "caCertificates" if policy.kind == "DestinationRule" else "caCertificateRefs"
+            yield Fault(destination, policy.place, message, f"state {field}, or end TLS at the gateway alone")
 
 
 def _not_in_mesh(facts: Facts) -> Iterator[Fault]:
@@ -127,8 +128,13 @@ def _tls_in_tls(facts: Facts) -> Iterator[Fault]:
     for _, _, destination in facts.destinations():
         policy = destination.policy
         if policy and policy.tls in ("SIMPLE", "MUTUAL") and destination.hop == "the client's TLS":
-            message = f"DestinationRule {policy.rule} wraps the client's TLS in TLS: the handshake fails"
-            yield Fault(destination, policy.place, message, "remove its tls block")
+            message = f"{policy} wraps the client's TLS in TLS: the handshake fails"
+            yield Fault(
+                destination,
+                policy.place,
+                message,
+                "remove its tls block" if policy.kind == "DestinationRule" else "remove it",
+            )
 
 
 RULES = (
