@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
+from argocd_istio.commands import check
 from argocd_istio.exposure.check import MOST
 from argocd_istio.findings import ERROR, INFO, WARNING, Finding
 from argocd_istio.tree import library
@@ -209,6 +210,15 @@ def test_a_patch_of_the_deploying_tool_is_late(tmp_path: Path, text: str) -> Non
     file = tmp_path / "cd/kustomization.yaml"
     file.write_text(yaml.safe_dump(yaml.safe_load(file.read_text()) | patches))
     assert stays_old(build(tmp_path / "cd"))
+
+
+@pytest.mark.parametrize("text", BY_TOOL.values(), ids=BY_TOOL)
+def test_a_tools_file_needs_no_kustomization(tmp_path: Path, text: str) -> None:
+    deployed(tmp_path, text)
+    apps = tmp_path / "apps"
+    (apps / "kustomization.yaml").unlink()
+    for found in (check.check_path(str(apps / "app.yaml")), check.check_folder(str(apps))):
+        assert [(one.rule, Path(one.file).name) for one in found] == [("K02", "app.yaml")]
 
 
 @pytest.mark.parametrize("text", [application("components: [../host]"), flux("components: [../host]")])

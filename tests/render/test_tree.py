@@ -82,6 +82,10 @@ def listing(components: str, *resources: str, before: str = "", more: str = "", 
     return {"kustomization.yaml": text, "exposure.yaml": EXPOSURE} | _named(files)
 
 
+ANNOTATION = HEAD.strip().replace("\n", ", ").replace("{name: argocd}", "{name: argocd, annotations: {a: b}}")
+ANNOTATION = f"{{{ANNOTATION}}}"
+ADDED = '[{"op": "add", "path": "/metadata/annotations/c", "value": "d"}]'
+NO_NAMESPACE = "{apiVersion: v1, kind: ConfigMap, metadata: {name: argocd-cm}, data: {a: b}}"
 CERTIFICATE = """apiVersion: cert-manager.io/v1
 kind: Certificate
 metadata: {name: cd, namespace: istio-system}
@@ -279,6 +283,21 @@ WRONG: dict[str, tuple[Files, list[str], Reality]] = {
         ["K12 exposure.yaml:1"],
         "nothing selected by Exposure",
     ),
+    "an option twice": (
+        listing("termination high-availability high-availability"),
+        ["K10 kustomization.yaml:2"],
+        "already registered id",
+    ),
+    "a field that is misspelled": (
+        {**CONSUMER, "kustomization.yaml": BESIDE.replace("components", "component")},
+        ["K15 kustomization.yaml:2"],
+        'unknown field "component"',
+    ),
+    "a patch without a namespace": (
+        consumer(f"patches:\n- patch: '{NO_NAMESPACE}'\n"),
+        ["K16 kustomization.yaml:4"],
+        "no matches for Id",
+    ),
     "a directive before an Exposure": (
         consumer(exposure=f"%YAML 1.2\n---\n{EXPOSURE}"),
         [" exposure.yaml:1"],
@@ -339,6 +358,14 @@ RIGHT: dict[str, tuple[Files, Callable[[list[Object]], bool]]] = {
         lambda objects: one(objects, "Deployment", "argocd-server")["spec"]["replicas"] == 2,
     ),
     "a patch of every object": (consumer(EVERY), anything),
+    "a late annotation of the Exposure": (
+        consumer(f"patches:\n- patch: '{ANNOTATION}'\n- target: {{kind: Exposure}}\n  patch: '{ADDED}'\n"),
+        anything,
+    ),
+    "fields in lower case, and empty ones": (
+        consumer("configmapgenerator: []\nsortOptions:\nbuildMetadata: []\n"),
+        anything,
+    ),
     "a late patch that deletes the Exposure": (
         consumer(f"patches:\n- patch: |-\n    {{$patch: delete, {HEAD.strip().replace(chr(10), ', ')}}}\n"),
         anything,

@@ -37,7 +37,7 @@ def check_folder(path: str, *, substitute: bool = False) -> list[Finding]:
         raise FileError(path, error.strerror or "cannot be read") from error
     for name in names:
         file = os.path.join(path, name)  # noqa: PTH118
-        if name.endswith((".yaml", ".yml")) and API_VERSION.encode() in read(file):
+        if name.endswith((".yaml", ".yml")) and _is_ours(read(file)):
             files += 1
             found += check_path(file, substitute=substitute)
     if not files:
@@ -53,12 +53,30 @@ def _has_kustomization(folder: str) -> bool:
     return any(os.path.lexists(os.path.join(folder, name)) for name in KUSTOMIZATIONS)  # noqa: PTH118
 
 
+def _is_ours(data: bytes) -> bool:
+    """Whether a file has an Exposure, an Application or a Kustomization of Flux."""
+    from argocd_istio import API_VERSION
+    from argocd_istio.tree.deploy import DEPLOYED
+
+    return API_VERSION.encode() in data or DEPLOYED.search(data) is not None
+
+
 def check_path(file: str, *, substitute: bool = False) -> list[Finding]:
     """Everything found in a file, or in stdin or a pipe. Raises FileError and SourceError."""
     from argocd_istio.exposure.component import mode_beside
     from argocd_istio.exposure.file import check_file
+    from argocd_istio.syntax.source import SourceError
+    from argocd_istio.tree.check import check_deployments
 
-    return check_file(source_of(file), substitute=substitute, component=mode_beside(file))
+    source = source_of(file)
+    deployed = check_deployments(source)
+    try:
+        found = check_file(source, substitute=substitute, component=mode_beside(file))
+    except SourceError:
+        if deployed is None:
+            raise
+        found = []
+    return [*found, *(deployed or [])]
 
 
 @app.command("check")

@@ -62,7 +62,8 @@ def explain(
         raise SourceError("--gateway-namespace", 0, 0, *problem)
     paths = paths or ["."]
     sources = [built(path, enable_exec) for path in paths]
-    stated = {consumer.gateway_namespace(path) for path in paths if os.path.isdir(path)} - {""}  # noqa: PTH112
+    # What one folder says of its gateway says nothing of another input's.
+    stated = {consumer.gateway_namespace(path) if os.path.isdir(path) else "" for path in paths}  # noqa: PTH112
     found = facts(Objects(*sources), gateway_namespace or "", stated.pop() if len(stated) == 1 else "")
     if not found.ways and not found.empty and not found.strays:
         hint = "name a folder, or what kustomize builds of one"

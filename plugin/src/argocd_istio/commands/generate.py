@@ -9,7 +9,7 @@ import typer
 
 from argocd_istio import consumer
 from argocd_istio.commands.app import app
-from argocd_istio.commands.inputs import Readable, Substitute, source_of
+from argocd_istio.commands.inputs import STDIN, Readable, Substitute, source_of
 from argocd_istio.streams import tell
 from argocd_istio.syntax.source import SourceError, visible
 
@@ -63,7 +63,7 @@ def generate(
     made = complete(exposure)
     if compare:
         return _compare(made, against, file)
-    if output is None:
+    if output in (None, STDIN):
         print(to_yaml(made), end="")
     else:
         _write(output, to_yaml(made).encode())
@@ -99,7 +99,7 @@ def _write(output: str, data: bytes) -> None:
     """Put the Exposure into a file. One that holds something else is left alone: SourceError."""
     from argocd_istio import files
     from argocd_istio.exposure.fields import PLAIN
-    from argocd_istio.render.objects import text
+    from argocd_istio.syntax.nodes import text
     from argocd_istio.syntax.source import read
 
     if not os.path.lexists(output):

@@ -11,10 +11,12 @@ from argocd_istio.exposure.component import KUSTOMIZATIONS
 from argocd_istio.exposure.file import directive
 from argocd_istio.files import FileError
 from argocd_istio.findings import ERROR, Finding
+from argocd_istio.syntax.nodes import text
+from argocd_istio.syntax.source import Source
 from argocd_istio.tree import rules
-from argocd_istio.tree.deploy import deployed
+from argocd_istio.tree.deploy import deployed, deployments
 from argocd_istio.tree.order import Tree, walk
-from argocd_istio.tree.read import Reader
+from argocd_istio.tree.read import Reader, documents
 
 
 def check_folder(path: str, *, substitute: bool = False) -> list[Finding]:
@@ -27,7 +29,9 @@ def check_folder(path: str, *, substitute: bool = False) -> list[Finding]:
         raise FileError(path, "is a folder without kustomization.yaml; name the folder that has it, or a file", 2)
     reader = Reader()
     tree = walk(reader, path)
-    parts = [*(rule(tree) for rule in rules.RULES), rules.stale(tree, reader), deployed(tree, reader)]
+    parts = [*(rule(tree) for rule in rules.RULES), rules.stale(tree, reader)]
+    if tree.root:
+        parts.append(deployed((one.document for one in tree.documents), tree.root.real, reader))
     parts.append(_exposures(tree, substitute))
     # Two folders may list the same component: its findings are the same then.
     found: dict[str, Finding] = {}
@@ -40,11 +44,25 @@ def check_folder(path: str, *, substitute: bool = False) -> list[Finding]:
     return list({str(finding): finding for finding in (*reader.findings, *found.values())}.values())
 
 
+def check_deployments(source: Source) -> list[Finding] | None:
+    """What the Applications and Flux Kustomizations of a file make wrong; None where it has none."""
+    found = documents(source)
+    if not any(True for document in found for _ in deployments(document)):
+        return None
+    reader = Reader()
+    wrong = list(deployed(found, os.path.realpath(os.path.dirname(source.file) or "."), reader))  # noqa: PTH120
+    return [*reader.findings, *wrong]
+
+
 def _exposures(tree: Tree, substitute: bool) -> Iterator[Finding]:
     seen: set[int] = set()
+    modes = {id(one.document.root): wiring.mode.reference.name for wiring in tree.wirings for one in wiring.exposures}
     for found in tree.exposures:
         document = found.document
         if id(document.root) not in seen and document.source:
             seen.add(id(document.root))
             yield from directive(document.source)
-            yield from check(document.source, document.root, substitute=substitute)[1]
+            component = modes.get(id(document.root))
+            if text(document.root, "spec", "mode") not in ("", component):
+                component = None  # which is K13
+            yield from check(document.source, document.root, substitute=substitute, component=component)[1]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,12 +17,14 @@ from argocd_istio.exposure.component import KUSTOMIZATIONS
 from argocd_istio.exposure.fields import PLAIN
 from argocd_istio.exposure.names import shown
 from argocd_istio.findings import ERROR, INFO, Finding
-from argocd_istio.render.objects import fields, items, labels, text
+from argocd_istio.syntax.nodes import fields, items, labels, text
 from argocd_istio.syntax.source import Node
 from argocd_istio.tree import rules
 from argocd_istio.tree.order import SUBSTITUTE, Labels, Patch, Setting, Tree, walk
 from argocd_istio.tree.read import Document, Folder, Place, Reader
 
+DEPLOYED = re.compile(rb"kustomize\.toolkit\.fluxcd\.io/|kind:[ \t]*[\"']?Application(?:Set)?\b")
+"""What a file with one of them has."""
 _HINT = "write the value in the Exposure, or make a folder for each environment that patches before the mode"
 _LEVELS = 20
 
@@ -77,15 +79,17 @@ def _dotted(keys: tuple[str | int, ...]) -> str:
     return "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys).lstrip(".")
 
 
-def deployed(tree: Tree, reader: Reader) -> Iterator[Finding]:
-    """K02 and K07: what Argo CD or Flux, as the files of the tree have them, make of a folder with a mode."""
+def deployed(found: Iterable[Document], folder: str, reader: Reader) -> Iterator[Finding]:
+    """K02 and K07: what Argo CD or Flux, as these documents have them, make of a folder with a mode.
+
+    `folder` is the real path of the one that has the documents.
+    """
     trees: dict[str, Tree] = {}
     clusters: dict[str, tuple[str, Deployment]] = {}
-    for found in tree.documents:
-        for one in deployments(found.document):
-            if tree.root:
-                yield from _deployed(one, tree.root.real, reader, trees)
-                yield from _second(one, trees.get(resolve(tree.root.real, one.path)), clusters)
+    for document in found:
+        for one in deployments(document):
+            yield from _deployed(one, folder, reader, trees)
+            yield from _second(one, trees.get(resolve(folder, one.path)), clusters)
 
 
 def _second(one: Deployment, tree: Tree | None, clusters: dict[str, tuple[str, Deployment]]) -> Iterator[Finding]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from argocd_istio.exposure.fields import FUNCTIONS, GENERATOR, PLAIN
 from argocd_istio.exposure.names import shown
 from argocd_istio.findings import ERROR
-from argocd_istio.render.objects import items, labels, text
+from argocd_istio.syntax.nodes import items, labels, text
 from argocd_istio.syntax.source import Mapping, Node
 from argocd_istio.tree import library
 from argocd_istio.tree.read import DEPTH, Document, Entry, Folder, Place, Reader
@@ -81,6 +81,11 @@ class Patch:
         return matches(pattern, kind) and not matches(pattern, "AnyOther") and (not of or matches(of, group))
 
     @property
+    def changes_spec(self) -> bool:
+        """Whether it may change the spec: not where all that it says is about something else."""
+        return not self.bodies or any(_changes_spec(body.root) for body in self.bodies)
+
+    @property
     def deletes(self) -> bool:
         """Whether it does nothing but delete."""
         return bool(self.bodies) and all(text(body.root, "$patch") == "delete" for body in self.bodies)
@@ -137,7 +142,10 @@ class Tree:
     patches: list[Patch] = field(default_factory=list)
     settings: list[Setting] = field(default_factory=list)
     labels: list[Labels] = field(default_factory=list)
+    folders: list[Folder] = field(default_factory=list)
     clashes: list[Clash] = field(default_factory=list)
+    repeated: list[tuple[Entry, Entry]] = field(default_factory=list)
+    """A component of this library that is listed twice."""
     wirings: list[Wiring] = field(default_factory=list)
     texts: list[tuple[Place, str]] = field(default_factory=list)
     unread: list[Found] = field(default_factory=list)
@@ -164,6 +172,7 @@ class _Scope:
     unread: list[Found] = field(default_factory=list)
     objects: dict[tuple[str, str, str], Found] = field(default_factory=dict)
     movable: list[tuple[Document, str]] = field(default_factory=list)
+    options: dict[str, Entry] = field(default_factory=dict)
     all: list[Document] = field(default_factory=list)
     unknown: bool = False
     mode: Install | None = None
@@ -213,8 +222,9 @@ OBJECTS: dict[str, frozenset[str]] = {
 }
 OBJECTS |= {"RoleBinding": OBJECTS["Role"], "ClusterRoleBinding": OBJECTS["ClusterRole"]}
 OBJECTS |= {kind: frozenset(["argocd"]) for kind in ("Gateway", "VirtualService")}
+OBJECTS["Sidecar"] = frozenset(["argocd-server"])
 CRDS = frozenset(f"{name}.argoproj.io" for name in ("applications", "applicationsets", "appprojects"))
-_GROUPS = {"Gateway": "networking.istio.io", "VirtualService": "networking.istio.io", "Service": "", "Secret": ""}
+_GROUPS = dict.fromkeys(("Gateway", "VirtualService", "Sidecar"), "networking.istio.io") | {"Service": "", "Secret": ""}
 
 
 def walk(reader: Reader, path: str, appended: Iterable[Entry] = ()) -> Tree:
@@ -239,6 +249,7 @@ class _Walker:
         """The steps of one kustomization, in kustomize's order."""
         self.visits += 1
         self.open.add(folder.real)
+        self.tree.folders.append(folder)
         for entry in self.reader.entries(folder, "resources", "bases"):
             self.resource(entry, folder, scope, depth)
         for entry in self.reader.entries(folder, "generators"):
@@ -300,6 +311,9 @@ class _Walker:
         if entry.reference:
             if entry.reference.part == library.MODE:
                 self.bring(entry, scope)
+            if entry.reference.part == library.OPTION:
+                first = scope.options.setdefault(entry.reference.name, entry)
+                self.tree.repeated += [(first, entry)] if first is not entry else []
             if entry.folder:
                 self.own_generators(entry.folder)
         elif entry.folder and self.enter(entry, depth):
@@ -331,7 +345,7 @@ class _Walker:
             if document.ours and kind in (PLAIN, GENERATOR) and (kind == PLAIN or scope.configures):
                 scope.exposures.append(found)
                 scope.unread.append(found)
-            elif _is_object(document):
+            elif is_object(document):
                 new[kind, document.namespace, name] = found
             if kind in ("Secret", "Certificate") and document.namespace:
                 scope.movable.append((document, document.namespace))
@@ -445,7 +459,7 @@ class _Walker:
                     self.tree.clashes.append(Clash(scope.install, found, one_scope=True))
                 moved_to[kind, before, value] = found
             else:
-                moved_to[kind, before if kind in _CLUSTER else value, name] = found
+                moved_to[kind, before if kind in CLUSTER else value, name] = found
         scope.objects = moved_to
 
     def label(self, folder: Folder, scope: _Scope) -> None:
@@ -482,7 +496,7 @@ class _Walker:
 
 
 SUBSTITUTE = "kustomize.toolkit.fluxcd.io/substitute"
-_CLUSTER = ("Namespace", "ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition")
+CLUSTER = ("Namespace", "ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition")
 
 
 def patch_of(reader: Reader, folder: Folder, node: Node, place: Place) -> Patch:
@@ -496,11 +510,18 @@ def patch_of(reader: Reader, folder: Folder, node: Node, place: Place) -> Patch:
     return Patch(place, target.target if target else None, bodies)
 
 
+def _changes_spec(root: Node) -> bool:
+    """Of a strategic merge patch, or of one operation of a JSON patch."""
+    if isinstance(root, Mapping) and "op" in root.keys:
+        return text(root, "op") != "test" and f"{text(root, 'path')}/".startswith(("/spec/", "//"))
+    return not isinstance(root, Mapping) or bool({"spec", "$patch"} & root.keys.keys())
+
+
 def _true(node: Node, key: str) -> bool:
     return text(node, key) in ("true", "True", "TRUE")
 
 
-def _is_object(document: Document) -> bool:
+def is_object(document: Document) -> bool:
     """Whether an install may bring an object of that kind and name."""
     kind, name = document.kind, document.name
     if kind in _GROUPS and document.group != _GROUPS[kind]:
@@ -522,4 +543,4 @@ def _clash(install: Install, kind: str, namespace: str, name: str) -> bool:
         return False
     if kind == "Namespace":
         return name == install.namespace
-    return kind in _CLUSTER or namespace in ("", install.namespace)
+    return kind in CLUSTER or namespace in ("", install.namespace)

@@ -18,7 +18,7 @@ from argocd_istio.exposure.names import shown
 from argocd_istio.files import FileError
 from argocd_istio.files import read as read_file
 from argocd_istio.findings import ERROR, INFO, Finding
-from argocd_istio.render.objects import items, text
+from argocd_istio.syntax.nodes import items, text
 from argocd_istio.syntax.source import MIB, Mapping, Node, Scalar, Sequence, Source, SourceError
 from argocd_istio.syntax.source import read as read_yaml
 from argocd_istio.tree import library

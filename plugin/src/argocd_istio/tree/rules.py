@@ -18,13 +18,54 @@ from argocd_istio.exposure.fields import (
     PLAIN,
     RUN,
     complete,
+    nearest,
 )
 from argocd_istio.exposure.names import cut, shown
 from argocd_istio.findings import ERROR, INFO, WARNING, Finding
-from argocd_istio.render.objects import labels, text
+from argocd_istio.syntax.nodes import fields, labels, text
 from argocd_istio.tree import library
-from argocd_istio.tree.order import Install, Labels, Patch, Setting, Tree
+from argocd_istio.tree.order import CLUSTER, Install, Labels, Patch, Setting, Tree, is_object
 from argocd_istio.tree.read import Document, Reader
+
+FIELDS = (
+    "apiVersion",
+    "kind",
+    "metadata",
+    "openapi",
+    "namePrefix",
+    "nameSuffix",
+    "namespace",
+    "commonLabels",
+    "labels",
+    "commonAnnotations",
+    "patchesStrategicMerge",
+    "patchesJson6902",
+    "patches",
+    "images",
+    "imageTags",
+    "replacements",
+    "replicas",
+    "vars",
+    "sortOptions",
+    "resources",
+    "components",
+    "crds",
+    "bases",
+    "configMapGenerator",
+    "secretGenerator",
+    "helmGlobals",
+    "helmCharts",
+    "helmChartInflationGenerator",
+    "generatorOptions",
+    "configurations",
+    "generators",
+    "transformers",
+    "validators",
+    "buildMetadata",
+)
+"""The fields of a kustomization: `Kustomization` in `api/types/kustomization.go` of kustomize."""
+# Its reader takes them in upper and lower case.
+_KNOWN = frozenset(map(str.lower, FIELDS))
 
 PART_OF, NAME = "app.kubernetes.io/part-of", "app.kubernetes.io/name"
 FIRST = "patch it in a component that is listed before the mode, or in the Exposure's own folder under resources:"
@@ -52,7 +93,7 @@ def late_patch(tree: Tree) -> Iterator[Finding]:
 
 def is_late(patch: Patch) -> bool:
     """Whether a patch changes an Exposure that was read before."""
-    return bool(patch.mode) and patch.touches(PLAIN, GROUP) and not patch.deletes
+    return bool(patch.mode) and patch.touches(PLAIN, GROUP) and not patch.deletes and patch.changes_spec
 
 
 def renamed(tree: Tree) -> Iterator[Finding]:
@@ -98,6 +139,14 @@ def two_installs(tree: Tree) -> Iterator[Finding]:
         found = f"{document.kind} {shown(document.name)}{more}, which {after(first)} brings"
         hint = "list it under patches: instead" if clash.count == 1 else "remove that install: this library brings it"
         yield document.place().finding(ERROR, "K10", found, "each object once", hint)
+
+
+def repeated(tree: Tree) -> Iterator[Finding]:
+    """K10: a component that is listed twice."""
+    for first, again in tree.repeated:
+        if again.reference:
+            found = f"{again.reference.title} a second time, after {first.place.short}"
+            yield again.place.finding(ERROR, "K10", found, "each object once", "remove one")
 
 
 def _second(first: Install, other: Install, one_scope: bool) -> Finding:
@@ -208,6 +257,26 @@ def exposures(tree: Tree) -> Iterator[Finding]:
         yield tree.root.place("").finding(WARNING, "K09", f"no mode and no {PLAIN}", "both", hint)
 
 
+def unknown_fields(tree: Tree) -> Iterator[Finding]:
+    """K15: a field that no kustomization has, which the build refuses."""
+    for folder in {one.file: one for one in tree.folders}.values():
+        for key in fields(folder.root):
+            if key.lower() not in _KNOWN:
+                hint = nearest(key, FIELDS) or "remove it"
+                found = f"the unknown field {shown(key)}"
+                yield folder.place(cut(key), key).finding(ERROR, "K15", found, "a field of a kustomization", hint)
+
+
+def misses(tree: Tree) -> Iterator[Finding]:
+    """K16: a patch that names an object of the install without its namespace, which the build does not find."""
+    for patch in tree.patches:
+        for body in patch.bodies if patch.target is None and patch.install else ():
+            if is_object(body) and body.kind not in CLUSTER and not body.namespace:
+                found = f"a patch of {body.kind} {shown(body.name)} without a namespace"
+                hint = "write namespace: argocd below metadata, whatever your own namespace: is"
+                yield patch.place.finding(ERROR, "K16", found, "that of the install", hint)
+
+
 def generators(tree: Tree) -> Iterator[Finding]:
     """K12: a generator that does not run."""
     for found in tree.documents:
@@ -274,10 +343,13 @@ RULES: tuple[Callable[[Tree], Iterator[Finding]], ...] = (
     order,
     exposures,
     two_installs,
+    repeated,
     late_patch,
     renamed,
     labelled,
     moved,
     other_mode,
+    unknown_fields,
+    misses,
     unpinned,
 )
