@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from argocd_istio.syntax.source import LIMITS, read
+from argocd_istio.syntax.source import LIMITS, parse
 from bench.builds import ROOT, Spread
 from tools.build import ToolError, program
 
@@ -60,7 +60,7 @@ def compare(rounds: int) -> list[Row]:
     for _ in range(rounds):
         for name, data in files.items():
             start = time.process_time()
-            read(data, name)
+            parse(data, name)
             cpu[name].append(time.process_time() - start)
     return [Row(name, limits.get(name), len(data), Spread.of(cpu[name])) for name, data in files.items()]
 

@@ -23,7 +23,7 @@ from argocd_istio.exposure.fields import BY_PATH, FIELDS, Field
 from argocd_istio.lint.run import run
 from argocd_istio.render.objects import Objects
 from argocd_istio.render.ways import facts
-from argocd_istio.syntax.source import read
+from argocd_istio.syntax.source import parse
 from argocd_istio.terminal import Terminal
 from tools.build import HERE, ToolError, istio_module, program, say
 from tools.versions import module, release, versions
@@ -90,7 +90,7 @@ def picture() -> str:
         [str(program("kustomize")), "build", str(ROOT / "examples/local")], capture_output=True, check=True
     ).stdout
     namespace = BY_PATH["spec.gateway.namespace"].default
-    found = facts(Objects(read(built, "examples/local")), otherwise=namespace)
+    found = facts(Objects(parse(built, "examples/local")), otherwise=namespace)
     return draw(Picture(found, run(found)), "svg", Terminal())
 
 

@@ -13,7 +13,7 @@ from argocd_istio import API_VERSION
 from argocd_istio.exposure.check import check
 from argocd_istio.exposure.fields import Exposure
 from argocd_istio.findings import Finding
-from argocd_istio.syntax.source import read
+from argocd_istio.syntax.source import parse
 from tests.work import HANG
 
 Called = Callable[..., tuple[int, str, str]]
@@ -36,7 +36,7 @@ def exposure(spec: str, kind: str = "ExposureGenerator", metadata: str = "{name:
 
 def checked(text: str) -> tuple[Exposure | None, list[Finding]]:
     """What a file with this text is, and what is found in it."""
-    source = read(text.encode(), "exposure.yaml")
+    source = parse(text.encode(), "exposure.yaml")
     return check(source, source.documents[0].root)
 
 

@@ -13,7 +13,7 @@ from argocd_istio.explain.picture import Picture
 from argocd_istio.lint.run import run
 from argocd_istio.render.objects import Objects
 from argocd_istio.render.ways import facts
-from argocd_istio.syntax.source import Source, read
+from argocd_istio.syntax.source import Source, parse
 from tests.render.consumer import one
 from tests.render.render import Object, build
 
@@ -22,7 +22,7 @@ Breaking = Callable[[list[Object]], Any]
 
 
 def source(objects: list[Object]) -> Source:
-    return read(yaml.dump_all(objects, Dumper=yaml.CSafeDumper).encode(), "render.yaml")
+    return parse(yaml.dump_all(objects, Dumper=yaml.CSafeDumper).encode(), "render.yaml")
 
 
 def explained(objects: list[Object], namespace: str = "istio-system") -> Picture:

@@ -312,4 +312,5 @@ def test_the_plain_exposure_and_the_completed_one_say_the_same(data: st.DataObje
     for field in ("hosts", "tls"):
         assert made.get(field) == plain.get(field)
     assert made["gateway"]["selector"] == plain["gateway"]["selector"]
-    assert made.keys() <= {"mode", "hosts", "gateway", "tls"} and made["gateway"].keys() <= {"namespace", "selector"}
+    assert made.keys() <= {"mode", "hosts", "gateway", "tls"}
+    assert made["gateway"].keys() <= {"namespace", "selector", "serviceAccount"}

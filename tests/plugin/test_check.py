@@ -11,7 +11,7 @@ from argocd_istio.exposure.fields import complete
 from argocd_istio.findings import Finding
 from argocd_istio.streams import inert
 from argocd_istio.syntax.emit import to_yaml
-from argocd_istio.syntax.source import read
+from argocd_istio.syntax.source import parse
 from tests.plugin.cases import FUNCTION, checked, exposure
 from tests.work import LINEAR, growth
 
@@ -214,7 +214,7 @@ def test_what_kustomize_alone_does_not_carry_is_said_of_a_plain_exposure(spec: s
 
 @pytest.mark.parametrize("spec", [spec for spec, *_ in PLAIN])
 def test_what_is_to_be_generated_is_judged_as_the_generator_takes_it(spec: str) -> None:
-    source = read(exposure(spec, "Exposure").encode(), "exposure.yaml")
+    source = parse(exposure(spec, "Exposure").encode(), "exposure.yaml")
     found, findings = check(source, source.documents[0].root, generate=True)
     assert found and findings == []
 
@@ -362,7 +362,7 @@ def test_no_line_is_a_command_to_a_ci_log() -> None:
 
 def test_lines_are_left_out_where_they_mean_nothing() -> None:
     text = exposure("hosts: [493, '2001-01-01T00:00:00Z']")
-    source = read(text.encode(), "stdin")
+    source = parse(text.encode(), "stdin")
     _, findings = check(source, source.documents[0].root, file="", lines=False)
     assert [str(one) for one in findings] == [
         "ExposureGenerator argocd: spec.hosts[0]: found the number 493, expected a host name; "

@@ -18,7 +18,7 @@ from argocd_istio.drift import draw
 from argocd_istio.drift.compare import ABSENT, ANYTHING, Deviation, Matching, aligned, compare
 from argocd_istio.drift.install import Install, install
 from argocd_istio.drift.report import Report, report
-from argocd_istio.syntax.source import SourceError, read
+from argocd_istio.syntax.source import SourceError, parse
 from argocd_istio.syntax.values import refuse, value
 from argocd_istio.terminal import Terminal
 from tests.plugin.cases import BOMB, MERGES
@@ -94,7 +94,7 @@ explained
 
 
 def taken(text: str | bytes, name: str = "render.yaml") -> Install:
-    return install(read(text.encode() if isinstance(text, str) else text, name))
+    return install(parse(text.encode() if isinstance(text, str) else text, name))
 
 
 def found(render: str = RENDER, against: str = OFFICIAL) -> Report:
@@ -238,7 +238,7 @@ SCALARS: list[tuple[str, Any]] = [
 
 @pytest.mark.parametrize(("text", "expected"), SCALARS, ids=lambda one: str(one)[:20])
 def test_a_scalar_is_read_as_kubectl_does(text: str, expected: Any) -> None:
-    root = read(f"- {text}\n".encode(), "f").documents[0].root
+    root = parse(f"- {text}\n".encode(), "f").documents[0].root
     assert root
     [result] = value(root)
     assert (result, type(result)) == (expected, type(expected))
@@ -246,7 +246,7 @@ def test_a_scalar_is_read_as_kubectl_does(text: str, expected: Any) -> None:
 
 def test_aliases_and_merges_are_written_out() -> None:
     text = "a: &a {x: 1, y: 2}\nb: *a\nc: {<<: *a, x: 3}\nd: {<<: [{x: 4}, *a]}\ne: ~\non: z\n"
-    root = read(text.encode(), "f").documents[0].root
+    root = parse(text.encode(), "f").documents[0].root
     assert root
     # `y` is a boolean to kubectl, and JSON has it as "true".
     whole = {"x": 1, "true": 2}
@@ -261,7 +261,7 @@ def test_aliases_and_merges_are_written_out() -> None:
 
 def test_tags_and_odd_keys_are_refused() -> None:
     for text in ("a: !Ref b\n", "? {a: b}\n: c\n", "? \n: b\n", "a: !!binary aa==\n"):
-        source = read(text.encode(), "f")
+        source = parse(text.encode(), "f")
         with pytest.raises(SourceError, match=r"f:\d:\d+: found (the tag|a key)"):
             refuse(source)
 

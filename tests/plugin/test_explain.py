@@ -24,7 +24,7 @@ from argocd_istio.exposure.fields import complete
 from argocd_istio.lint.run import run
 from argocd_istio.render.objects import Objects
 from argocd_istio.render.ways import facts
-from argocd_istio.syntax.source import read
+from argocd_istio.syntax.source import parse
 from argocd_istio.terminal import Terminal
 from tests.plugin.faults_gateway_api import ALL, GRPC, REDIRECT, UI, api_gateway, api_route, gateway_api
 from tests.plugin.renders import container, drawn, explained, gateway, overlay, parameters, routes, source, whole
@@ -86,7 +86,7 @@ def two_certificates(folder: Path) -> list[Object]:
         "kind": "ExposureGenerator",
         "metadata": {"name": "argocd"},
     }
-    source = read(yaml.safe_dump(head | {"spec": spec}).encode(), "exposure.yaml")
+    source = parse(yaml.safe_dump(head | {"spec": spec}).encode(), "exposure.yaml")
     exposure, findings = check(source, source.documents[0].root)
     assert exposure and not findings
     return build(consumer(folder, "grpc-routing/without-crds", complete(exposure)))

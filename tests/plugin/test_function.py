@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from argocd_istio.findings import Finding
-from argocd_istio.krm.function import parse, run
+from argocd_istio.krm.function import parse_list, run
 from tests.plugin.cases import generator, resource_list
 from tests.plugin.strategies import specs
 
@@ -20,7 +20,7 @@ def load(text: str | bytes) -> Any:
 
 
 def ran(data: bytes) -> tuple[dict[str, Any], list[Finding]]:
-    result = run(parse(data))
+    result = run(parse_list(data))
     return load(result.to_yaml()), result.findings
 
 
@@ -40,7 +40,11 @@ def test_one_host_gives_the_exposure_with_its_defaults() -> None:
         "metadata": {"name": "argocd", "annotations": {"config.kubernetes.io/local-config": "true"}},
         "spec": {
             "hosts": ["cd.acme.io"],
-            "gateway": {"namespace": "istio-system", "selector": {"istio": "ingressgateway"}},
+            "gateway": {
+                "namespace": "istio-system",
+                "selector": {"istio": "ingressgateway"},
+                "serviceAccount": "istio-ingressgateway-service-account",
+            },
             "tls": {"secretName": "argocd-certificate"},
         },
     }
@@ -145,7 +149,7 @@ def test_the_version_that_was_given_comes_back() -> None:
 @given(specs(valid=False))
 def test_a_second_run_changes_no_byte(spec: dict[str, Any]) -> None:
     def again(data: bytes) -> bytes:
-        return run(parse(data)).to_yaml().encode()
+        return run(parse_list(data)).to_yaml().encode()
 
     once = again(resource_list(generator(**spec), results=[{"message": "earlier"}]))
     assert again(once) == once
@@ -184,7 +188,7 @@ def test_a_resource_list_is_written_without_aliases() -> None:
     items = b"- {apiVersion: v1, kind: A, metadata: {name: &a a}, x: &b [1]}\n"
     items += b"- {apiVersion: v1, kind: A, metadata: {name: b, x: *a}, x: *b}\n"
     data = b"apiVersion: config.kubernetes.io/v1\nkind: ResourceList\nitems:\n" + items
-    text = parse(data).to_yaml()
+    text = parse_list(data).to_yaml()
     assert "&" not in text and "*" not in text and load(text) == load(data)
 
 

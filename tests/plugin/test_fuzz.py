@@ -11,11 +11,11 @@ import yaml
 
 from argocd_istio.explain import FORMATS, draw
 from argocd_istio.explain.picture import Picture
-from argocd_istio.krm.function import parse, run
+from argocd_istio.krm.function import parse_list, run
 from argocd_istio.lint.run import run as lint
 from argocd_istio.render.objects import Objects
 from argocd_istio.render.ways import facts
-from argocd_istio.syntax.source import SourceError, read
+from argocd_istio.syntax.source import SourceError, parse
 from argocd_istio.terminal import Terminal
 from tests.plugin.cases import BOMB, exposure, generator, resource_list
 from tests.plugin.faults import MORE, SPARED
@@ -73,15 +73,15 @@ def mutated(random: random.Random, seeds: list[bytes]) -> bytes:
 def execute(data: bytes) -> bool:
     """Read, run, write, and run once more on what was written; whether the input was a ResourceList."""
     try:
-        read(data, "f")
-        given = parse(data)
+        parse(data, "f")
+        given = parse_list(data)
     except SourceError as error:
         assert str(error).isprintable()
         return False
     result = run(given)
     assert all(str(finding).isprintable() for finding in result.findings)
     text = result.to_yaml()
-    assert run(parse(text.encode())).to_yaml() == text
+    assert run(parse_list(text.encode())).to_yaml() == text
     return True
 
 
@@ -130,7 +130,7 @@ def test_no_render_raises_or_hangs() -> None:
         data = mutated(source, seeds)
         try:
             with no_hang():
-                objects = Objects(read(data, "f"))
+                objects = Objects(parse(data, "f"))
                 found = facts(objects, source.choice(("", "istio-system")))
                 text = draw(Picture(found, lint(found)), FORMATS[number % len(FORMATS)], Terminal())
                 assert "\x1b" not in text

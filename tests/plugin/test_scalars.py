@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from argocd_istio.syntax.emit import needs_quotes, quoted, to_yaml
 from argocd_istio.syntax.scalars import plain_reading, reading
-from argocd_istio.syntax.source import Scalar, read
+from argocd_istio.syntax.source import Scalar, parse
 
 TRAPS = {
     "the boolean": ["on", "Off", "yes", "NO", "y", "N", "true", "False"],
@@ -41,7 +41,7 @@ def test_text_is_text(text: str) -> None:
 
 
 def test_quotes_and_the_tag_str_make_text_of_everything() -> None:
-    root = read(b"- 'on'\n- \"0755\"\n- !!str 1e3\n- ! on\n- |\n  on\n- !!int on\n- on\n", "f").documents[0].root
+    root = parse(b"- 'on'\n- \"0755\"\n- !!str 1e3\n- ! on\n- |\n  on\n- !!int on\n- on\n", "f").documents[0].root
     found = [root.get(index) for index in range(7)] if root else []
     assert [reading(node) for node in found if isinstance(node, Scalar)] == [*[""] * 5, "the tag !!int", "the boolean"]
 
@@ -71,13 +71,13 @@ def test_what_is_written_is_read_as_it_was_by_both_parsers(value: Any) -> None:
 
 @given(values)
 def test_a_tree_is_written_as_it_was_read(value: Any) -> None:
-    root = read(yaml.safe_dump(value).encode(), "f").documents[0].root
+    root = parse(yaml.safe_dump(value).encode(), "f").documents[0].root
     assert yaml.safe_load(to_yaml(root)) == value
 
 
 def test_a_tree_keeps_its_plain_scalars_and_writes_aliases_out() -> None:
     text = "a: 0755\nb: &x\n- on\n- 1e3\n- 2001-01-01\nc: *x\nd: !!int 'x'\ne: ''\nf:\n"
-    written = to_yaml(read(text.encode(), "f").documents[0].root)
+    written = to_yaml(parse(text.encode(), "f").documents[0].root)
     lists = "- on\n- 1e3\n- 2001-01-01\n"
     assert written == f'a: 0755\nb:\n{lists}c:\n{lists}d: !!int x\ne: ""\nf: null\n'
     assert yaml.safe_load("x: 2001-01-01") == {"x": datetime.date(2001, 1, 1)}

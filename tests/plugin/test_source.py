@@ -18,7 +18,7 @@ from argocd_istio.syntax.source import (
     Sequence,
     Source,
     SourceError,
-    read,
+    parse,
     visible,
 )
 from tests.plugin.cases import BOMB, MERGES
@@ -26,7 +26,7 @@ from tests.work import LINEAR, growth, steps
 
 
 def load(text: str, limits: Limits = LIMITS) -> Source:
-    return read(text.encode(), "f.yaml", limits)
+    return parse(text.encode(), "f.yaml", limits)
 
 
 def scalars(node: Node | None) -> list[Scalar]:
@@ -148,7 +148,7 @@ def test_what_cannot_be_read_is_one_line_with_its_place(text: str, place: str, w
 )
 def test_what_is_not_utf8_is_refused_with_its_byte(data: bytes, words: str) -> None:
     with pytest.raises(SourceError, match=words):
-        read(data, "f.yaml")
+        parse(data, "f.yaml")
 
 
 @pytest.mark.parametrize(

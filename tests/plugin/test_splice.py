@@ -46,7 +46,7 @@ def test_an_edit_of_a_real_file_changes_its_span_only(
     counts = {"files": 0, "bytes": 0, "edits": 0, "set back": 0, "refused": 0}
     for file in manifests:
         data = file.read_bytes()
-        read = source.read(data, file.name)
+        read = source.parse(data, file.name)
         every = list(scalars(read))
         # On one line, and text whether quoted or not: these come back.
         texts = [
@@ -59,7 +59,7 @@ def test_an_edit_of_a_real_file_changes_its_span_only(
             new = change(read, number, path, NEW)
             before, after = (part.encode() for part in (read.text[: node.start], read.text[node.end :]))
             assert new in [before + quote + NEW.encode() + quote + after for quote in (b"", b"'", b'"')]
-            assert change(source.read(new, file.name), number, path, node.value) == data
+            assert change(source.parse(new, file.name), number, path, node.value) == data
             counts["edits"] += 1
             counts["set back"] += 1
         # Of any kind: numbers, booleans, nulls, block scalars, texts over several lines.

@@ -18,7 +18,7 @@ from argocd_istio.drift import deviations, draw
 from argocd_istio.drift.compare import Own
 from argocd_istio.drift.install import Install, install
 from argocd_istio.drift.report import Entry, Report, compared, report
-from argocd_istio.syntax.source import SourceError, read
+from argocd_istio.syntax.source import SourceError, parse
 from argocd_istio.terminal import Terminal
 from tests.render.consumer import EXPOSURE, MODES, consumer, exposure, one, write
 from tests.render.render import ROOT, Object, build, build_text, load
@@ -33,7 +33,7 @@ FLAGS = ("--enable-alpha-plugins", "--enable-exec")
 
 
 def taken(text: str, name: str = "render.yaml") -> Install:
-    return install(read(text.encode(), name))
+    return install(parse(text.encode(), name))
 
 
 @cache

@@ -13,7 +13,7 @@ import pytest
 
 from argocd_istio.consumer import REF
 from argocd_istio.exposure.check import check
-from argocd_istio.syntax.source import read
+from argocd_istio.syntax.source import parse
 from tests.render.consumer import MODES, consumer, exposure, leaves, one, title, write
 from tests.render.git_http import serve
 from tests.render.render import ROOT, build, load
@@ -121,7 +121,7 @@ def test_a_checked_example_builds_with_the_installed_program(example: Path, inst
 @pytest.mark.parametrize("example", EXAMPLES, ids=str)
 def test_the_exposure_of_an_example_has_no_findings_and_names_its_schema(example: Path) -> None:
     for file in (ROOT / example).glob("exposure.yaml"):
-        source = read(file.read_bytes(), str(file))
+        source = parse(file.read_bytes(), str(file))
         exposed, findings = check(source, source.documents[0].root)
         assert exposed and findings == []
         named = re.match(r"# yaml-language-server: \$schema=(\S+)\n", source.text)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from argocd_istio.syntax.source import LIMITS, SourceError, read
+from argocd_istio.syntax.source import LIMITS, SourceError, parse
 from bench import reader
 from tests.render.render import ROOT, build_text
 
@@ -33,6 +33,6 @@ def test_bench_compares_the_bytes_that_kustomize_prints(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", reader.FILES)
 def test_a_file_of_the_bench_is_at_its_limit(name: str) -> None:
     limit = getattr(LIMITS, name)
-    read(reader.FILES[name](limit).encode(), name)
+    parse(reader.FILES[name](limit).encode(), name)
     with pytest.raises(SourceError, match=rf"\b{limit}\b"):
-        read(reader.FILES[name](limit + 1).encode(), name)
+        parse(reader.FILES[name](limit + 1).encode(), name)

@@ -20,8 +20,7 @@ from argocd_istio.files import FileError, read
 from argocd_istio.findings import ERROR
 from argocd_istio.syntax.emit import to_yaml
 from argocd_istio.syntax.nodes import text, texts
-from argocd_istio.syntax.source import Node, SourceError, visible
-from argocd_istio.syntax.source import read as read_yaml
+from argocd_istio.syntax.source import Node, SourceError, parse, visible
 
 LIBRARY = "https://github.com/argocd-istio/argocd-istio"
 REF = "main"
@@ -112,7 +111,7 @@ class Consumer:
         """The generator's own rules, said of the options."""
         document = {"apiVersion": API_VERSION, "kind": GENERATOR, "metadata": {"name": "argocd"}, "spec": spec}
         try:
-            source = read_yaml(to_yaml(document).encode(errors="surrogateescape"), "")
+            source = parse(to_yaml(document).encode(errors="surrogateescape"), "")
         except SourceError as error:
             raise ConsumerError(f"found {error.found} in an option, expected plain text; write it again") from error
         lines = []
@@ -210,6 +209,6 @@ def _documents(path: str, word: str = "") -> list[Node]:
         data = read(path)
         if word.encode() not in data:
             return []
-        return [document.root for document in read_yaml(data, path).documents if document.root]
+        return [document.root for document in parse(data, path).documents if document.root]
     except (FileError, SourceError, ValueError):
         return []

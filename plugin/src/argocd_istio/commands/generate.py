@@ -100,13 +100,13 @@ def _write(output: str, data: bytes) -> None:
     from argocd_istio import files
     from argocd_istio.exposure.fields import PLAIN
     from argocd_istio.syntax.nodes import text
-    from argocd_istio.syntax.source import read
+    from argocd_istio.syntax.source import parse
 
     if not os.path.lexists(output):
         files.create(output, data)
         return
     old = files.read(output)
-    source = read(old, output)
+    source = parse(old, output)
     for root in [document.root for document in source.documents if document.root]:
         if text(root, "kind") != PLAIN or root is not source.documents[0].root:
             kind = text(root, "kind") or "no kind"

@@ -117,19 +117,19 @@ def _name(file: str) -> str:
 
 
 def source_of(file: str) -> Source:
-    from argocd_istio.syntax.source import read
+    from argocd_istio.syntax.source import parse
 
-    return read(content(file), _name(file))
+    return parse(content(file), _name(file))
 
 
 def built(path: str, enable_exec: bool) -> Source:
     """What is built of a folder, or was built: a file, or stdin."""
     from argocd_istio.render.build import render
-    from argocd_istio.syntax.source import read
+    from argocd_istio.syntax.source import parse
 
     if not os.path.isdir(path):  # noqa: PTH112
         return source_of(path)
-    return read(render(path, enable_exec=enable_exec, waiting=_waiting), path)
+    return parse(render(path, enable_exec=enable_exec, waiting=_waiting), path)
 
 
 def _waiting(text: str) -> None:

@@ -27,7 +27,7 @@ from argocd_istio.exposure.hosts import split_url
 from argocd_istio.exposure.names import SUBSTITUTE, Problem, cut, shown
 from argocd_istio.findings import ERROR, INFO, WARNING, Finding
 from argocd_istio.syntax.scalars import reading, tag_name
-from argocd_istio.syntax.source import Mapping, Node, Scalar, Sequence, Source, SourceError, read
+from argocd_istio.syntax.source import Mapping, Node, Scalar, Sequence, Source, SourceError, parse
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def wrong_function(node: Node) -> str:
     if not isinstance(text, Scalar) or reading(text):
         return noun(node)
     try:
-        documents = read(text.value.encode(), "").documents
+        documents = parse(text.value.encode(), "").documents
     except SourceError as error:
         return cut(error.found)
     root = documents[0].root if documents else None

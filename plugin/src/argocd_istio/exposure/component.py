@@ -8,8 +8,7 @@ from collections.abc import Iterator
 
 from argocd_istio.exposure.fields import MODES
 from argocd_istio.files import FileError, read
-from argocd_istio.syntax.source import Node, Scalar, Sequence, Source, SourceError
-from argocd_istio.syntax.source import read as read_yaml
+from argocd_istio.syntax.source import Node, Scalar, Sequence, Source, SourceError, parse
 
 KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 """The names that kustomize looks for."""
@@ -41,7 +40,7 @@ def kustomization(file: str) -> Source | None:
         path = os.path.join(folder, one)  # noqa: PTH118
         if not os.path.lexists(path):
             continue
-        source = read_yaml(read(path), path)
+        source = parse(read(path), path)
         listed = [os.path.normpath(text.value) for key in ("resources", "generators") for text in _texts(source, key)]
         return source if name in listed else None
     return None

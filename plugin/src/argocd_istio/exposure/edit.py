@@ -65,26 +65,26 @@ def set_hosts(data: bytes, hosts: Sequence[str], *, file: str, name: str | None 
         for given, host in zip(hosts, written, strict=True)
         if given != host
     ]
-    return _set(src.read(data, file), name, HOSTS, written, _hosts_problem, notices)
+    return _set(src.parse(data, file), name, HOSTS, written, _hosts_problem, notices)
 
 
 def set_secret_name(data: bytes, secret: str, *, host: str | None = None, file: str, name: str | None = None) -> Edit:
     """Set spec.tls.secretName, or with `host` its entry in spec.tls.secretNames."""
     _require("secret-name", secret_problem(secret))
     path = SECRET if host is None else _secret_of(host)
-    return _set(src.read(data, file), name, path, secret, secret_problem)
+    return _set(src.parse(data, file), name, path, secret, secret_problem)
 
 
 def set_url(data: bytes, url: str, *, file: str, name: str | None = None) -> Edit:
     """Set spec.url."""
     _require("url", url_problem(url))
-    return _set(src.read(data, file), name, URL, url, url_problem)
+    return _set(src.parse(data, file), name, URL, url, url_problem)
 
 
 def set_gateway_namespace(data: bytes, namespace: str, *, file: str, name: str | None = None) -> Edit:
     """Set spec.gateway.namespace."""
     _require("gateway-namespace", namespace_problem(namespace))
-    return _set(src.read(data, file), name, NAMESPACE, namespace, namespace_problem)
+    return _set(src.parse(data, file), name, NAMESPACE, namespace, namespace_problem)
 
 
 def set_mode(data: bytes, mode: str, *, secret: str | None = None, file: str, name: str | None = None) -> Edit:
@@ -96,15 +96,15 @@ def set_mode(data: bytes, mode: str, *, secret: str | None = None, file: str, na
     if mode == PASSTHROUGH and secret is not None:
         _require("secret-name", ("a Secret under passthrough", "none", "leave it out"))
     notices = []
-    source = src.read(data, file)
+    source = src.parse(data, file)
     number = _choose(source, name)
     root = source.documents[number].root
     if root and root.find(*STATED_MODE):
         data = change(source, number, STATED_MODE, mode)
         for path in (SECRETS, SECRET) if mode == PASSTHROUGH else ():
-            there, value = former(src.read(data, file), number, path)
+            there, value = former(src.parse(data, file), number, path)
             if there:
-                data = change(src.read(data, file), number, path, None)
+                data = change(src.parse(data, file), number, path, None)
                 names = ", ".join(f"{key}: {name}" for key, name in value.items()) if isinstance(value, dict) else value
                 removed = f"{'.'.join(map(str, path))} ({shown(str(names))})"
                 notices.append(f"{visible(file)}: removed {removed}: argocd-server shows its own certificate")
@@ -120,7 +120,7 @@ def set_selector(data: bytes, labels: Sequence[str], *, file: str, name: str | N
     if isinstance(selector, tuple):
         raise SourceError("selector", 0, 0, *selector)
     _require("selector", _selector_problem(selector))
-    return _set(src.read(data, file), name, SELECTOR, selector, _selector_problem)
+    return _set(src.parse(data, file), name, SELECTOR, selector, _selector_problem)
 
 
 def unset(data: bytes, what: Field, *, host: str | None = None, file: str, name: str | None = None) -> Edit:
@@ -129,7 +129,7 @@ def unset(data: bytes, what: Field, *, host: str | None = None, file: str, name:
         _require("host", (f"a host for {what}", "one for secret-name only", "leave it out"))
     paths = {"secret-name": SECRET, "url": URL, "selector": SELECTOR, "gateway-namespace": NAMESPACE}
     path = paths[what] if host is None else _secret_of(host)
-    source = src.read(data, file)
+    source = src.parse(data, file)
     number = _choose(source, name)
     return Edit(change(source, number, path, None))
 
@@ -187,7 +187,7 @@ def _set(
 def _require_way_back(source: Source, number: int, path: Path, before: Value | None, new: bytes) -> None:
     """Raise SourceError where setting the former value (None: removing the field) would not give the old file."""
     try:
-        back = change(src.read(new, source.file), number, path, before)
+        back = change(src.parse(new, source.file), number, path, before)
     except SourceError as error:
         back = str(error).encode()
     old = source.text.encode()
@@ -204,8 +204,8 @@ def consequences(
     """What `check` finds in the new file and not in the old one; `before` and `after` are the component's mode."""
     if old == new and before == after:
         return []
-    known = {(one.path, one.message) for one in check_file(src.read(old, file), component=before)}
-    source = src.read(new, file)
+    known = {(one.path, one.message) for one in check_file(src.parse(old, file), component=before)}
+    source = src.parse(new, file)
     found = [one for one in check_file(source, component=after) if (one.path, one.message) not in known]
     return found if old == new else [*found, *_generated(source)]
 

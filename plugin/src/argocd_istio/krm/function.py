@@ -11,7 +11,7 @@ from argocd_istio.exposure.fields import GENERATOR, PLAIN, complete
 from argocd_istio.findings import ERROR, INFO, WARNING, Finding
 from argocd_istio.syntax.emit import to_yaml
 from argocd_istio.syntax.scalars import reading
-from argocd_istio.syntax.source import LIMITS, Limits, Mapping, Node, Scalar, Sequence, Source, SourceError, read
+from argocd_istio.syntax.source import LIMITS, Limits, Mapping, Node, Scalar, Sequence, Source, SourceError, parse
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -53,12 +53,12 @@ class ResourceList:
         return to_yaml(value)
 
 
-def parse(data: bytes, limits: Limits = LIMITS) -> ResourceList:
+def parse_list(data: bytes, limits: Limits = LIMITS) -> ResourceList:
     """The ResourceList that a function gets on stdin; its findings are what is odd about its items.
 
     Raises SourceError where the input is no ResourceList.
     """
-    source = read(data, "stdin", limits)
+    source = parse(data, "stdin", limits)
     roots = [document.root for document in source.documents if document.root]
     if not roots:
         hint = "kustomize gives one; to check a file: argocd-istio check FILE"

@@ -40,12 +40,12 @@ def main() -> int:
 
 
 def _run() -> int:
-    from argocd_istio.krm.function import parse, run
+    from argocd_istio.krm.function import parse_list, run
     from argocd_istio.syntax.source import LIMITS, SourceError
 
     try:
         # One byte more than is accepted, so that more is refused without reading all of it.
-        given = parse(sys.stdin.buffer.read(LIMITS.bytes + 1))
+        given = parse_list(sys.stdin.buffer.read(LIMITS.bytes + 1))
     except SourceError as error:
         tell(error)
         return 2

@@ -244,7 +244,7 @@ def _place(text: str, index: int) -> tuple[int, int]:
     return line, index - start + 1
 
 
-def read(data: bytes, file: str, limits: Limits = LIMITS) -> Source:
+def parse(data: bytes, file: str, limits: Limits = LIMITS) -> Source:
     """Read every document of a file.
 
     Refused are, beside what is no YAML: whatever passes a limit, a key that a mapping has twice, and an alias

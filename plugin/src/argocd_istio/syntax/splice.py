@@ -584,7 +584,7 @@ def _nearest(root: Node, path: Path) -> Node:
 def _only_difference(source: Source, data: bytes, number: int, path: Path, value: Value | None) -> bool:
     """Whether the new file reads as the old one but for the value."""
     try:
-        new = src.read(data, source.file)
+        new = src.parse(data, source.file)
     except SourceError:
         return False
     if len(new.documents) != len(source.documents) or _is_json(source.text) != _is_json(new.text):

@@ -15,8 +15,8 @@ from argocd_istio.syntax.nodes import text
 from argocd_istio.syntax.source import Source
 from argocd_istio.tree import rules
 from argocd_istio.tree.deploy import deployed, deployments
+from argocd_istio.tree.kustomizations import Reader, documents
 from argocd_istio.tree.order import Tree, walk
-from argocd_istio.tree.read import Reader, documents
 
 
 def check_folder(path: str, *, substitute: bool = False) -> list[Finding]:

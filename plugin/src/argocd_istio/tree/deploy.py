@@ -20,8 +20,8 @@ from argocd_istio.findings import ERROR, INFO, Finding
 from argocd_istio.syntax.nodes import fields, items, labels, text
 from argocd_istio.syntax.source import Node
 from argocd_istio.tree import rules
+from argocd_istio.tree.kustomizations import Document, Folder, Place, Reader
 from argocd_istio.tree.order import SUBSTITUTE, Labels, Patch, Setting, Tree, walk
-from argocd_istio.tree.read import Document, Folder, Place, Reader
 
 DEPLOYED = re.compile(rb"kustomize\.toolkit\.fluxcd\.io/|kind:[ \t]*[\"']?Application(?:Set)?\b")
 """What a file with one of them has."""

@@ -18,7 +18,7 @@ from argocd_istio.findings import ERROR
 from argocd_istio.syntax.nodes import items, labels, text
 from argocd_istio.syntax.source import Mapping, Node
 from argocd_istio.tree import library
-from argocd_istio.tree.read import DEPTH, Document, Entry, Folder, Place, Reader
+from argocd_istio.tree.kustomizations import DEPTH, Document, Entry, Folder, Place, Reader
 
 VISITS = 10_000
 """How many times folders are gone through: one that several others list is gone through for each."""

@@ -24,8 +24,8 @@ from argocd_istio.exposure.names import cut, shown
 from argocd_istio.findings import ERROR, INFO, WARNING, Finding
 from argocd_istio.syntax.nodes import fields, labels, text
 from argocd_istio.tree import library
+from argocd_istio.tree.kustomizations import Document, Reader
 from argocd_istio.tree.order import CLUSTER, Install, Labels, Patch, Setting, Tree, is_object
-from argocd_istio.tree.read import Document, Reader
 
 FIELDS = (
     "apiVersion",

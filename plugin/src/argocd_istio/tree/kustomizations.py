@@ -15,12 +15,10 @@ from argocd_istio import GROUP
 from argocd_istio.exposure.component import KUSTOMIZATIONS
 from argocd_istio.exposure.fields import GENERATOR
 from argocd_istio.exposure.names import shown
-from argocd_istio.files import FileError
-from argocd_istio.files import read as read_file
+from argocd_istio.files import FileError, read
 from argocd_istio.findings import ERROR, INFO, Finding
 from argocd_istio.syntax.nodes import items, text
-from argocd_istio.syntax.source import MIB, Mapping, Node, Scalar, Sequence, Source, SourceError
-from argocd_istio.syntax.source import read as read_yaml
+from argocd_istio.syntax.source import MIB, Mapping, Node, Scalar, Sequence, Source, SourceError, parse
 from argocd_istio.tree import library
 from argocd_istio.tree.library import Reference
 
@@ -208,7 +206,7 @@ class Reader:
     def inline(self, value: str, place: Place) -> list[Document]:
         """The objects of a text that is written inside a kustomization; none where it is no YAML."""
         try:
-            source = read_yaml(value.encode(), place.file)
+            source = parse(value.encode(), place.file)
         except SourceError as error:
             self.note(place.finding(ERROR, "", f"a text that cannot be read ({error.found})", "YAML", error.hint))
             return []
@@ -229,7 +227,7 @@ class Reader:
     def content(self, folder: Folder, name: str) -> str:
         """The text of a file that goes into a ConfigMap; empty where it cannot be read."""
         try:
-            return read_file(os.path.join(folder.real, name), MIB).decode(errors="replace")  # noqa: PTH118
+            return read(os.path.join(folder.real, name), MIB).decode(errors="replace")  # noqa: PTH118
         except (FileError, ValueError):
             return ""
 
@@ -261,12 +259,12 @@ class Reader:
 
     def _parsed(self, path: str, shown_as: str, severity: str, words: bool) -> Source | None:
         try:
-            data = read_file(path)
+            data = read(path)
             if words and not _WORDS.search(data):
                 return Source(shown_as, "")
             if severity == INFO and GROUP.encode() in data:
                 severity = ERROR
-            return read_yaml(data, shown_as)
+            return parse(data, shown_as)
         except SourceError as error:
             self.note(Finding(severity, shown_as, error.line, "", error.message))
         except FileError as error:
