@@ -128,6 +128,16 @@ def common(number: int) -> Object:
     return {"a": "shop", "name": f"n{number}"}
 
 
+def security(kind: str, number: int, **spec: Any) -> Object:
+    """A policy of Istio's for the pods of that number."""
+    head = {
+        "apiVersion": "security.istio.io/v1",
+        "kind": kind,
+        "metadata": {"name": f"x{number}", "namespace": "argocd"},
+    }
+    return {**head, "spec": {"selector": {"matchLabels": common(number)}, **spec}}
+
+
 def application(number: int) -> list[Object]:
     """What a team has beside its neighbours; twenty share a namespace."""
     name, namespace = f"app{number}", f"team{number // 20}"
@@ -181,6 +191,18 @@ SHAPES: dict[str, Shape] = {
         lambda n: workload(f"w{n}", common(n)),
         lambda n: route(f"r{n}", host(n), rule=to(f"s{n}")),
         lambda n: sidecar(f"c{n}", common(n)),
+    ),
+    "policies with a common label": each(
+        lambda n: workload(f"w{n}", common(n)),
+        lambda n: security("PeerAuthentication", n, mtls={"mode": "STRICT"}),
+        lambda n: security("AuthorizationPolicy", n, action="ALLOW"),
+        lambda n: route(f"r{n}", host(n)),
+    ),
+    "policies of a namespace": each(
+        lambda n: workload(f"w{n}", common(n)),
+        lambda n: security("PeerAuthentication", n, selector={}),
+        lambda n: security("AuthorizationPolicy", n, selector={}),
+        lambda n: route(f"r{n}", host(n)),
     ),
     "Sidecars of the same workloads": each(lambda n: sidecar(f"c{n}", OURS), lambda n: workload(f"w{n}", OURS)),
     "DestinationRules of a host": each(lambda n: policy(f"p{n}", SERVER), lambda n: route(f"r{n}", host(n))),

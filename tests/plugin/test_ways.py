@@ -7,18 +7,20 @@ from typing import Any
 
 import pytest
 
-from argocd_istio.explain import tree
+from argocd_istio.explain import draw, tree
+from argocd_istio.explain.picture import Picture
 from argocd_istio.lint.run import run
 from argocd_istio.render import istio
 from argocd_istio.render.hosts import Hosts
 from argocd_istio.render.objects import Objects
 from argocd_istio.render.ways import facts
+from argocd_istio.terminal import Terminal
 from tests.plugin.faults_gateway_api import ALL, UI, api_gateway, api_route, gateway_api, tls_policy
 from tests.plugin.many import SHAPES, render
 from tests.plugin.renders import drawn, explained, gateway, overlay, problems_of, routes, rule
 from tests.render.consumer import MODES, one
 from tests.render.render import Object
-from tests.work import growth
+from tests.work import LINEAR, growth
 
 
 def index(hosts: list[str]) -> Hosts[str]:
@@ -261,6 +263,20 @@ def test_a_delegate_is_followed() -> None:
 def test_the_work_grows_with_the_objects(shape: str) -> None:
     few, many = (render(SHAPES[shape], count) for count in (40, 400))
     assert growth(lambda read: run(facts(Objects(read))), few, many) < 10.5
+
+
+@pytest.mark.parametrize("form", ["text", "mermaid", "svg"])
+@pytest.mark.parametrize("shape", ["mixed", "routes to workloads", "routes of a host"])
+def test_a_picture_grows_with_the_objects(shape: str, form: str) -> None:
+    few, many = (facts(Objects(render(SHAPES[shape], count))) for count in (40, 400))
+    pictures = [Picture(found, run(found)) for found in (few, many)]
+    assert growth(lambda picture: draw(picture, form, Terminal()), *pictures) < LINEAR
+
+
+def test_workloads_beyond_the_eighth_are_counted() -> None:
+    found = facts(Objects(render(SHAPES["routes to workloads"], 20)))
+    text = draw(Picture(found, run(found)), "text", Terminal())
+    assert "and 13 more workloads" in text and "pods argocd-server" in text
 
 
 def test_wildcards_count_at_ports_without_the_host_alone() -> None:

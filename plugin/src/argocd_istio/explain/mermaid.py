@@ -33,7 +33,7 @@ def draw(picture: Picture) -> str:
 
 class _Chart:
     def __init__(self, picture: Picture) -> None:
-        self.at = picture.at
+        self.picture, self.at = picture, picture.at
         self.nodes: list[str] = []
         self.arrows: list[str] = []
         self.broken: list[str] = []
@@ -75,11 +75,14 @@ class _Chart:
                 [words.service(destination), *words.extras(route)], [*self.at(route), *self.at(destination)]
             )
             self.arrow(gateway, service, tls, [*conditions, words.sent(destination)])
-            for pods in destination.pods:
+            shown, more = self.picture.pods(destination)
+            for pods in shown:
                 if pods not in seen:
                     said = [words.pods(pods), words.listens(pods), words.because(pods), words.held(pods)]
                     seen[pods] = self.node(said, self.at(pods))
                 self.arrow(service, seen[pods], tls)
+            if more:
+                self.arrow(service, self.node([words.more(more)], []), tls)
 
 
 def _label(lines: Iterable[str]) -> str:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from argocd_istio.lint.rule import Finding
-from argocd_istio.render.model import Facts
+from argocd_istio.render.model import Destination, Facts, Pods
+
+_SHOWN = 8
+"""How many workloads of one Service are drawn."""
 
 
 class Picture:
@@ -13,6 +16,7 @@ class Picture:
 
     def __init__(self, facts: Facts, findings: Iterable[Finding]) -> None:
         self.facts, self.findings = facts, list(findings)
+        self._pods: dict[int, tuple[list[Pods], int]] = {}
         self._at: dict[int, list[Finding]] = {}
         for finding in self.findings:
             for fact in finding.facts:
@@ -21,6 +25,14 @@ class Picture:
     def at(self, fact: object) -> list[Finding]:
         """The findings about a fact."""
         return self._at.get(id(fact), [])
+
+    def pods(self, destination: Destination) -> tuple[list[Pods], int]:
+        """Those to draw: argocd-server and what findings are about first; and how many more there are."""
+        behind = destination.pods
+        if id(behind) not in self._pods:
+            first = sorted(behind, key=lambda pods: not (pods.argocd_server or self.at(pods)))[:_SHOWN]
+            self._pods[id(behind)] = first, len(behind) - len(first)
+        return self._pods[id(behind)]
 
     @property
     def rest(self) -> list[Finding]:

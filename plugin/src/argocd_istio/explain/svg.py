@@ -210,7 +210,10 @@ def _route(route: Route, first: bool, encrypted: bool, problems: _Problems) -> l
         box = _Box(_SERVICE, lines, encrypted=words.hidden(destination), above=above)
         box.below = _lines([words.sent(destination), *words.extras(route)], "note", _BELOW)
         box.marks = [*marks, *problems.at(destination)]
-        box.children = [_pods(each, box.encrypted, problems) for each in destination.pods]
+        shown, more = problems.picture.pods(destination)
+        box.children = [_pods(each, box.encrypted, problems) for each in shown]
+        if more:
+            box.children.append(_Box(_PODS, _lines([words.more(more)], "note", _PODS), encrypted=box.encrypted))
         boxes.append(box)
         above, marks = [], []
     if boxes:

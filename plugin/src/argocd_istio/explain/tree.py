@@ -83,7 +83,9 @@ def _listener(listener: Listener, picture: Picture) -> _Node:
             kind = "tls" if words.hidden(destination) else "clear"
             service = _Node([(words.service(destination) + ":", ""), (words.sent(destination), kind)])
             service.children += _problems(picture.at(destination))
-            service.children += [_pods(pods, picture) for pods in destination.pods]
+            shown, more = picture.pods(destination)
+            service.children += [_pods(pods, picture) for pods in shown]
+            service.children += [_Node([(words.more(more), "")])] if more else []
             child.children.append(service)
         node.children.append(child)
     return node

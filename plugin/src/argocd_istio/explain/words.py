@@ -17,6 +17,11 @@ def hosts(way: Way) -> list[str]:
     return [*map(visible, named), *([f"and {rest} more"] if rest else [])]
 
 
+def more(count: int) -> str:
+    """Workloads that are not drawn."""
+    return f"and {count} more workloads" if count > 1 else "and one more workload"
+
+
 def port(listener: Listener) -> str:
     """The port and its protocol; empty where the Gateway is not in these files."""
     return visible(f"port {listener.port}, {listener.protocol}") if listener.here else ""

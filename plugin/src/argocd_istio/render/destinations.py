@@ -13,6 +13,7 @@ from argocd_istio.render import backend_tls, istio
 from argocd_istio.render.argocd_server import argocd_server
 from argocd_istio.render.hosts import Hosts
 from argocd_istio.render.model import (
+    Authorizations,
     Behind,
     Certificate,
     Destination,
@@ -203,7 +204,7 @@ class Destinations:
             inbound=self._protocols(workload, port) if found else (),
             sidecars=self._mesh.sidecars(workload, port) if found else Sidecars(),
             mutual_tls=self._policies.mutual_tls(workload, port) if found else None,
-            authorizations=self._policies.authorizations(workload) if found else (),
+            authorizations=self._policies.authorizations(workload) if found else Authorizations(),
             strict=self._policies.strict(item.namespace) if found else (),
             place=Place(item),
         )

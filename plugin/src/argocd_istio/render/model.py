@@ -99,6 +99,20 @@ class Authorization:
     place: Place = field(compare=False, repr=False)
 
 
+class Authorizations(Shared[Authorization]):
+    """The AuthorizationPolicies for the same pods."""
+
+    @cached_property
+    def selected(self) -> tuple[Authorization, ...]:
+        """Those that select the pods by labels."""
+        return tuple(each for each in self if each.selected)
+
+    @cached_property
+    def of_requests(self) -> tuple[Authorization, ...]:
+        """Those that ask for what only a request has."""
+        return tuple(each for each in self if each.of_requests)
+
+
 @dataclass(frozen=True)
 class ArgocdServer:
     """The settings of argocd-server. `tls` says whether it speaks TLS, `because` what says so."""
@@ -129,7 +143,7 @@ class Pods:
     inbound: tuple[str, ...]
     sidecars: Sidecars
     mutual_tls: MutualTls | None
-    authorizations: tuple[Authorization, ...]
+    authorizations: Authorizations
     strict: tuple[str, ...]
     place: Place = field(compare=False, repr=False)
 

@@ -6,11 +6,8 @@ port has not in `pilot/pkg/security/authz/model/model.go`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import chain
-
 from argocd_istio.render.istio import ROOT
-from argocd_istio.render.model import Authorization, MutualTls
+from argocd_istio.render.model import Authorization, Authorizations, MutualTls
 from argocd_istio.render.objects import Object, Objects, Place, Selectors
 from argocd_istio.render.workloads import Mesh, Workload
 from argocd_istio.syntax.nodes import fields, items, labels, text
@@ -35,11 +32,9 @@ class _Selecting:
             if not selector:
                 self._whole.setdefault(item.namespace, []).append(item)
 
-    def whole(self, namespace: str) -> Iterator[Object]:
-        """Those for a whole namespace, and those of the root namespace, which are for all of them."""
-        yield from self._whole.get(namespace, ())
-        if namespace != ROOT:
-            yield from self._whole.get(ROOT, ())
+    def whole(self, namespace: str) -> list[Object]:
+        """Those for a whole namespace."""
+        return self._whole.get(namespace, [])
 
 
 class Policies:
@@ -57,28 +52,36 @@ class Policies:
         for workload in workloads:
             self._workloads.setdefault(workload.item.namespace, []).append(workload)
         self._strict: dict[str, tuple[str, ...]] = {}
+        self._authorizations: dict[tuple[object, ...], Authorizations] = {}
 
     def mutual_tls(self, workload: Workload, port: int) -> MutualTls | None:
         """What counts at a port: the policy with a selector, then the namespace's, then the mesh's."""
         namespace = workload.item.namespace
         own = self._peers.by_labels.first(namespace, workload.labels)
-        for item in chain([own] if own else [], self._peers.whole(namespace)):
+        # Of several for the same pods one counts, the oldest.
+        for item in filter(None, (own, *self._peers.whole(namespace)[:1], *self._peers.whole(ROOT)[:1])):
             for path in (("portLevelMtls", str(port), "mode"), ("mtls", "mode")):
                 mode = text(item.spec, *path)
                 if mode not in ("", "UNSET"):
                     return MutualTls(item.title, mode, item is own, Place(item).at("spec", *path))
         return None
 
-    def authorizations(self, workload: Workload) -> tuple[Authorization, ...]:
+    def authorizations(self, workload: Workload) -> Authorizations:
         """The policies that count for the pods."""
         namespace = workload.item.namespace
-        own = [(item, True) for item in self._callers.by_labels.of(namespace, workload.labels)]
-        return tuple(
-            Authorization(
-                item.title, text(item.spec, "action") or "ALLOW", selected, _reads_requests(item), Place(item)
+        own = self._callers.by_labels.of(namespace, workload.labels)
+        key = (namespace, *map(id, own))
+        if key not in self._authorizations:
+            whole = self._callers.whole(namespace)
+            whole = whole if namespace == ROOT else [*whole, *self._callers.whole(ROOT)]
+            found = [*((item, True) for item in own), *((item, False) for item in whole)]
+            self._authorizations[key] = Authorizations(
+                Authorization(
+                    item.title, text(item.spec, "action") or "ALLOW", chosen, _reads_requests(item), Place(item)
+                )
+                for item, chosen in found
             )
-            for item, selected in [*own, *((item, False) for item in self._callers.whole(namespace))]
-        )
+        return self._authorizations[key]
 
     def strict(self, namespace: str) -> tuple[str, ...]:
         """The workloads of a namespace that take mutual TLS only, by namespace/name."""

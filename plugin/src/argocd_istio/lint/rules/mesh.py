@@ -60,7 +60,7 @@ def _two_sidecars(facts: Facts) -> Iterator[Fault]:
 def _not_enforced(facts: Facts) -> Iterator[Fault]:
     """Only a sidecar enforces the policies for pods, and only on ports that it takes."""
     for _, pods in facts.pods(lambda *_: None):
-        named = [f"AuthorizationPolicy {each.name}" for each in pods.authorizations if each.selected]
+        named = [f"AuthorizationPolicy {each.name}" for each in pods.authorizations.selected]
         policy = pods.mutual_tls
         strict = policy is not None and policy.mode == STRICT
         if policy and strict and (policy.selected or not pods.redirected):
@@ -100,12 +100,11 @@ def _cut_off(facts: Facts) -> Iterator[Fault]:
 def _asks_for_requests(facts: Facts) -> Iterator[Fault]:
     """An ALLOW rule of a TCP port that asks for them matches nothing; a DENY rule matches without them."""
     for _, pods in facts.pods(lambda *_: None):
-        for each in pods.authorizations if pods.mesh == "sidecar" and pods.sidecars.opaque else ():
-            if each.of_requests:
-                does = "refuses more" if each.action == "DENY" else "admits nobody by that"
-                message = f"AuthorizationPolicy {each.name} asks for what a request has, and the sidecar takes port "
-                message += f"{pods.port} as TCP: it {does}"
-                yield Fault(pods, each.place, message, "put it on the gateway; here name principals and ports only")
+        for each in pods.authorizations.of_requests if pods.mesh == "sidecar" and pods.sidecars.opaque else ():
+            does = "refuses more" if each.action == "DENY" else "admits nobody by that"
+            message = f"AuthorizationPolicy {each.name} asks for what a request has, and the sidecar takes port "
+            message += f"{pods.port} as TCP: it {does}"
+            yield Fault(pods, each.place, message, "put it on the gateway; here name principals and ports only")
 
 
 RULES = (
