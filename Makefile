@@ -7,7 +7,7 @@ PY := tools/python
 OFFLINE := -m pytest tests --ignore tests/live --numprocesses auto --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status doctor test test-faults check lint verify-crds update-crds verify-reference update-reference bump history bench
+.PHONY: help up down status doctor test test-faults test-mesh check lint verify-crds update-crds verify-reference update-reference bump history bench
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -27,11 +27,15 @@ doctor: ## what this system lacks, with the line that installs it
 test: lint ## make check, and every mode on the real programs
 	@$(PY) -m live doctor --install
 	@$(PY) $(OFFLINE)
-	@$(PY) -m pytest tests/live --ignore tests/live/faults
+	@$(PY) -m pytest tests/live --ignore tests/live/faults --ignore tests/live/mesh
 
 test-faults: ## high availability on the real programs while parts of it are killed, frozen and cut off
 	@$(PY) -m live doctor --install
 	@$(PY) -m pytest tests/live/faults
+
+test-mesh: ## the whole truth table with Istio's sidecars, and what mistakes with them break; needs root
+	@$(PY) -m live doctor --install
+	@$(PY) -m pytest tests/live/mesh
 
 check: lint ## everything that needs no running cluster
 	@$(PY) $(OFFLINE)

@@ -63,21 +63,20 @@ def sidecars(cluster: Cluster) -> dict[str, bool]:
     }
 
 
-def reads_http(cluster: Cluster) -> bool:
-    """Whether the sidecar of argocd-server takes what comes in at its port for HTTP."""
+def takes(cluster: Cluster) -> str:
+    """For what the sidecar of argocd-server takes what comes in: HTTP or TCP, empty while it does not know."""
     [name] = addresses(cluster, "argocd-server")
     dump = f"http://127.0.0.1:{ENVOY_ADMIN_PORT}/config_dump?resource=dynamic_listeners"
     network = namespace_of(get(cluster, "pod", name))
-    found = json.loads(cluster.exec(["curl", "-sS", dump], network=network, check=True).stdout)["configs"]
-    listeners = {one["name"]: one["active_state"]["listener"] for one in found}
+    found = json.loads(cluster.exec(["curl", "-sS", dump], network=network, check=True).stdout).get("configs", [])
     filters = {
-        each["name"]
-        for chain in listeners["virtualInbound"]["filter_chains"]
-        if chain.get("filter_chain_match", {}).get("destination_port") == 8080
+        each["name"].rpartition(".")[2]
+        for one in found
+        for chain in one.get("active_state", {}).get("listener", {}).get("filter_chains", [])
+        if one["name"] == "virtualInbound" and chain.get("filter_chain_match", {}).get("destination_port") == 8080
         for each in chain["filters"]
     }
-    assert filters, "no chain for the port"
-    return "envoy.filters.network.http_connection_manager" in filters
+    return "HTTP" if "http_connection_manager" in filters else "TCP" if filters else ""
 
 
 # --- what can be wrong
@@ -87,9 +86,16 @@ def reads_http(cluster: Cluster) -> bool:
 def without_sidecar(cluster: Cluster) -> Iterator[None]:
     """The namespace without our Sidecar."""
     with _gone(cluster, *SIDECAR):
-        until(lambda: reads_http(cluster), 30, "a sidecar that reads HTTP")
+        _anew(cluster, "HTTP")
         yield
-    until(lambda: not reads_http(cluster), 30, "a sidecar that reads nothing")
+    _anew(cluster, "TCP")
+    cluster.wait_ready()
+
+
+def _anew(cluster: Cluster, protocol: str) -> None:
+    """Wait until the sidecar takes its port for that. A connection that was made before stays what it was."""
+    until(lambda: takes(cluster) == protocol, 30, f"a sidecar that takes {protocol}")
+    cluster.restart_gateway()
 
 
 @contextmanager
@@ -144,9 +150,12 @@ def older_sidecar(cluster: Cluster) -> Iterator[None]:
     create(cluster, theirs)
     younger(cluster, *SIDECAR)
     try:
+        _anew(cluster, "HTTP")
         yield
     finally:
         cluster.kubectl("delete", SIDECAR[0], "theirs", "-n", "argocd")
+    _anew(cluster, "TCP")
+    cluster.wait_ready()
 
 
 def patched_pods(metadata: dict[str, Any]) -> Breaking:

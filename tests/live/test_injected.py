@@ -58,7 +58,7 @@ def client(cluster: Cluster, namespace: None, mode: str, peer: str, tmp_path_fac
 def test_every_pod_has_a_sidecar_which_reads_nothing_of_argocd_servers_port(client: Client) -> None:
     found = injected.sidecars(client.cluster)
     assert found and all(found.values()), found
-    assert not injected.reads_http(client.cluster)
+    assert injected.takes(client.cluster) == "TCP"
 
 
 @pytest.mark.parametrize("row", SAMPLE, ids=lambda row: row.name)

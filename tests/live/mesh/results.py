@@ -1,0 +1,63 @@
+"""What was measured in an injected namespace, as a dated table for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tests.live.injected import PEERS
+from tests.live.table import MODES
+from tools.versions import module, versions
+
+
+class Results:
+    """Counts and cells, filled in by the tests."""
+
+    def __init__(self) -> None:
+        self._with: dict[tuple[str, str], list[str]] = {}
+        self._without: dict[tuple[str, str], tuple[list[str], int]] = {}
+        self._broken: list[tuple[str, str, str, Mapping[str, str]]] = []
+
+    def cell(self, mode: str, peer: str, row: str, right: bool) -> None:
+        """A row with our Sidecar."""
+        self._with.setdefault((mode, peer), []).append("" if right else row)
+
+    def without(self, mode: str, peer: str, failing: list[str], asked: int) -> None:
+        """The rows that fail without it, of so many that were asked."""
+        self._without[mode, peer] = failing, asked
+
+    def broken(self, mode: str, peer: str, name: str, told: Mapping[str, str]) -> None:
+        """What clients are told after a mistake, in the rows that notice."""
+        self._broken.append((mode, peer, name, told))
+
+    def write(self, folder: Path) -> None:
+        """Write `mesh.md`."""
+        if self._with:
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "mesh.md").write_text(self._markdown())
+
+    def _markdown(self) -> str:
+        measured = f"Argo CD {module()}, Istio {versions()['istio']}, Envoy {versions()['envoy']}"
+        lines = [
+            "# Truth table with sidecars",
+            "",
+            f"{datetime.now(UTC):%-d %B %Y}, by `make test-mesh`: {measured}.",
+            "",
+            "Every pod of Argo CD's namespace has a sidecar. A figure is rows as expected of rows asked.",
+            "Without our Sidecar, argocd-server is the older Service.",
+            "",
+            "| mode | mutual TLS | with our Sidecar | without | fails without |",
+            "| --- | --- | --- | --- | --- |",
+        ]
+        for mode in MODES:
+            for peer in PEERS:
+                cells, (failing, asked) = self._with.get((mode, peer), []), self._without.get((mode, peer), ([], 0))
+                names = "every row" if len(failing) == asked > 0 else "; ".join(failing)
+                figures = f"{cells.count('')} of {len(cells)} | {asked - len(failing)} of {asked}"
+                lines.append(f"| {mode} | {peer} | {figures} | {names} |")
+        lines += ["", "| mistake | mode | mutual TLS | what clients are told |", "| --- | --- | --- | --- |"]
+        for mode, peer, name, told in self._broken:
+            shown = "; ".join(f"{row}: {status}" for row, status in told.items())
+            lines.append(f"| {name} | {mode} | {peer} | {shown} |")
+        return "\n".join(lines) + "\n"

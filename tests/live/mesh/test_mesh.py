@@ -1,0 +1,164 @@
+"""The whole truth table in a namespace with Istio's sidecars, and what it says where something is wrong there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from live import doctor
+from live.cluster import Cluster
+from tests.live import injected, table
+from tests.live.breaks import Break, eventually
+from tests.live.conftest import HERE, HOST
+from tests.live.injected import PEERS, PERMISSIVE, STRICT, older
+from tests.live.lifecycle import intrude
+from tests.live.mesh.results import Results
+from tests.live.probes import Client, Stream
+from tests.live.table import GRPC_ROUTING, MODES, NOBODY, PASSTHROUGH, ROWS, TERMINATION, Row
+
+pytestmark = pytest.mark.skipif(bool(doctor.limits()), reason="; ".join(doctor.limits()))
+
+SERVED = [
+    row
+    for row in ROWS
+    if NOBODY not in {cell.served_by for cell in row.expected.values()} and "for a minute" not in row.name
+]
+"""What argocd-server answers in every mode, but for the long streams."""
+
+UI, API = "UI, HTTP/1.1", "/api/version, HTTP/2"
+CLI, GRPC, GRPC_WEB = "argocd version", "Python gRPC, VersionService/Version", "argocd version --grpc-web"
+DIFF, HTTP = "argocd app diff --local --server-side-generate", "http GET"
+
+# The rows that fail without our Sidecar, where argocd-server is the older Service.
+WITHOUT = {
+    PASSTHROUGH: [row.name for row in SERVED],
+    TERMINATION: [],
+    GRPC_ROUTING: [CLI, "argocd login", DIFF, GRPC, "curl application/grpc, HTTP/2"],
+}
+
+BREAKS = [
+    (
+        PERMISSIVE,
+        Break(
+            "no Sidecar, and argocd-server-grpc is the older Service",
+            GRPC_ROUTING,
+            older("argocd-server-grpc", injected.without_sidecar),
+            fail={UI: "503", GRPC_WEB: "status code"},
+            hold=(CLI, GRPC, HTTP),
+        ),
+    ),
+    (
+        PERMISSIVE,
+        Break(
+            "another Sidecar is older than ours",
+            GRPC_ROUTING,
+            older("argocd-server", injected.older_sidecar),
+            fail={CLI: "ok, warns to use --grpc-web", GRPC: "UNIMPLEMENTED"},
+            hold=(UI, API, GRPC_WEB, HTTP),
+        ),
+    ),
+    (
+        PERMISSIVE,
+        Break(
+            "excludeInboundPorts keeps the port from the sidecar",
+            GRPC_ROUTING,
+            injected.excluded,
+            fail={UI: "503", API: "503", CLI: "failed", GRPC: "UNAVAILABLE"},
+            hold=(HTTP,),
+        ),
+    ),
+    (
+        STRICT,
+        Break(
+            "argocd-server has no sidecar and cannot ask the others",
+            GRPC_ROUTING,
+            injected.not_injected,
+            fail={DIFF: "error getting cached app managed resources: EOF"},
+            hold=(UI, API, CLI, GRPC, HTTP),
+        ),
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def results(results_dir: Path) -> Iterator[Results]:
+    collected = Results()
+    yield collected
+    collected.write(results_dir)
+
+
+@pytest.fixture(scope="module", params=MODES)
+def mode(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+@pytest.fixture(scope="module", params=PEERS)
+def peer(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("injected")
+
+
+def bring_up(cluster: Cluster, folder: Path, mode: str, peer: str) -> Client:
+    injected.apply(cluster, folder, mode, peer)
+    cluster.kubectl("apply", "-f", str(HERE / "application.yaml"))
+    return Client(cluster, HOST)
+
+
+@pytest.fixture(scope="module")
+def client(cluster: Cluster, folder: Path, mode: str, peer: str) -> Iterator[Client]:
+    """A client of the mode, with its long streams open already: they last while the other rows run."""
+    visitor = bring_up(cluster, folder, mode, peer)
+    intrude(cluster)
+    cluster.wait_ready()
+    visitor.streams = {"h1": Stream(visitor, h2=False), "h2": Stream(visitor, h2=True)}
+    yield visitor
+    for left in visitor.streams.values():
+        left.close()
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_cell(client: Client, mode: str, peer: str, row: Row, results: Results) -> None:
+    found = table.measure(client, row)
+    results.cell(mode, peer, row.name, found == row.expected[mode])
+    assert found == row.expected[mode]
+
+
+def failing(client: Client, mode: str) -> list[str]:
+    """The rows that are not as expected. Where a login is refused, what comes after it cannot be read."""
+
+    def right(row: Row) -> bool:
+        try:
+            return table.measure(client, row) == row.expected[mode]
+        except (ValueError, LookupError):
+            return False
+
+    return [row.name for row in SERVED if not right(row)]
+
+
+# After the cells: pytest goes through all tests of a mode and of a kind of mutual TLS before it goes to the next.
+def test_without_our_sidecar_the_known_rows_fail(client: Client, mode: str, peer: str, results: Results) -> None:
+    without = injected.without_sidecar
+    breaking = older("argocd-server", without) if mode == GRPC_ROUTING else without
+    with breaking(client.cluster):
+        found = failing(client, mode)
+    results.without(mode, peer, found, len(SERVED))
+    assert found == WITHOUT[mode]
+
+
+@pytest.mark.parametrize(("peer", "broken"), BREAKS, ids=[broken.name for _, broken in BREAKS])
+def test_a_mistake_shows(cluster: Cluster, folder: Path, peer: str, broken: Break, results: Results) -> None:
+    client = bring_up(cluster, folder, broken.mode, peer)
+    assert eventually(client, broken, {}) == {}
+    with broken.breaking(cluster):
+        found = eventually(client, broken, broken.fail)
+    results.broken(broken.mode, peer, broken.name, found)
+    assert found == broken.fail
+    assert eventually(client, broken, {}) == {}
