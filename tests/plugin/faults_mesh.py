@@ -6,6 +6,7 @@ from typing import Any
 
 from tests.plugin.faults import Row, after, injected, item, pod
 from tests.plugin.renders import Breaking, plus, rule
+from tests.render.consumer import one
 from tests.render.render import Object
 
 SERVER = {"matchLabels": {"app.kubernetes.io/name": "argocd-server"}}
@@ -28,6 +29,16 @@ def callers(action: str = "ALLOW", when: list[Any] | None = None, **operation: A
         rules[0]["when"] = when
     spec = {"selector": SERVER, "action": action, "rules": rules}
     return item("security.istio.io/v1", "AuthorizationPolicy", "callers", spec=spec)
+
+
+def ambient(objects: list[Object]) -> None:
+    one(objects, "Namespace")["metadata"]["labels"] = {"istio.io/dataplane-mode": "ambient"}
+
+
+def policy(name: str, *ports: int) -> Object:
+    """A NetworkPolicy that admits a port, or those from the first to the last; all without ports."""
+    rule: dict[str, Any] = {"ports": [{"port": ports[0], "endPort": ports[-1]}]} if ports else {}
+    return item("networking.k8s.io/v1", "NetworkPolicy", name, spec={"podSelector": {}, "ingress": [rule]})
 
 
 def opted_out(objects: list[Object]) -> None:
@@ -78,6 +89,16 @@ MESH: list[Row] = [
             f"the pods take mutual TLS only ({STRICT}), and DestinationRule argocd/argocd-server sends clear text: 503",
         ],
     ),
+    (
+        "E09",
+        "an ambient namespace",
+        "termination",
+        after(ambient, lambda objects: objects.extend([policy("a", 1), policy("b", 15000, 15007), policy("c", 2)])),
+        [
+            "ambient carries connections on port 15008, which NetworkPolicies do not admit (a, b, c): "
+            "Argo CD's components do not reach each other"
+        ],
+    ),
     ("E14", "argocd-server opted out", "termination", meshed(peers(), *OTHERS, then=opted_out), [ALONE]),
     (
         "E14",
@@ -105,6 +126,12 @@ MESH: list[Row] = [
 
 MTLS, CLEAR = "in mTLS of the mesh", "in clear text"
 MESH_SPARED: list[tuple[str, str, Breaking, str]] = [
+    (
+        "ambient, and its port is admitted",
+        "termination",
+        after(ambient, lambda objects: objects.extend([policy("a", 15008), policy("b", 15000, 15010), policy("c")])),
+        MTLS,
+    ),
     ("STRICT and the gateway alone", "grpc-routing", meshed(peers(selector=SERVER), callers()), MTLS),
     ("STRICT for the namespace", "passthrough", meshed(peers()), "with sidecars"),
     ("STRICT, undone for the pods", "termination", meshed(peers(), peers("PERMISSIVE", selector=SERVER)), MTLS),

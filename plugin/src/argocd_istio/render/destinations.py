@@ -189,6 +189,7 @@ class Destinations:
         port = workload.ports.get(arrives, 0) if isinstance(arrives, str) else arrives
         container = workload.argocd_server()
         found = argocd_server(container, item.namespace, self.objects) if container else None
+        mesh = self._mesh.membership(workload)
         certificate = None
         if found and found.tls:
             certificate = Certificate("argocd-server", "argocd-server-tls", item.namespace)
@@ -199,13 +200,14 @@ class Destinations:
             target=target,
             argocd_server=found,
             certificate=certificate,
-            mesh=self._mesh.membership(workload),
+            mesh=mesh,
             redirected=redirected(workload, port),
             inbound=self._protocols(workload, port) if found else (),
             sidecars=self._mesh.sidecars(workload, port) if found else Sidecars(),
             mutual_tls=self._policies.mutual_tls(workload, port) if found else None,
             authorizations=self._policies.authorizations(workload) if found else Authorizations(),
-            strict=self._policies.strict(item.namespace) if found else (),
+            strict=self._policies.strict(item.namespace) if found and mesh == "none" else (),
+            closed=self._policies.closed(item.namespace) if found and mesh == "ambient" else (),
             place=Place(item),
         )
 

@@ -129,7 +129,8 @@ class Pods:
     """The pods of one workload, and the port at which a request arrives: 0 where no container has the one named.
 
     `redirected` is whether a sidecar takes that port, `inbound` are the protocols that Istio reads off the Service
-    ports that lead to it. `strict` are the workloads of the same namespace that take mutual TLS only.
+    ports that lead to it. `strict` are the workloads of the same namespace that take mutual TLS only, of
+    interest outside the mesh; `closed` are the NetworkPolicies there that keep out what an ambient mesh carries.
     """
 
     kind: str
@@ -145,6 +146,7 @@ class Pods:
     mutual_tls: MutualTls | None
     authorizations: Authorizations
     strict: tuple[str, ...]
+    closed: tuple[str, ...]
     place: Place = field(compare=False, repr=False)
 
 

@@ -10,11 +10,13 @@ from argocd_istio.render.istio import ROOT
 from argocd_istio.render.model import Authorization, Authorizations, MutualTls
 from argocd_istio.render.objects import Object, Objects, Place, Selectors
 from argocd_istio.render.workloads import Mesh, Workload
-from argocd_istio.syntax.nodes import fields, items, labels, text
+from argocd_istio.syntax.nodes import fields, items, labels, number, text, texts
 from argocd_istio.syntax.source import Node
 
 SECURITY = "security.istio.io"
 STRICT = "STRICT"
+HBONE = 15008
+"""Where the ambient mesh delivers all connections to a pod."""
 _OF_REQUESTS = {"hosts", "notHosts", "paths", "notPaths", "methods", "notMethods"}
 _OF_TOKENS = {"requestPrincipals", "notRequestPrincipals"}
 # What conditions know of a connection; everything else they know of a request.
@@ -47,6 +49,10 @@ class Policies:
         self._callers = _Selecting(
             [item for item in callers if not (items(item.spec, "targetRefs") or fields(item.spec, "targetRef"))]
         )
+        self._network: dict[str, list[Object]] = {}
+        for item in objects.of("networking.k8s.io", "NetworkPolicy"):
+            self._network.setdefault(item.namespace, []).append(item)
+        self._closed: dict[str, tuple[str, ...]] = {}
         self._mesh = mesh
         self._workloads: dict[str, list[Workload]] = {}
         for workload in workloads:
@@ -83,6 +89,13 @@ class Policies:
             )
         return self._authorizations[key]
 
+    def closed(self, namespace: str) -> tuple[str, ...]:
+        """The NetworkPolicies of a namespace with a rule that keeps out what the ambient mesh carries."""
+        if namespace not in self._closed:
+            here = self._network.get(namespace, [])
+            self._closed[namespace] = tuple(item.name for item in here if _keeps_out(item, HBONE))
+        return self._closed[namespace]
+
     def strict(self, namespace: str) -> tuple[str, ...]:
         """The workloads of a namespace that take mutual TLS only, by namespace/name."""
         if namespace not in self._strict:
@@ -105,6 +118,20 @@ def _reads_requests(item: Object) -> bool:
         if any(asked) or any(not key.startswith(_CONNECTION) for key in conditions):
             return True
     return False
+
+
+def _keeps_out(item: Object, port: int) -> bool:
+    """Whether a rule for what comes in admits other ports and not this one; a rule without ports admits all."""
+    kinds = texts(item.spec, "policyTypes") or ["Ingress"]
+    rules = [items(rule, "ports") for rule in items(item.spec, "ingress")]
+    return "Ingress" in kinds and any(ports and not any(_has(one, port) for one in ports) for ports in rules)
+
+
+def _has(at: Node, port: int) -> bool:
+    if text(at, "protocol") not in ("", "TCP"):
+        return False
+    first = number(at, "port")
+    return not at.find("port") or first <= port <= (number(at, "endPort") or first)
 
 
 def _keys(node: Node | None) -> set[str]:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from argocd_istio.lint.rule import Fault, Rule
 from argocd_istio.render.istio import HTTP2, UNDECLARED
 from argocd_istio.render.model import Facts, Pods
-from argocd_istio.render.policies import STRICT
+from argocd_istio.render.policies import HBONE, STRICT
 
 _HTTP1 = ("HTTP", "HTTP_PROXY")
+
+
+def named_few(names: Sequence[str]) -> str:
+    """The first three, and how many more."""
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def _parsed(pods: Pods) -> bool:
@@ -92,9 +97,19 @@ def _cut_off(facts: Facts) -> Iterator[Fault]:
     for _, pods in facts.pods(lambda *_: None):
         others = [each for each in pods.strict if each != pods.name]
         if pods.argocd_server and pods.mesh == "none" and others:
-            named = ", ".join(others[:3]) + (f" and {len(others) - 3} more" if len(others) > 3 else "")
+            named = named_few(others)
             message = f"argocd-server has no sidecar, and only mutual TLS reaches {named}: Argo CD cannot work"
             yield Fault(pods, pods.place, message, "remove the label sidecar.istio.io/inject from its pods")
+
+
+def _closed(facts: Facts) -> Iterator[Fault]:
+    """Computed from the policies: an ambient mesh was not run."""
+    for _, pods in facts.pods(lambda *_: None):
+        if pods.argocd_server and pods.mesh == "ambient" and pods.closed:
+            named = named_few(pods.closed)
+            message = f"ambient carries connections on port {HBONE}, which NetworkPolicies do not admit ({named}): "
+            message += "Argo CD's components do not reach each other"
+            yield Fault(pods, pods.place, message, f"admit TCP {HBONE} in each of their rules")
 
 
 def _asks_for_requests(facts: Facts) -> Iterator[Fault]:
@@ -110,6 +125,7 @@ def _asks_for_requests(facts: Facts) -> Iterator[Fault]:
 RULES = (
     Rule("E03", "policies-without-sidecar", "warning", _not_enforced),
     Rule("E04", "clear-text-to-strict-pods", "error", _refused),
+    Rule("E09", "ambient-port-closed", "error", _closed),
     Rule("E12", "one-protocol-for-a-port", "error", _one_protocol),
     Rule("E13", "port-kept-from-sidecar", "error", _excluded),
     Rule("E14", "argocd-server-outside-strict-mesh", "error", _cut_off),
