@@ -176,6 +176,7 @@ class Container:
         self.last: Object = {}
         self.restarts = 0
         self.process: Process | None = None
+        self._network_admin = False
         self.ready = self.started = False
         self._start_at = self._started_at = 0.0
         self._in_a_row = 0
@@ -221,6 +222,7 @@ class Container:
             self._wait("CreateContainerConfigError", str(missing), 0.2)
             return
         self.process = Process(wall, line, inside(self.pod.network), self.log)
+        self._network_admin = wall.network_admin
         new = self.door.with_suffix(".new")
         new.touch(mode=0o600)
         new.write_text(json.dumps([self.pod.network, self.process.init, self.process.enter]))
@@ -280,9 +282,12 @@ class Container:
         elif self.process is None:
             if not self.passed:
                 self.start()
-        elif self.process.exit_code() is not None and self.ended() != 0:
-            self.restarts += 1
-            self._wait("CrashLoopBackOff", "init container failed", min(2.0 ** (self.restarts - 1), 10.0))
+        elif self.process.exit_code() is not None:
+            if self.ended() != 0:
+                self.restarts += 1
+                self._wait("CrashLoopBackOff", "init container failed", min(2.0 ** (self.restarts - 1), 10.0))
+            elif self._network_admin:
+                redirection.complete(self.pod.network)
 
     def step(self) -> None:
         """Start, probe, note the end, start again."""

@@ -22,20 +22,25 @@ SERVICES = ("argocd-server", "argocd-server-grpc")
 SIDECAR = ("sidecars.networking.istio.io", "argocd-server", "-n", "argocd")
 
 
-def overlay(folder: Path, mode: str, peer: str) -> Path:
-    """Write a consumer: the mode, the Namespace with Istio's label, and a PeerAuthentication for all pods in it."""
-    label = [{"op": "add", "path": "/metadata/labels", "value": {"istio-injection": "enabled"}}]
-    authentication = {
+_LABEL = [{"op": "add", "path": "/metadata/labels", "value": {"istio-injection": "enabled"}}]
+LABELLED = {"target": {"kind": "Namespace"}, "patch": json.dumps(_LABEL)}
+"""The patch of a kustomization that gives the Namespace Istio's label."""
+
+
+def authentication(peer: str) -> Object:
+    """A PeerAuthentication for all pods of the namespace."""
+    return {
         "apiVersion": "security.istio.io/v1",
         "kind": "PeerAuthentication",
         "metadata": {"name": "default", "namespace": "argocd"},
         "spec": {"mtls": {"mode": peer}},
     }
-    kustomization: Object = {
-        "resources": [f"overlays/{mode}", "peer.yaml"],
-        "patches": [{"target": {"kind": "Namespace"}, "patch": json.dumps(label)}],
-    }
-    return write(folder, kustomization, peer=authentication)
+
+
+def overlay(folder: Path, mode: str, peer: str) -> Path:
+    """Write a consumer: the mode, the Namespace with Istio's label, and a PeerAuthentication for all pods in it."""
+    kustomization: Object = {"resources": [f"overlays/{mode}", "peer.yaml"], "patches": [LABELLED]}
+    return write(folder, kustomization, peer=authentication(peer))
 
 
 def apply(cluster: Cluster, folder: Path, mode: str, peer: str) -> None:
@@ -46,10 +51,12 @@ def apply(cluster: Cluster, folder: Path, mode: str, peer: str) -> None:
 
 
 def refuses_strangers(cluster: Cluster) -> bool:
-    """Whether argocd-server's pod resets a client from outside the mesh that comes without the gateway."""
-    [address] = addresses(cluster, "argocd-server").values()
-    curl = ["curl", "-sS", "--max-time", "5", "-o", "/dev/null", f"http://{address}:8080/healthz"]
-    return "reset by peer" in cluster.exec(curl).stderr
+    """Whether each pod of argocd-server resets a client from outside the mesh that comes without the gateway."""
+    curl = ["curl", "-sS", "--max-time", "5", "-o", "/dev/null"]
+    return all(
+        "reset by peer" in cluster.exec([*curl, f"http://{address}:8080/healthz"]).stderr
+        for address in addresses(cluster, "argocd-server").values()
+    )
 
 
 def sidecars(cluster: Cluster) -> dict[str, bool]:

@@ -1,0 +1,211 @@
+"""components/mesh, live: nobody but the gateway reaches argocd-server, and everything of Argo CD works.
+
+The whole namespace is injected and takes mutual TLS only, with high availability: Redis and Sentinel find each other
+through their sidecars, and survive their master.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from live import doctor
+from live.cluster import Cluster
+from live.errors import LiveError
+from live.faults import kill, pod_exec
+from live.names import GATEWAY, GATEWAY_NAMESPACE
+from tests.live import injected
+from tests.live.conftest import HOST
+from tests.live.faults.outage import MASTER, PODS
+from tests.live.injected import STRICT
+from tests.live.lifecycle import (
+    Argocd,
+    Object,
+    addresses,
+    admin_can_log_in,
+    cli_options,
+    config_map,
+    deliver,
+    erase,
+    until,
+    wrong,
+)
+from tests.live.table import MODES, PASSTHROUGH
+from tests.render.consumer import exposure, write
+
+pytestmark = pytest.mark.skipif(bool(doctor.limits()), reason="; ".join(doctor.limits()))
+
+SCRAPER, STRANGER = ("monitoring", "prometheus"), ("shop", "web")
+"""Namespace and ServiceAccount of two meshed pods."""
+METRICS = "http://argocd-server-metrics.argocd:8083/metrics"
+
+
+def consumer(folder: Path, mode: str) -> Path:
+    """The mode with high availability, both components of the mesh, and mutual TLS only in the whole namespace."""
+    gateway = {
+        "namespace": GATEWAY_NAMESPACE,
+        "serviceAccount": GATEWAY,
+        "selector": {"istio": "ingressgateway"},
+    }
+    namespace, account = SCRAPER
+    exposed = exposure(
+        hosts=[HOST],
+        gateway=gateway,
+        scraper={"namespace": namespace, "serviceAccount": account},
+        tls={"secretName": "argocd-certificate"},
+    )
+    options = ("high-availability", "mesh", "mesh-scraper")
+    listed: Object = {
+        "resources": ["exposure.yaml", "peer.yaml"],
+        "components": [f"components/{mode}", *(f"components/{name}" for name in options)],
+        "patches": [injected.LABELLED],
+    }
+    return write(folder, listed, exposure=exposed, peer=injected.authentication(STRICT))
+
+
+def meshed_pod(namespace: str, account: str) -> list[Object]:
+    """A namespace that Istio injects, and a pod in it that can ask."""
+    metadata = {"name": account, "namespace": namespace}
+    container = {"name": "main", "image": "redis", "command": ["sleep", "3600"]}
+    return [
+        {
+            "apiVersion": "v1",
+            "kind": "Namespace",
+            "metadata": {"name": namespace, "labels": {"istio-injection": "enabled"}},
+        },
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata},
+        {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": metadata,
+            "spec": {"serviceAccountName": account, "terminationGracePeriodSeconds": 0, "containers": [container]},
+        },
+    ]
+
+
+@pytest.fixture(scope="module")
+def visitors(cluster: Cluster) -> Iterator[None]:
+    """The scraper and the stranger."""
+    erase(cluster)
+    for namespace, account in (SCRAPER, STRANGER):
+        for item in meshed_pod(namespace, account):
+            # The ServiceAccount of a new namespace takes a moment.
+            until(partial(_applied, cluster, item), 30, f"{item['kind']} {namespace}")
+        ready = ["-n", namespace, f"pod/{account}", "--for=condition=Ready", "--timeout=60s"]
+        cluster.kubectl("wait", *ready)
+    yield
+    erase(cluster)
+    cluster.kubectl("delete", "namespaces", SCRAPER[0], STRANGER[0], "--timeout=60s")
+
+
+def _applied(cluster: Cluster, item: Object) -> bool:
+    return cluster.kubectl("apply", "-f", "-", input=json.dumps(item), check=False).returncode == 0
+
+
+@pytest.fixture(scope="module", params=MODES)
+def mode(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+@pytest.fixture(scope="module")
+def only_gateway(cluster: Cluster, visitors: None, mode: str, tmp_path_factory: pytest.TempPathFactory) -> Cluster:
+    """That consumer, serving."""
+    cluster.apply(consumer(tmp_path_factory.mktemp(mode), mode))
+    cluster.wait_ready(180)
+    until(lambda: injected.refuses_strangers(cluster), 30, "a sidecar that is STRICT")
+    admin_can_log_in(cluster, tmp_path_factory.mktemp("admin"))
+    return cluster
+
+
+def health(mode: str) -> str:
+    """The address of argocd-server's health in the cluster."""
+    return f"{'https' if mode == PASSTHROUGH else 'http'}://argocd-server.argocd/healthz"
+
+
+def asked(cluster: Cluster, visitor: tuple[str, str], url: str) -> str:
+    """What a meshed pod gets: the body, or how wget fails."""
+    namespace, account = visitor
+    try:
+        return pod_exec(
+            cluster, account, "main", ["wget", "--no-check-certificate", "-qO-", url], namespace=namespace, timeout=20
+        ).stdout
+    except LiveError as error:
+        return f"refused: {error}"
+
+
+def test_every_pod_has_a_sidecar(only_gateway: Cluster, mode: str) -> None:
+    found = injected.sidecars(only_gateway)
+    assert len(found) == 10 and all(found.values()), found
+
+
+def test_the_gateway_is_admitted(only_gateway: Cluster, mode: str) -> None:
+    assert wrong(only_gateway, mode) == []
+
+
+def test_a_client_without_a_sidecar_is_reset(only_gateway: Cluster, mode: str) -> None:
+    [address, _] = addresses(only_gateway, "argocd-server").values()
+    for port, path in ((8080, "healthz"), (8083, "metrics")):
+        done = only_gateway.exec(["curl", "-sS", "--max-time", "5", f"http://{address}:{port}/{path}"])
+        assert "reset by peer" in done.stderr, done
+
+
+def test_another_account_of_the_mesh_is_refused(only_gateway: Cluster, mode: str) -> None:
+    for visitor in (STRANGER, SCRAPER):
+        assert asked(only_gateway, visitor, health(mode)).startswith("refused: "), visitor
+    assert asked(only_gateway, STRANGER, METRICS).startswith("refused: ")
+
+
+def test_the_scraper_reads_the_metrics(only_gateway: Cluster, mode: str) -> None:
+    until(lambda: "argocd_info" in asked(only_gateway, SCRAPER, METRICS), 20, "the metrics of argocd-server")
+
+
+def test_without_the_policy_a_stranger_is_served(only_gateway: Cluster, mode: str) -> None:
+    """The refusals above are the policy's, not the way's."""
+    policies = ("authorizationpolicies.security.istio.io", "argocd-server", "argocd-server-metrics", "-n", "argocd")
+    kept = only_gateway.kubectl("get", *policies, "-o", "json").stdout
+    only_gateway.kubectl("delete", *policies)
+    try:
+        until(lambda: asked(only_gateway, STRANGER, health(mode)) == "ok", 20, "an answer for the stranger")
+    finally:
+        for item in json.loads(kept)["items"]:
+            injected.create(only_gateway, item)
+    until(lambda: asked(only_gateway, STRANGER, health(mode)) != "ok", 20, "a refusal for the stranger")
+
+
+def test_an_application_is_delivered(only_gateway: Cluster, mode: str, tmp_path: Path) -> None:
+    argocd = Argocd(only_gateway, tmp_path, *cli_options(mode))
+    argocd.login("admin", only_gateway.admin_password())
+    name = f"meshed-{mode}"
+    found = deliver(only_gateway, argocd, name, {"cm.yaml": config_map(name, {"by": mode})})
+    assert (found["status"]["sync"]["status"], found["status"]["health"]["status"]) == ("Synced", "Healthy")
+    assert name in argocd("app", "resources", name)
+
+
+def master(cluster: Cluster) -> str:
+    """The pod whose Redis every Sentinel takes for the master; empty while they do not agree."""
+    named = set()
+    for pod in PODS:
+        script = f"REDISCLI_AUTH=$REDIS_PASSWORD redis-cli -p 26379 sentinel get-master-addr-by-name {MASTER}"
+        try:
+            named.add(pod_exec(cluster, pod, "sentinel", ["sh", "-c", script]).stdout.split("\n")[0])
+        except LiveError:
+            return ""
+    services = {
+        cluster.kubectl("get", "service", pod, "-n", "argocd", "-o", "jsonpath={.spec.clusterIP}").stdout: pod
+        for pod in PODS
+    }
+    return services.get(named.pop(), "") if len(named) == 1 else ""
+
+
+def test_a_killed_master_is_replaced(only_gateway: Cluster, mode: str) -> None:
+    until(lambda: master(only_gateway), 60, "Sentinels that agree")
+    before = master(only_gateway)
+    kill(only_gateway, before)
+    until(lambda: master(only_gateway) not in ("", before), 60, "another master")
+    only_gateway.wait_ready(120)
+    assert wrong(only_gateway, mode, seconds=60) == []
