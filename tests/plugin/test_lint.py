@@ -15,6 +15,7 @@ from argocd_istio.lint.run import failed
 from tests.plugin.faults import MORE, SPARED, Row
 from tests.plugin.faults_gateway_api import GATEWAY_API, GATEWAY_API_SPARED
 from tests.plugin.faults_mesh import MESH, MESH_SPARED
+from tests.plugin.faults_types import TYPES
 from tests.plugin.renders import (
     Breaking,
     container,
@@ -312,6 +313,7 @@ WRONG: list[Row] = [
     *MORE,
     *GATEWAY_API,
     *MESH,
+    *TYPES,
 ]
 
 

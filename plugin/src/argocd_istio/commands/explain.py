@@ -64,7 +64,7 @@ def explain(
     sources = [built(path, enable_exec) for path in paths]
     stated = {consumer.gateway_namespace(path) for path in paths if os.path.isdir(path)} - {""}  # noqa: PTH112
     found = facts(Objects(*sources), gateway_namespace or "", stated.pop() if len(stated) == 1 else "")
-    if not found.ways and not found.empty and not found.strays:
+    if not (found.ways or found.empty or found.strays or found.install.misfits):
         hint = "name a folder, or what kustomize builds of one"
         names = ", ".join(source.file for source in sources)
         raise SourceError(names, 0, 0, "no Gateway and no route", "at least one", hint)

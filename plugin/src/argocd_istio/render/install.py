@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from argocd_istio.render.model import Config, Given, Install, Misfit, Twice
-from argocd_istio.render.objects import APPS, CORE, GATEWAY_API, ISTIO, Object, Objects, Place, number, text
+from argocd_istio.render.model import Config, Given, Install, Twice
+from argocd_istio.render.objects import APPS, CORE, Object, Objects, Place, number, text
+from argocd_istio.render.shapes import misfits
 from argocd_istio.syntax.nodes import labels
-from argocd_istio.syntax.scalars import is_null
-from argocd_istio.syntax.source import Mapping, Node, Scalar, Sequence
 
 PART_OF = "app.kubernetes.io/part-of"
 # `GetConfigMapByName` in `util/settings/settings.go` of Argo CD looks among those with the label; so for the Secret.
@@ -27,25 +26,6 @@ _MAKERS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("external-secrets.io", "ExternalSecret", ("spec", "target", "name")),
     ("bitnami.com", "SealedSecret", ()),
 )
-_TYPES: dict[str, type[Node]] = {"a list": Sequence, "a mapping": Mapping, "a text": Scalar}
-# The fields that a way depends on, and what the API takes there.
-_FIELDS: tuple[tuple[str, str, tuple[tuple[str, str], ...]], ...] = (
-    (ISTIO, "Gateway", (("selector", "a mapping"), ("servers", "a list"))),
-    (
-        ISTIO,
-        "VirtualService",
-        (("hosts", "a list"), ("gateways", "a list"), ("http", "a list"), ("tls", "a list"), ("tcp", "a list")),
-    ),
-    (ISTIO, "DestinationRule", (("host", "a text"), ("trafficPolicy", "a mapping"), ("subsets", "a list"))),
-    (CORE, "Service", (("ports", "a list"), ("selector", "a mapping"))),
-    (GATEWAY_API, "Gateway", (("listeners", "a list"),)),
-    (GATEWAY_API, "HTTPRoute", (("parentRefs", "a list"), ("hostnames", "a list"), ("rules", "a list"))),
-    (GATEWAY_API, "GRPCRoute", (("parentRefs", "a list"), ("hostnames", "a list"), ("rules", "a list"))),
-    (GATEWAY_API, "TLSRoute", (("parentRefs", "a list"), ("hostnames", "a list"), ("rules", "a list"))),
-    (GATEWAY_API, "ListenerSet", (("parentRef", "a mapping"), ("listeners", "a list"))),
-    (GATEWAY_API, "ReferenceGrant", (("from", "a list"), ("to", "a list"))),
-    (GATEWAY_API, "BackendTLSPolicy", (("targetRefs", "a list"), ("validation", "a mapping"))),
-)
 
 
 def install(objects: Objects, argocd_servers: list[Object]) -> Install:
@@ -55,7 +35,7 @@ def install(objects: Objects, argocd_servers: list[Object]) -> Install:
         tuple(_configs(objects)),
         tuple(given(objects)),
         tuple(_twice(objects)),
-        tuple(_misfits(objects)),
+        tuple(misfits(objects)),
         tuple(_redis(objects)),
     )
 
@@ -90,20 +70,3 @@ def _twice(objects: Objects) -> Iterator[Twice]:
             binding = first.group == _RBAC and first.kind == "ClusterRoleBinding"
             subjects = {item.source.text_of(node) for item in same if (node := item.node.find("subjects"))}
             yield Twice(str(first), len(same), binding and len(subjects) > 1, Place(last))
-
-
-def _misfits(objects: Objects) -> Iterator[Misfit]:
-    for group, kind, wanted in _FIELDS:
-        for item in objects.of(group, kind):
-            for key, what in wanted:
-                node = item.spec.find(key) if item.spec else None
-                if node and not isinstance(node.target, _TYPES[what]) and not _nothing(node):
-                    yield Misfit(f"spec.{key}", _shape(node), what, Place(item).at("spec", key))
-
-
-def _nothing(node: Node) -> bool:
-    return isinstance(node.target, Scalar) and is_null(node.target)
-
-
-def _shape(node: Node) -> str:
-    return next(name for name, kind in _TYPES.items() if isinstance(node.target, kind))

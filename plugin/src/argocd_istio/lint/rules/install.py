@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from argocd_istio.lint.rule import Fault, Rule
 from argocd_istio.render.model import Facts
+from argocd_istio.render.shapes import TEXT
 
 
 def _part_of(facts: Facts) -> Iterator[Fault]:
@@ -18,10 +19,12 @@ def _part_of(facts: Facts) -> Iterator[Fault]:
             yield Fault(None, config.place, message, "set it to argocd, and keep common labels from this key")
 
 
-def _refused(facts: Facts) -> Iterator[Fault]:
+def _refused(facts: Facts, config: bool) -> Iterator[Fault]:
     for misfit in facts.install.misfits:
-        message = f"{misfit.field} of {misfit.place.object} is {misfit.found}: the API server refuses the object"
-        yield Fault(None, misfit.place, message, f"write {misfit.wanted}")
+        if config is (misfit.place.object.kind == "ConfigMap"):
+            message = f"{misfit.field} of {misfit.place.object} is {misfit.found}: the API server refuses the object"
+            quoted = misfit.wanted == TEXT and misfit.found not in ("a list", "a mapping")
+            yield Fault(None, misfit.place, message, "put it in quotes" if quoted else f"write {misfit.wanted}")
 
 
 def _roles(facts: Facts) -> Iterator[Fault]:
@@ -63,9 +66,10 @@ def _path(facts: Facts) -> Iterator[Fault]:
 
 
 RULES = (
+    Rule("A12", "config-value-without-quotes", "error", lambda facts: _refused(facts, True)),
     Rule("D22", "object-twice", "warning", _twice),
     Rule("G10", "path-without-rootpath", "error", _path),
-    Rule("I11", "refused-by-the-api", "error", _refused),
+    Rule("I11", "refused-by-the-api", "error", lambda facts: _refused(facts, False)),
     Rule("I12", "label-part-of", "error", _part_of),
     Rule("I14", "several-redis", "error", _redis),
     Rule("K05", "cluster-role-taken", "error", _roles),
