@@ -15,6 +15,7 @@ from argocd_istio.lint.run import failed
 from tests.plugin.faults import MORE, SPARED, Row
 from tests.plugin.faults_gateway_api import GATEWAY_API, GATEWAY_API_SPARED
 from tests.plugin.faults_mesh import MESH, MESH_SPARED
+from tests.plugin.faults_paths import PATHS, PATHS_SPARED
 from tests.plugin.faults_types import TYPES
 from tests.plugin.renders import (
     Breaking,
@@ -314,6 +315,7 @@ WRONG: list[Row] = [
     *GATEWAY_API,
     *MESH,
     *TYPES,
+    *PATHS,
 ]
 
 
@@ -450,6 +452,7 @@ RIGHT: list[tuple[str, str, Breaking, str]] = [
     *SPARED,
     *GATEWAY_API_SPARED,
     *MESH_SPARED,
+    *PATHS_SPARED,
 ]
 
 

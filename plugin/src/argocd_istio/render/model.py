@@ -192,6 +192,15 @@ class Destination:
 
 
 @dataclass(frozen=True)
+class Moved:
+    """How paths begin at the gateway, and how at the pods; `whole` is whether nothing follows that there."""
+
+    asked: str
+    given: str
+    whole: bool
+
+
+@dataclass(frozen=True)
 class Route:
     """A rule of a VirtualService or of the Gateway API. `match` holds alternatives, empty means everything.
 
@@ -199,7 +208,8 @@ class Route:
     `continues` the VirtualService, not in these files, that has the rest.
     `grpc` says which requests of
     gRPC it was written for: `only` takes exactly those, `wanted` more or others. `reached` is false after a route that
-    takes everything. `hosts` are all that the object names. `seen` is whether the gateway's pods see it,
+    takes everything. `rewrite` says in words what becomes of the path, `moved` has it for each alternative, without
+    those of which it is not known. `hosts` are all that the object names. `seen` is whether the gateway's pods see it,
     `only_own` whether it is shown to its own namespace alone.
     """
 
@@ -213,6 +223,7 @@ class Route:
     redirect: bool
     continues: str
     rewrite: str
+    moved: tuple[Moved, ...]
     timeout: str
     reached: bool
     seen: bool | None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from urllib.parse import urlsplit
 
 from argocd_istio.lint.rule import Fault, Rule
 from argocd_istio.render.model import Facts
@@ -47,28 +46,9 @@ def _redis(facts: Facts) -> Iterator[Fault]:
         yield Fault(None, place, message, "set replicas: 1, or add components/high-availability")
 
 
-def _path(facts: Facts) -> Iterator[Fault]:
-    roots: dict[str, str] = {}
-    for _, pods in facts.pods(lambda *_: None):
-        if pods.argocd_server:
-            roots[pods.name.partition("/")[0]] = pods.argocd_server.rootpath
-    for config in facts.install.configs:
-        try:
-            path = urlsplit(config.url).path.strip("/")
-        except ValueError:
-            continue
-        root = roots.get(config.namespace)
-        if path and root is not None and not root.strip("/"):
-            message = f"url has the path /{path}, and argocd-server serves /: links and single sign-on lead nowhere"
-            yield Fault(
-                None, config.place.at("data", "url"), message, f"set server.rootpath: /{path}, or drop the path"
-            )
-
-
 RULES = (
     Rule("A12", "config-value-without-quotes", "error", lambda facts: _refused(facts, True)),
     Rule("D22", "object-twice", "warning", _twice),
-    Rule("G10", "path-without-rootpath", "error", _path),
     Rule("I11", "refused-by-the-api", "error", lambda facts: _refused(facts, False)),
     Rule("I12", "label-part-of", "error", _part_of),
     Rule("I14", "several-redis", "error", _redis),
