@@ -16,6 +16,7 @@ from tests.plugin.faults import MORE, SPARED, Row
 from tests.plugin.faults_gateway_api import GATEWAY_API, GATEWAY_API_SPARED
 from tests.plugin.faults_mesh import MESH, MESH_SPARED
 from tests.plugin.faults_paths import PATHS, PATHS_SPARED
+from tests.plugin.faults_reach import REACH, REACH_SPARED
 from tests.plugin.faults_types import TYPES
 from tests.plugin.renders import (
     Breaking,
@@ -316,6 +317,7 @@ WRONG: list[Row] = [
     *MESH,
     *TYPES,
     *PATHS,
+    *REACH,
 ]
 
 
@@ -453,6 +455,7 @@ RIGHT: list[tuple[str, str, Breaking, str]] = [
     *GATEWAY_API_SPARED,
     *MESH_SPARED,
     *PATHS_SPARED,
+    *REACH_SPARED,
 ]
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
-from argocd_istio.render.model import Config, Given, Install, Twice
-from argocd_istio.render.objects import APPS, CORE, Object, Objects, Place, number, text
+from argocd_istio.render.model import Config, Given, Install, Redis, Twice
+from argocd_istio.render.objects import CORE, Objects, Place, items, number, text, texts
 from argocd_istio.render.shapes import misfits
+from argocd_istio.render.workloads import Workload
 from argocd_istio.syntax.nodes import labels
+from argocd_istio.syntax.source import Node
 
 PART_OF = "app.kubernetes.io/part-of"
 # `GetConfigMapByName` in `util/settings/settings.go` of Argo CD looks among those with the label; so for the Secret.
@@ -28,15 +30,16 @@ _MAKERS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
 )
 
 
-def install(objects: Objects, argocd_servers: list[Object]) -> Install:
+def install(objects: Objects, workloads: list[Workload]) -> Install:
     """What the objects say of the install."""
+    homes = dict.fromkeys(each.item.namespace for each in workloads if each.argocd_server())
     return Install(
-        tuple(dict.fromkeys(item.namespace for item in argocd_servers)),
+        tuple(homes),
         tuple(_configs(objects)),
         tuple(given(objects)),
         tuple(_twice(objects)),
         tuple(misfits(objects)),
-        tuple(_redis(objects)),
+        tuple(_redis(workloads, homes)),
     )
 
 
@@ -56,10 +59,35 @@ def given(objects: Objects) -> Iterator[Given]:
             yield Given(item.namespace, (text(item.node, *path) if path else "") or item.name, Place(item))
 
 
-def _redis(objects: Objects) -> Iterator[tuple[int, Place]]:
-    for item in objects.of(APPS, "Deployment"):
-        if item.name == "argocd-redis" and number(item.spec, "replicas") > 1:
-            yield number(item.spec, "replicas"), Place(item).at("spec", "replicas")
+# What a Redis is told that has others; and what is in the pods that watch over it.
+_TOGETHER = ("sentinel", "replicaof", "slaveof", "cluster-enabled")
+
+
+def _redis(workloads: list[Workload], homes: Container[str]) -> Iterator[Redis]:
+    """Every Redis: a container of that name, program or image."""
+    for workload in workloads:
+        item, words = workload.item, [*map(_words, workload.containers)]
+        if any(map(_is_redis, workload.containers, words)):
+            yield Redis(
+                number(item.spec, "replicas"),
+                item.namespace in homes or labels(item.node, "metadata", "labels").get(PART_OF) == "argocd",
+                any(told in word for own in words for word in own for told in _TOGETHER)
+                or any(text(each, "name") == "REDIS_REPLICATION_MODE" for each in _variables(workload)),
+                Place(item).at("spec", "replicas"),
+            )
+
+
+def _words(container: Node) -> list[str]:
+    return [text(container, "name"), *texts(container, "command"), *texts(container, "args")]
+
+
+def _variables(workload: Workload) -> Iterator[Node]:
+    return (variable for container in workload.containers for variable in items(container, "env"))
+
+
+def _is_redis(container: Node, words: list[str]) -> bool:
+    image = text(container, "image").rpartition("/")[2].partition("@")[0].partition(":")[0]
+    return "redis" in (words[0], image) or any(word.rpartition("/")[2] == "redis-server" for word in words)
 
 
 def _twice(objects: Objects) -> Iterator[Twice]:

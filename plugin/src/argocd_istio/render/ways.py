@@ -74,7 +74,7 @@ def facts(objects: Objects, gateway_namespace: str = "", otherwise: str = "") ->
         tuple(Way(tuple(named), listeners) for listeners, named in ways.values()),
         (*mesh.strays, *api.strays),
         tuple(Place(item) for item in objects.of(ISTIO, "Gateway") if not items(item.spec, "servers")),
-        install(objects, destinations.argocd_servers),
+        install(objects, destinations.workloads),
         tuple(api.refused),
         tuple(tls_policies(objects, {item.namespace for item in destinations.argocd_servers})),
     )

@@ -41,9 +41,11 @@ def _twice(facts: Facts) -> Iterator[Fault]:
 
 
 def _redis(facts: Facts) -> Iterator[Fault]:
-    for replicas, place in facts.install.redis:
-        message = f"{place.object} has {replicas} replicas that share no data: logins and caches come and go"
-        yield Fault(None, place, message, "set replicas: 1, or add components/high-availability")
+    for redis in facts.install.redis:
+        if redis.replicas > 1 and redis.ours and not redis.together:
+            whose = f"{redis.place.object} has {redis.replicas} replicas"
+            message = f"{whose} that share no data: logins and caches come and go"
+            yield Fault(None, redis.place, message, "set replicas: 1, or add components/high-availability")
 
 
 RULES = (
