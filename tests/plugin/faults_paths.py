@@ -91,6 +91,22 @@ PATHS: list[Row] = [
     ),
     (
         "G11",
+        "one path that is taken away",
+        "termination",
+        taking({"uri": "/"}, exact="/cd"),
+        [UNKNOWN],
+    ),
+    (
+        "G11",
+        "two alternatives",
+        "termination",
+        lambda objects: routes(objects)["http"][0].update(
+            match=[{"uri": {"prefix": "/cd"}}, {"uri": {"exact": "/ci"}}], rewrite={"uri": "/"}
+        ),
+        [UNKNOWN],
+    ),
+    (
+        "G11",
         "another base",
         "termination",
         after(taking({"uri": "/"}, prefix="/cd"), serving("/argocd", "basehref")),

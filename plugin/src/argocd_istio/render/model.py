@@ -201,11 +201,15 @@ class Destination:
 
 @dataclass(frozen=True)
 class Moved:
-    """How paths begin at the gateway, and how at the pods; `whole` is whether nothing follows that there."""
+    """How paths begin at the gateway, and how at the pods.
+
+    `one` is whether that very path is meant, `whole` whether nothing follows at the pods.
+    """
 
     asked: str
     given: str
-    whole: bool
+    one: bool = False
+    whole: bool = False
 
 
 @dataclass(frozen=True)

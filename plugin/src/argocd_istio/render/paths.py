@@ -59,15 +59,16 @@ def _moved(rewrite: _Rewrite | None, asked: list[tuple[str, str]]) -> tuple[str,
 def _one(rewrite: _Rewrite | None, kind: str, value: str) -> Moved | None:
     """What becomes of the paths of one condition; None where that is not known."""
     start = head(value) if kind == "regex" else value
+    exact = kind == "exact"
     if rewrite is None:
-        return Moved(start, start, kind == "exact")
+        return Moved(start, start, exact, exact)
     if not rewrite.pattern:
-        return Moved(start, rewrite.to, rewrite.whole or kind != "prefix")
+        return Moved(start, rewrite.to, exact, rewrite.whole or kind != "prefix")
     taken = head(rewrite.pattern)
     if start == "/" and taken != "/":
-        return Moved(start, start, False)  # all other paths stay as they are
+        return Moved(start, start)  # all other paths stay as they are
     known = start.strip("/") == taken.strip("/")
-    return Moved(start, rewrite.to.partition("\\")[0] or "/", kind == "exact") if known else None
+    return Moved(start, rewrite.to.partition("\\")[0] or "/", exact, exact) if known else None
 
 
 LONGEST = 1000

@@ -6,7 +6,7 @@ ask there, and the gateway has to take it away: `withRootPath` in `server/server
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -91,14 +91,15 @@ def _rewritten(facts: Facts) -> Iterator[Fault]:
         asked, given = moved.asked.strip("/"), moved.given.strip("/")
         if asked == given or _own(given.removeprefix(base.root).strip("/")):
             continue
-        what = f"every path becomes {moved.given}" if moved.whole else f"{moved.asked} is rewritten to {moved.given}"
+        every = moved.whole and not moved.one
+        what = f"every path becomes {moved.given}" if every else f"{moved.asked} is rewritten to {moved.given}"
         if not base.answers(given):
             message = f"{what}, and argocd-server serves /{base.root}: it answers 404"
             yield Fault(route, route.place, message, "remove the rewrite")
         elif given == base.root and (asked or moved.whole):
             fix = f"set server.rootpath: {_shown(moved.asked)} and remove the rewrite"
             known = f"argocd-server's base is /{base.pages}" if base.pages else "argocd-server does not know"
-            message = f"{what}: the page stays blank" if moved.whole else f"{what}, and {known}: the page stays blank"
+            message = f"{what}: the page stays blank" if every else f"{what}, and {known}: the page stays blank"
             yield Fault(route, route.place, message, fix)
 
 
@@ -125,8 +126,20 @@ def _address(facts: Facts, base: bool) -> Iterator[Fault]:
         yield Fault(None, config.place.at("data", "url"), message, fix)
 
 
+def _once(check: Callable[[Facts], Iterator[Fault]]) -> Callable[[Facts], Iterator[Fault]]:
+    """Of several alternatives of a route the first says it."""
+
+    def first(facts: Facts) -> Iterator[Fault]:
+        found: dict[tuple[int, int], Fault] = {}
+        for fault in check(facts):
+            found.setdefault((id(fault.fact), id(fault.place and fault.place.node)), fault)
+        yield from found.values()
+
+    return first
+
+
 RULES = (
-    Rule("G06", "another-path", "error", _unserved),
+    Rule("G06", "another-path", "error", _once(_unserved)),
     Rule("G10", "path-without-rootpath", "error", lambda facts: _address(facts, False)),
-    Rule("G11", "rewrite-without-rootpath", "error", _rewritten),
+    Rule("G11", "rewrite-without-rootpath", "error", _once(_rewritten)),
 )
