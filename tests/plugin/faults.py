@@ -90,7 +90,8 @@ def certificate(namespace: str) -> Object:
 
 
 def redis(replicas: int) -> Object:
-    return item("apps/v1", "Deployment", "argocd-redis", spec={"replicas": replicas})
+    template = {"spec": {"containers": [{"name": "redis"}]}}
+    return item("apps/v1", "Deployment", "argocd-redis", spec={"replicas": replicas, "template": template})
 
 
 def address(url: str) -> Breaking:

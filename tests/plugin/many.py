@@ -212,9 +212,15 @@ SHAPES: dict[str, Shape] = {
     ),
     "subsets": lambda count: [
         WILD,
-        policy("p", SERVER, subsets=[{"name": f"v{n}"} for n in range(count)]),
+        policy("p", SERVER, subsets=[{"name": f"v{n}", "labels": {"name": f"n{n}"}} for n in range(count)]),
+        *(workload(f"w{n}", OURS | common(n)) for n in range(count)),
         *(route(f"r{n}", host(n), rule=to(SERVER, subset=f"v{n}")) for n in range(count)),
     ],
+    "paths": lambda count: [
+        WILD,
+        route("r", "cd.x.io", http=[to(SERVER) | {"match": [{"uri": {"prefix": f"/p{n}"}}]} for n in range(count)]),
+    ],
+    "Redis": each(lambda n: workload(f"w{n}", {"app": "redis"}, program="redis")),
     "ports": lambda count: [
         WILD,
         service("s", OURS, count=count),

@@ -30,7 +30,9 @@ from argocd_istio.exposure.fields import MODES
 from tests.plugin.cases import BOMB, Called, exposure
 from tests.render.render import ROOT, build_text
 from tests.render.test_docs import DOCS, code
+from tests.render.test_tree import BESIDE, CONSUMER, EXPOSURE, PATCH, write
 from tests.work import HANG
+from tools.build import program
 from tools.reference import every_command
 
 COMMAND = [sys.executable, "-m", "argocd_istio.cli"]
@@ -520,6 +522,22 @@ def test_findings_name_the_input_that_they_are_in(slow: dict[str, str], here: Pa
     [problem] = json.loads(call("explain", "rest.yaml", "gateway.yaml", "--format", "json")[1])["problems"]
     assert (problem["file"], problem["object"]) == ("gateway.yaml", "Gateway argocd/argocd")
     assert (here / "gateway.yaml").read_text().splitlines()[problem["line"] - 1] == "  - hosts:"
+
+
+@pytest.mark.parametrize(
+    ("files", "rule"),
+    [
+        ({"kustomization.yaml": BESIDE + PATCH}, "K01: "),
+        ({"exposure.yaml": EXPOSURE.replace("spec: {", "spec: {mode: termination, ")}, "K13: "),
+        ({}, ""),
+    ],
+)
+def test_explain_says_what_the_kustomizations_do_wrong(here: Path, files: dict[str, str], rule: str) -> None:
+    write(here, CONSUMER | files)
+    found = run("explain", ".", env={"KUSTOMIZE": str(program("kustomize"))})
+    assert found.stdout.startswith(b"old.acme.io\n") and b"\xe2\x9c\x97" not in found.stdout
+    assert (found.returncode, found.stderr.count(b"\n")) == ((1, 1) if rule else (0, 0))
+    assert rule in found.stderr.decode()
 
 
 def test_the_command_line_starts_without_rich() -> None:

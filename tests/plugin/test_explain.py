@@ -168,7 +168,7 @@ def test_any_value_in_any_place_is_drawn(data: st.DataObject) -> None:
 def test_json_has_facts_and_all_problems_at_the_top() -> None:
     objects = overlay("grpc-routing")
     parameters(objects)["server.insecure"] = "false"
-    one(objects, "ConfigMap", "argocd-cmd-params-cm")["data"]["x"] = "y"
+    one(objects, "ConfigMap", "argocd-cmd-params-cm")["data"]["x"] = "z"
     found = json.loads(draw(explained(objects), "json", Terminal()))
     [problem] = found["problems"]
     assert problem.pop("line") > 1 and problem.pop("fix")

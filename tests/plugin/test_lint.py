@@ -15,6 +15,9 @@ from argocd_istio.lint.run import failed
 from tests.plugin.faults import MORE, SPARED, Row
 from tests.plugin.faults_gateway_api import GATEWAY_API, GATEWAY_API_SPARED
 from tests.plugin.faults_mesh import MESH, MESH_SPARED
+from tests.plugin.faults_paths import PATHS, PATHS_SPARED
+from tests.plugin.faults_reach import REACH, REACH_SPARED
+from tests.plugin.faults_types import TYPES
 from tests.plugin.renders import (
     Breaking,
     container,
@@ -312,6 +315,9 @@ WRONG: list[Row] = [
     *MORE,
     *GATEWAY_API,
     *MESH,
+    *TYPES,
+    *PATHS,
+    *REACH,
 ]
 
 
@@ -448,6 +454,8 @@ RIGHT: list[tuple[str, str, Breaking, str]] = [
     *SPARED,
     *GATEWAY_API_SPARED,
     *MESH_SPARED,
+    *PATHS_SPARED,
+    *REACH_SPARED,
 ]
 
 

@@ -13,11 +13,12 @@ from argocd_istio.lint.run import run
 from argocd_istio.render import istio
 from argocd_istio.render.hosts import Hosts
 from argocd_istio.render.objects import Objects
+from argocd_istio.render.paths import head
 from argocd_istio.render.ways import facts
 from argocd_istio.terminal import Terminal
 from tests.plugin.faults_gateway_api import ALL, UI, api_gateway, api_route, gateway_api, tls_policy
 from tests.plugin.many import SHAPES, render
-from tests.plugin.renders import drawn, explained, gateway, overlay, problems_of, routes, rule
+from tests.plugin.renders import container, drawn, explained, gateway, overlay, problems_of, routes, rule
 from tests.render.consumer import MODES, one
 from tests.render.render import Object
 from tests.work import LINEAR, growth
@@ -249,6 +250,7 @@ def test_the_source_namespace_is_a_condition() -> None:
 
 def test_a_delegate_is_followed() -> None:
     objects = overlay("termination")
+    container(objects)["args"].append("--rootpath=/cd")
     own = one(objects, "VirtualService")
     child = {**own, "metadata": {"name": "child", "namespace": "argocd"}, "spec": {"http": own["spec"]["http"]}}
     own["spec"] = own["spec"] | {"http": [{"match": [{"uri": {"prefix": "/cd"}}], "delegate": {"name": "child"}}]}
@@ -336,3 +338,24 @@ def test_a_tls_route_may_follow_tls_that_ends() -> None:
     gate = api_gateway(**ALL, protocol="TLS")
     gateway_api(gate, api_route("ui", "https", UI, kind="TLSRoute"))(objects)
     assert [each.hop for _, _, each in explained(objects).facts.destinations()] == ["clear text"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "found"),
+    [
+        ("/cd(/|$)(.*)", "/cd"),
+        ("^/cd/?(.*)$", "/cd"),
+        (r"^/c\.d.*", "/c.d"),
+        ("/cd{1}", "/c"),
+        ("/cd+", "/cd"),
+        ("/cd|/ci", "/"),
+        ("/cd(a|b)", "/cd"),
+        ("/cd[|(]", "/cd"),
+        ("(?i)/cd", "/"),
+        ("*", "/"),
+        ("/cd", "/cd"),
+        ("[" * 1001, "/"),
+    ],
+)
+def test_a_regular_expression_begins_with_a_text(pattern: str, found: str) -> None:
+    assert head(pattern) == found

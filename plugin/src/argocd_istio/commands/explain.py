@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,7 +11,11 @@ from argocd_istio import consumer
 from argocd_istio.commands.app import app
 from argocd_istio.commands.inputs import built, format_option
 from argocd_istio.explain import FORMATS
+from argocd_istio.streams import tell
 from argocd_istio.syntax.source import SourceError
+
+if TYPE_CHECKING:
+    from argocd_istio.findings import Finding
 
 
 @app.command()
@@ -40,7 +44,8 @@ def explain(
     """Draw the way of a request to Argo CD.
 
     From the host over gateway port, route and Service port to the pod: what travels as clear text, and who holds
-    which certificate. What is broken on the way is marked, with what to do; the exit code is 1 then.
+    which certificate. What is broken on the way is marked, with what to do; the exit code is 1 then. What check finds
+    wrong in the kustomizations of a folder stands on stderr.
 
     \b
     argocd-istio explain cd
@@ -65,7 +70,7 @@ def explain(
     # What one folder says of its gateway says nothing of another input's.
     stated = {consumer.gateway_namespace(path) if os.path.isdir(path) else "" for path in paths}  # noqa: PTH112
     found = facts(Objects(*sources), gateway_namespace or "", stated.pop() if len(stated) == 1 else "")
-    if not found.ways and not found.empty and not found.strays:
+    if not (found.ways or found.empty or found.strays or found.install.misfits):
         hint = "name a folder, or what kustomize builds of one"
         names = ", ".join(source.file for source in sources)
         raise SourceError(names, 0, 0, "no Gateway and no route", "at least one", hint)
@@ -73,4 +78,20 @@ def explain(
     terminal = Terminal.of_stdout()
     picture = Picture(found, findings)
     print(draw(picture, form, replace(terminal, unicode=terminal.unicode and not ascii_only)), end="")
-    return 1 if failed(findings) else 0
+    wrong = [finding for path in paths for finding in _errors(path)]
+    tell(*wrong)
+    return 1 if wrong or failed(findings) else 0
+
+
+def _errors(path: str) -> list[Finding]:
+    """What is wrong with the kustomizations of a folder, which a render need not show."""
+    from argocd_istio.files import FileError
+    from argocd_istio.findings import ERROR
+    from argocd_istio.tree.check import check_folder
+
+    if not os.path.isdir(path):  # noqa: PTH112
+        return []
+    try:
+        return [each for each in check_folder(path, substitute=True) if each.severity == ERROR]
+    except FileError:  # without a kustomization; what was built has another origin
+        return []

@@ -17,6 +17,7 @@ from argocd_istio.render.model import (
     Behind,
     Certificate,
     Destination,
+    Ends,
     Found,
     Hop,
     Pods,
@@ -56,6 +57,7 @@ class _Service:
         self.ports = Shared(number(each, "port") for each in ports)
         self.selector = labels(item.spec, "selector")
         self.labels = Shared(f"{key}={value}" for key, value in self.selector.items())
+        self.alias = text(item.spec, "externalName") if text(item.spec, "type") == "ExternalName" else ""
         self.at: dict[int, Node] = {}
         for each in ports:
             self.at.setdefault(number(each, "port"), each)
@@ -76,6 +78,7 @@ class Destinations:
         self._policies = Policies(objects, self.workloads, self._mesh)
         self._rules = _Rules(objects)
         self._services = {(item.namespace, item.name): _Service(item) for item in objects.of(CORE, "Service")}
+        self._by_hand = set(_by_hand(objects))
         self._inbound = Selectors(_inbound(self._services.values()))
         self._found: dict[Hashable, Destination] = {}
         self._behind: dict[Hashable, Behind] = {}
@@ -120,21 +123,24 @@ class Destinations:
     ) -> Destination:
         found = istio.service(host, namespace)
         service = self._services.get(found) if found else None
+        if service and service.alias and istio.service(service.alias, "") in self._services:
+            # Istio takes a Service that is another name for the one that it names.
+            host, found = service.alias, istio.service(service.alias, "")
+            service = self._services.get(found) if found else None
         ports = service.ports if service else Shared[int]()
         # Without a port in the route: the Service's only one, else that of the listener.
         port = port or (ports[0] if len(ports) == 1 else listener_port)
         at = service.at.get(port) if service else None
         owner = found[0] if found else namespace
         section = text(at, "name")
-        policy, hidden, subset_here = self._rules.find(
-            istio.full(host, namespace), owner, client, port, section, subset
-        )
+        policy, hidden, chosen = self._rules.find(istio.full(host, namespace), owner, client, port, section, subset)
         speaks, protocol = ("HTTP" if http else ""), ""
-        pods = Behind()
+        pods, whole = Behind(), Behind()
         if service and at:
             protocol = _protocol(at)
             speaks = policy.speaks(protocol) if http else ""
-            pods = self._pods(service, at)
+            whole = self._pods(service, at, {})
+            pods = self._pods(service, at, chosen) if chosen else whole
         if hop == "clear text":
             hop = self._hop(policy.tls, pods)
         return Destination(
@@ -146,10 +152,13 @@ class Destinations:
             hop=hop,
             weight=None,
             subset=subset,
-            subset_here=subset_here,
+            subset_here=chosen is not None,
+            subset_pods=bool(pods or not whole),
             found="port" if at else "service" if service else self._lost(host, found),
             ports=ports,
             selector=service.labels if service else Shared(),
+            ends=self._ends(service) if service else "",
+            alias=service.alias if service else "",
             ours=bool(found) and owner in self._ours,
             seen=_exported(service.item, client) if service else True,
             granted=True,
@@ -175,12 +184,25 @@ class Destinations:
         meshed = bool(pods) and all(each.mesh in ("sidecar", "ambient") for each in pods)
         return "mTLS" if meshed and tls != "DISABLE" else "clear text"
 
-    def _pods(self, service: _Service, at: Node) -> Behind:
-        """The pods behind a Service port. Services that select the same ones for the same port share them."""
+    def _ends(self, service: _Service) -> Ends:
+        if service.alias or service.selector:
+            return "another name" if service.alias else ""
+        return (
+            "endpoints here" if (service.item.namespace, service.item.name) in self._by_hand else "endpoints elsewhere"
+        )
+
+    def _pods(self, service: _Service, at: Node, subset: Mapping[str, str]) -> Behind:
+        """The pods behind a Service port. Services that select the same ones for the same port share them.
+
+        Those of a subset have its labels too.
+        """
         namespace, target = service.item.namespace, text(at, "targetPort") or text(at, "port")
-        key = (namespace, frozenset(service.selector.items()), _arrives(at), target)
+        selector = {} if service.alias else service.selector
+        pairs = frozenset((*selector.items(), *subset.items())) if selector else frozenset()
+        key = (namespace, pairs, _arrives(at), target)
         if key not in self._behind:
-            chosen = self._chosen.of(namespace, service.selector)
+            # A key with two values is on no pod.
+            chosen = self._chosen.of(namespace, dict(pairs)) if len(dict(pairs)) == len(pairs) else []
             self._behind[key] = Behind(self._pods_of(each, _arrives(at), target) for each in chosen)
         return self._behind[key]
 
@@ -216,6 +238,14 @@ class Destinations:
         targets: list[int | str] = [port, *(name for name, own in workload.ports.items() if own == port)]
         selecting = self._inbound.of(workload.item.namespace, workload.labels)
         return tuple(sorted({each for said in selecting for target in targets for each in said.get(target, ())}))
+
+
+def _by_hand(objects: Objects) -> Iterator[tuple[str, str]]:
+    """The Services, by namespace and name, whose endpoints are in these files."""
+    for item in objects.of("discovery.k8s.io", "EndpointSlice"):
+        yield item.namespace, text(item.node, "metadata", "labels", "kubernetes.io/service-name")
+    for item in objects.of(CORE, "Endpoints"):
+        yield item.namespace, item.name
 
 
 _Targets = dict[int | str, set[str]]
@@ -315,9 +345,10 @@ class _Rules:
 
     def find(
         self, host: str, owner: str, client: str, port: int, section: str, subset: str
-    ) -> tuple[_Effective, Policy | None, bool]:
-        """What applies to a host for a gateway in `client`; a rule that it does not see; whether the subset is there.
+    ) -> tuple[_Effective, Policy | None, dict[str, str] | None]:
+        """What applies to a host for a gateway in `client`; a rule that it does not see; the labels of the subset.
 
+        None is a subset that is not there.
         The lookup goes through the namespaces of client and Service, then the root namespace.
         """
         key = (host, owner, client)
@@ -327,7 +358,7 @@ class _Rules:
             self._merged[key] = _Merged(rules, host), _Merged(unseen, host)
         merged, hidden = self._merged[key]
         found, unused = merged.effective(port, section, subset), hidden.effective(port, section, "")
-        return found, unused.fact(), not subset or subset in merged.subsets
+        return found, unused.fact(), merged.labels.get(subset) if subset else {}
 
     def _seen(self, host: str, owner: str, client: str) -> list[Object]:
         if client:
@@ -362,8 +393,10 @@ class _Merged:
         self.first = next((rule for rule in rules if rule.spec and rule.spec.find("trafficPolicy")), None)
         self.rule = self.first or (rules[0] if rules else None)
         self.subsets: dict[str, Place] = {}
+        self.labels: dict[str, dict[str, str]] = {}
         for rule in rules:
             for index, each in enumerate(items(rule.spec, "subsets")):
+                self.labels.setdefault(text(each, "name"), labels(each, "labels"))
                 self.subsets.setdefault(text(each, "name"), Place(rule).at("spec", "subsets", index, "trafficPolicy"))
 
     def effective(self, port: int, section: str, subset: str) -> _Effective:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from argocd_istio.render import istio
+from argocd_istio.render import istio, paths
 from argocd_istio.render.destinations import Destinations
 from argocd_istio.render.gateway_pods import GatewayPods
 from argocd_istio.render.grants import Grants
@@ -232,6 +232,7 @@ class GatewayApi:
         answer = _answer(rule)
         backends = [] if answer else items(rule, "backendRefs")
         several = len(backends) > 1
+        rewrite, moved = paths.gateway_api(rule, conditions)
         return Route(
             kind=item.kind,
             owner=item.title,
@@ -242,7 +243,8 @@ class GatewayApi:
             answer=answer,
             redirect=answer.startswith("301 to https"),
             continues="",
-            rewrite="",
+            rewrite=rewrite,
+            moved=moved,
             timeout=text(rule, "timeouts", "request") or text(rule, "timeouts", "backendRequest"),
             reached=True,
             seen=True,

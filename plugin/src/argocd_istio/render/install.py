@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
-from argocd_istio.render.model import Config, Given, Install, Misfit, Twice
-from argocd_istio.render.objects import APPS, CORE, GATEWAY_API, ISTIO, Object, Objects, Place, number, text
+from argocd_istio.render.model import Config, Given, Install, Redis, Twice
+from argocd_istio.render.objects import CORE, Objects, Place, items, number, text, texts
+from argocd_istio.render.shapes import misfits
+from argocd_istio.render.workloads import Workload
 from argocd_istio.syntax.nodes import labels
-from argocd_istio.syntax.scalars import is_null
-from argocd_istio.syntax.source import Mapping, Node, Scalar, Sequence
+from argocd_istio.syntax.source import Node
 
 PART_OF = "app.kubernetes.io/part-of"
 # `GetConfigMapByName` in `util/settings/settings.go` of Argo CD looks among those with the label; so for the Secret.
@@ -27,36 +28,18 @@ _MAKERS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("external-secrets.io", "ExternalSecret", ("spec", "target", "name")),
     ("bitnami.com", "SealedSecret", ()),
 )
-_TYPES: dict[str, type[Node]] = {"a list": Sequence, "a mapping": Mapping, "a text": Scalar}
-# The fields that a way depends on, and what the API takes there.
-_FIELDS: tuple[tuple[str, str, tuple[tuple[str, str], ...]], ...] = (
-    (ISTIO, "Gateway", (("selector", "a mapping"), ("servers", "a list"))),
-    (
-        ISTIO,
-        "VirtualService",
-        (("hosts", "a list"), ("gateways", "a list"), ("http", "a list"), ("tls", "a list"), ("tcp", "a list")),
-    ),
-    (ISTIO, "DestinationRule", (("host", "a text"), ("trafficPolicy", "a mapping"), ("subsets", "a list"))),
-    (CORE, "Service", (("ports", "a list"), ("selector", "a mapping"))),
-    (GATEWAY_API, "Gateway", (("listeners", "a list"),)),
-    (GATEWAY_API, "HTTPRoute", (("parentRefs", "a list"), ("hostnames", "a list"), ("rules", "a list"))),
-    (GATEWAY_API, "GRPCRoute", (("parentRefs", "a list"), ("hostnames", "a list"), ("rules", "a list"))),
-    (GATEWAY_API, "TLSRoute", (("parentRefs", "a list"), ("hostnames", "a list"), ("rules", "a list"))),
-    (GATEWAY_API, "ListenerSet", (("parentRef", "a mapping"), ("listeners", "a list"))),
-    (GATEWAY_API, "ReferenceGrant", (("from", "a list"), ("to", "a list"))),
-    (GATEWAY_API, "BackendTLSPolicy", (("targetRefs", "a list"), ("validation", "a mapping"))),
-)
 
 
-def install(objects: Objects, argocd_servers: list[Object]) -> Install:
+def install(objects: Objects, workloads: list[Workload]) -> Install:
     """What the objects say of the install."""
+    homes = dict.fromkeys(each.item.namespace for each in workloads if each.argocd_server())
     return Install(
-        tuple(dict.fromkeys(item.namespace for item in argocd_servers)),
+        tuple(homes),
         tuple(_configs(objects)),
         tuple(given(objects)),
         tuple(_twice(objects)),
-        tuple(_misfits(objects)),
-        tuple(_redis(objects)),
+        tuple(misfits(objects)),
+        tuple(_redis(workloads, homes)),
     )
 
 
@@ -76,10 +59,35 @@ def given(objects: Objects) -> Iterator[Given]:
             yield Given(item.namespace, (text(item.node, *path) if path else "") or item.name, Place(item))
 
 
-def _redis(objects: Objects) -> Iterator[tuple[int, Place]]:
-    for item in objects.of(APPS, "Deployment"):
-        if item.name == "argocd-redis" and number(item.spec, "replicas") > 1:
-            yield number(item.spec, "replicas"), Place(item).at("spec", "replicas")
+# What a Redis is told that has others; and what is in the pods that watch over it.
+_TOGETHER = ("sentinel", "replicaof", "slaveof", "cluster-enabled")
+
+
+def _redis(workloads: list[Workload], homes: Container[str]) -> Iterator[Redis]:
+    """Every Redis: a container of that name, program or image."""
+    for workload in workloads:
+        item, words = workload.item, [*map(_words, workload.containers)]
+        if any(map(_is_redis, workload.containers, words)):
+            yield Redis(
+                number(item.spec, "replicas"),
+                item.namespace in homes or labels(item.node, "metadata", "labels").get(PART_OF) == "argocd",
+                any(told in word for own in words for word in own for told in _TOGETHER)
+                or any(text(each, "name") == "REDIS_REPLICATION_MODE" for each in _variables(workload)),
+                Place(item).at("spec", "replicas"),
+            )
+
+
+def _words(container: Node) -> list[str]:
+    return [text(container, "name"), *texts(container, "command"), *texts(container, "args")]
+
+
+def _variables(workload: Workload) -> Iterator[Node]:
+    return (variable for container in workload.containers for variable in items(container, "env"))
+
+
+def _is_redis(container: Node, words: list[str]) -> bool:
+    image = text(container, "image").rpartition("/")[2].partition("@")[0].partition(":")[0]
+    return "redis" in (words[0], image) or any(word.rpartition("/")[2] == "redis-server" for word in words)
 
 
 def _twice(objects: Objects) -> Iterator[Twice]:
@@ -90,20 +98,3 @@ def _twice(objects: Objects) -> Iterator[Twice]:
             binding = first.group == _RBAC and first.kind == "ClusterRoleBinding"
             subjects = {item.source.text_of(node) for item in same if (node := item.node.find("subjects"))}
             yield Twice(str(first), len(same), binding and len(subjects) > 1, Place(last))
-
-
-def _misfits(objects: Objects) -> Iterator[Misfit]:
-    for group, kind, wanted in _FIELDS:
-        for item in objects.of(group, kind):
-            for key, what in wanted:
-                node = item.spec.find(key) if item.spec else None
-                if node and not isinstance(node.target, _TYPES[what]) and not _nothing(node):
-                    yield Misfit(f"spec.{key}", _shape(node), what, Place(item).at("spec", key))
-
-
-def _nothing(node: Node) -> bool:
-    return isinstance(node.target, Scalar) and is_null(node.target)
-
-
-def _shape(node: Node) -> str:
-    return next(name for name, kind in _TYPES.items() if isinstance(node.target, kind))

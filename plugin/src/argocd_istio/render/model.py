@@ -23,6 +23,8 @@ Rules = Literal["http", "tls", "tcp"]
 
 Found = Literal["port", "service", "not here", "nothing"]
 
+Ends = Literal["", "another name", "endpoints here", "endpoints elsewhere"]
+
 Verifies = Literal["", "the system's CAs", "a given CA", "nothing"]
 
 Unrouted = Literal["", "no route", "no rule", "not admitted", "not exported"]
@@ -181,9 +183,12 @@ class Destination:
     """A Service port. `protocol` is Istio's word for it, `speaks` what the gateway sends, `name` is namespace/name.
 
     `found` says how far the name leads: to a port, to a Service without that port, to nothing in these files, or to
-    nothing at all. `ours` is whether an argocd-server of these files is in its namespace, `hidden` the DestinationRule
-    that the gateway's pods do not see, `seen` whether they see the Service; None is not known. `granted` is whether
-    the Service's namespace lets the route name it, None where neither a ReferenceGrant nor the Service is here.
+    nothing at all. `subset_pods` is whether the subset selects some of the Service's pods, where that has some. `ends`
+    says why a Service selects none by itself: it is another name, that of `alias`, or its endpoints are written by
+    hand, in these files or not. `ours` is whether an argocd-server of these files is in its namespace, `hidden` the
+    DestinationRule that the gateway's pods do not see, `seen` whether they see the Service; None is not known.
+    `granted` is whether the Service's namespace lets the route name it, None where neither a ReferenceGrant nor the
+    Service is here.
     """
 
     name: str
@@ -195,9 +200,12 @@ class Destination:
     weight: int | None
     subset: str
     subset_here: bool
+    subset_pods: bool
     found: Found
     ports: Shared[int]
     selector: tuple[str, ...]
+    ends: Ends
+    alias: str
     ours: bool
     seen: bool | None
     granted: bool | None
@@ -208,6 +216,19 @@ class Destination:
 
 
 @dataclass(frozen=True)
+class Moved:
+    """How paths begin at the gateway, and how at the pods.
+
+    `one` is whether that very path is meant, `whole` whether nothing follows at the pods.
+    """
+
+    asked: str
+    given: str
+    one: bool = False
+    whole: bool = False
+
+
+@dataclass(frozen=True)
 class Route:
     """A rule of a VirtualService or of the Gateway API. `match` holds alternatives, empty means everything.
 
@@ -215,7 +236,8 @@ class Route:
     `continues` the VirtualService, not in these files, that has the rest.
     `grpc` says which requests of
     gRPC it was written for: `only` takes exactly those, `wanted` more or others. `reached` is false after a route that
-    takes everything. `hosts` are all that the object names. `seen` is whether the gateway's pods see it,
+    takes everything. `rewrite` says in words what becomes of the path, `moved` has it for each alternative, without
+    those of which it is not known. `hosts` are all that the object names. `seen` is whether the gateway's pods see it,
     `only_own` whether it is shown to its own namespace alone.
     """
 
@@ -229,6 +251,7 @@ class Route:
     redirect: bool
     continues: str
     rewrite: str
+    moved: tuple[Moved, ...]
     timeout: str
     reached: bool
     seen: bool | None
@@ -370,15 +393,25 @@ class Misfit:
 
 
 @dataclass(frozen=True)
+class Redis:
+    """A workload that runs Redis. `ours` is whether it is Argo CD's, `together` whether its pods share their data."""
+
+    replicas: int
+    ours: bool
+    together: bool
+    place: Place
+
+
+@dataclass(frozen=True)
 class Install:
-    """What a render says beside the ways. `namespaces` are those with an argocd-server, `redis` has replicas > 1."""
+    """What a render says beside the ways. `namespaces` are those with an argocd-server, `redis` has every Redis."""
 
     namespaces: tuple[str, ...]
     configs: tuple[Config, ...]
     secrets: tuple[Given, ...]
     twice: tuple[Twice, ...]
     misfits: tuple[Misfit, ...]
-    redis: tuple[tuple[int, Place], ...]
+    redis: tuple[Redis, ...]
 
 
 @dataclass(frozen=True)

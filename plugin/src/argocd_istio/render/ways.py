@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import replace
 
-from argocd_istio.render import istio, match
+from argocd_istio.render import istio, match, paths
 from argocd_istio.render.backend_tls import tls_policies
 from argocd_istio.render.destinations import Destinations
 from argocd_istio.render.gateway_api import GatewayApi
@@ -74,7 +74,7 @@ def facts(objects: Objects, gateway_namespace: str = "", otherwise: str = "") ->
         tuple(Way(tuple(named), listeners) for listeners, named in ways.values()),
         (*mesh.strays, *api.strays),
         tuple(Place(item) for item in objects.of(ISTIO, "Gateway") if not items(item.spec, "servers")),
-        install(objects, destinations.argocd_servers),
+        install(objects, destinations.workloads),
         tuple(api.refused),
         tuple(tls_policies(objects, {item.namespace for item in destinations.argocd_servers})),
     )
@@ -400,6 +400,7 @@ class _Istio:
         answer = _answer(rule, item.namespace)
         entries = [] if answer else items(rule, "route")
         client = self._client(server)
+        rewrite, moved = paths.istio(rule, conditions)
         return Route(
             kind=item.kind,
             owner=item.title,
@@ -410,7 +411,8 @@ class _Istio:
             answer=answer,
             redirect=text(rule, "redirect", "scheme") == "https",
             continues=text(rule, "delegate", "name"),
-            rewrite=text(rule, "rewrite", "uri"),
+            rewrite=rewrite,
+            moved=moved if server.rules == "http" else (),
             timeout=text(rule, "timeout"),
             reached=reached,
             seen=istio.sees(texts(item.spec, "exportTo"), item.namespace, client),

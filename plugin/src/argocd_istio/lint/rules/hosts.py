@@ -7,11 +7,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import partial
 
+from argocd_istio.exposure.hosts import host_problem
+from argocd_istio.exposure.names import SUBSTITUTE
 from argocd_istio.lint.rule import Fault, Rule
 from argocd_istio.render.hosts import Hosts
 from argocd_istio.render.model import Facts, Listener, Way
 from argocd_istio.render.objects import Place
+
+_AROUND = re.compile(r"[:/@?#\s]")
 
 
 def _ours(facts: Facts) -> Iterator[tuple[Way, Listener]]:
@@ -49,11 +54,34 @@ def _upper(facts: Facts) -> Iterator[Fault]:
 def _address(facts: Facts) -> Iterator[Fault]:
     for way, listener in _ours(facts):
         for host in way.hosts:
-            if re.search(r"[:/@?#\s]", host):
+            if _AROUND.search(host):
                 bare = re.sub(r"^[a-z+]*://", "", host)
                 bare = re.split(r"[:/?#\s]", bare)[0].rpartition("@")[2]
                 message = f"{host} is more than a host name: Istio refuses it, or no request ever has it"
                 yield Fault(way, listener.place, message, f"write {bare}" if bare else "write the host alone")
+
+
+_NAMES: dict[str, tuple[str, str]] = {
+    "a final dot": ("C10", "final-dot"),
+    "a host of": ("C12", "long-host"),
+    "the IP address": ("C13", "address-as-host"),
+    "letters beyond ASCII": ("C15", "letters-beyond-ascii"),
+    "which does not decode": ("C15", "letters-beyond-ascii"),
+    "the single label": ("C16", "single-label"),
+    "": ("C11", "bad-label"),
+}
+"""The rules by what `host_problem` says."""
+
+
+def _no_name(facts: Facts, rule_id: str) -> Iterator[Fault]:
+    """What the Exposure refuses. Wildcards, capitals and what is more than a name have rules of their own."""
+    for way, listener in _ours(facts):
+        for host in way.hosts:
+            others = "*" in host or _AROUND.search(host) or SUBSTITUTE.search(host)
+            problem = None if others else host_problem(host.lower())
+            if problem and rule_id == next(each for words, (each, _) in _NAMES.items() if words in problem[0]):
+                message = f"{problem[0]}: Istio refuses it, or no request ever has it"
+                yield Fault(way, listener.place, message, problem[2])
 
 
 def _repeated(facts: Facts) -> Iterator[Fault]:
@@ -99,6 +127,25 @@ def _two_gateways(facts: Facts) -> Iterator[Fault]:
                 yield Fault(listener, listener.place, message, "keep one")
 
 
+def _two_virtual_services(facts: Facts) -> Iterator[Fault]:
+    """Istio tries the routes of the older one first: `sortConfigByCreationTime` in `pilot/pkg/model/config.go`."""
+    for _, listener in facts.listeners():
+        whole = [
+            route
+            for route in listener.routes
+            if route.kind == "VirtualService" and route.reached and (listener.rules != "http" or not route.match)
+        ]
+        if not any(each.pods.argocd_servers for route in whole for each in route.destinations):
+            continue
+        for route in whole:
+            if route.owner != whole[0].owner:
+                message = (
+                    f"VirtualServices {whole[0].owner} and {route.owner} both take all of this host: "
+                    "the older one counts alone, and these files do not say which that is"
+                )
+                yield Fault(route, route.place, message, "keep one, or join their routes in one")
+
+
 def _nothing_routes(facts: Facts) -> Iterator[Fault]:
     ends = {"http": "the gateway answers 404", "tls": "the connection is reset", "tcp": "the connection is refused"}
     for _, listener in facts.listeners():
@@ -125,9 +172,14 @@ RULES = (
     Rule("C04", "host-not-in-gateway", "error", lambda facts: _strays(facts, False)),
     Rule("C05", "some-host-not-in-gateway", "error", lambda facts: _strays(facts, True)),
     Rule("C09", "upper-case-host", "error", _upper),
+    *(
+        Rule(rule_id, name, "warning" if rule_id == "C16" else "error", partial(_no_name, rule_id=rule_id))
+        for rule_id, name in sorted(set(_NAMES.values()))
+    ),
     Rule("C14", "more-than-a-host", "error", _address),
     Rule("C18", "host-twice", "error", _repeated),
     Rule("C19", "two-gateways-one-host", "error", _two_gateways),
+    Rule("C21", "two-virtual-services-one-host", "error", _two_virtual_services),
     Rule("C26", "host-without-route", "error", _nothing_routes),
     Rule("D24", "route-not-admitted", "error", _not_admitted),
 )

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from urllib.parse import urlsplit
 
 from argocd_istio.lint.rule import Fault, Rule
 from argocd_istio.render.model import Facts
+from argocd_istio.render.shapes import TEXT
 
 
 def _part_of(facts: Facts) -> Iterator[Fault]:
@@ -18,10 +18,12 @@ def _part_of(facts: Facts) -> Iterator[Fault]:
             yield Fault(None, config.place, message, "set it to argocd, and keep common labels from this key")
 
 
-def _refused(facts: Facts) -> Iterator[Fault]:
+def _refused(facts: Facts, config: bool) -> Iterator[Fault]:
     for misfit in facts.install.misfits:
-        message = f"{misfit.field} of {misfit.place.object} is {misfit.found}: the API server refuses the object"
-        yield Fault(None, misfit.place, message, f"write {misfit.wanted}")
+        if config is (misfit.place.object.kind == "ConfigMap"):
+            message = f"{misfit.field} of {misfit.place.object} is {misfit.found}: the API server refuses the object"
+            quoted = misfit.wanted == TEXT and misfit.found not in ("a list", "a mapping")
+            yield Fault(None, misfit.place, message, "put it in quotes" if quoted else f"write {misfit.wanted}")
 
 
 def _roles(facts: Facts) -> Iterator[Fault]:
@@ -39,33 +41,17 @@ def _twice(facts: Facts) -> Iterator[Fault]:
 
 
 def _redis(facts: Facts) -> Iterator[Fault]:
-    for replicas, place in facts.install.redis:
-        message = f"{place.object} has {replicas} replicas that share no data: logins and caches come and go"
-        yield Fault(None, place, message, "set replicas: 1, or add components/high-availability")
-
-
-def _path(facts: Facts) -> Iterator[Fault]:
-    roots: dict[str, str] = {}
-    for _, pods in facts.pods(lambda *_: None):
-        if pods.argocd_server:
-            roots[pods.name.partition("/")[0]] = pods.argocd_server.rootpath
-    for config in facts.install.configs:
-        try:
-            path = urlsplit(config.url).path.strip("/")
-        except ValueError:
-            continue
-        root = roots.get(config.namespace)
-        if path and root is not None and not root.strip("/"):
-            message = f"url has the path /{path}, and argocd-server serves /: links and single sign-on lead nowhere"
-            yield Fault(
-                None, config.place.at("data", "url"), message, f"set server.rootpath: /{path}, or drop the path"
-            )
+    for redis in facts.install.redis:
+        if redis.replicas > 1 and redis.ours and not redis.together:
+            whose = f"{redis.place.object} has {redis.replicas} replicas"
+            message = f"{whose} that share no data: logins and caches come and go"
+            yield Fault(None, redis.place, message, "set replicas: 1, or add components/high-availability")
 
 
 RULES = (
+    Rule("A12", "config-value-without-quotes", "error", lambda facts: _refused(facts, True)),
     Rule("D22", "object-twice", "warning", _twice),
-    Rule("G10", "path-without-rootpath", "error", _path),
-    Rule("I11", "refused-by-the-api", "error", _refused),
+    Rule("I11", "refused-by-the-api", "error", lambda facts: _refused(facts, False)),
     Rule("I12", "label-part-of", "error", _part_of),
     Rule("I14", "several-redis", "error", _redis),
     Rule("K05", "cluster-role-taken", "error", _roles),

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import cache
 
 from argocd_istio.lint.rule import Fault, Rule
-from argocd_istio.render.model import Behind, Facts
+from argocd_istio.render.model import Behind, Destination, Facts
 
 SAY = "say --gateway-namespace"
 
@@ -43,13 +43,33 @@ def _no_subset(facts: Facts) -> Iterator[Fault]:
         if destination.found == "port" and not destination.subset_here:
             message = f"no DestinationRule here has subset {destination.subset}: the gateway answers 503"
             yield Fault(destination, destination.place, message, "remove subset, or define it")
+        elif not destination.subset_pods:
+            whose = f"subset {destination.subset} selects none of the pods of Service {destination.name}"
+            message = f"{whose}: the gateway answers 503"
+            yield Fault(destination, destination.place, message, "give them its labels, or remove subset")
 
 
 def _no_pods(facts: Facts) -> Iterator[Fault]:
     for _, _, destination in facts.destinations():
-        if destination.found == "port" and destination.selector and not destination.pods:
+        if destination.found == "port" and destination.selector and destination.subset_pods and not destination.pods:
             message = f"the selector {','.join(destination.selector)} matches no pods here: the gateway answers 503"
             yield Fault(destination, destination.place, message, "select the labels of argocd-server's pods")
+
+
+def _perhaps_ours(destination: Destination) -> bool:
+    return destination.ours or destination.name.endswith("/argocd-server")
+
+
+def _no_own_pods(facts: Facts) -> Iterator[Fault]:
+    """Endpoints may be written by hand, or by a controller."""
+    for _, _, destination in facts.destinations():
+        if destination.ends and _perhaps_ours(destination):
+            message = f"Service {destination.name} has no selector: which pods it leads to is not known here"
+            fix = "unless that is meant, select argocd-server's pods"
+            if destination.ends == "another name":
+                whose = f"Service {destination.name} is another name of {destination.alias}"
+                message = f"{whose}: where it leads is not known here"
+            yield Fault(destination, destination.place, message, fix)
 
 
 def _others_too(facts: Facts) -> Iterator[Fault]:
@@ -152,8 +172,10 @@ def _no_way(facts: Facts) -> Iterator[Fault]:
     if any(route.continues for _, route in facts.routes()):
         return
     destinations = [destination for _, _, destination in facts.destinations()]
-    if any(each.found == "nothing" or (each.ours and not each.pods) for each in destinations):
+    if any(each.found == "nothing" or (each.ours and not each.pods and not each.ends) for each in destinations):
         return  # Another rule names what is wrong there.
+    if any(each.ends == "endpoints here" and _perhaps_ours(each) for each in destinations):
+        return
     if facts.install.namespaces or all(each.found != "not here" for each in destinations):
         known = any(listener.unrouted for _, listener in facts.listeners())
         fix = "" if known else "name its Service in a route"
@@ -172,6 +194,7 @@ RULES = (
     Rule("D23", "gateway-without-servers", "error", _no_servers),
     Rule("D25", "service-without-pods", "error", _no_pods),
     Rule("D26", "service-not-exported", "error", _service_not_seen),
+    Rule("D27", "service-without-selector", "info", _no_own_pods),
     Rule("F24", "service-selects-others", "error", _others_too),
     Rule("H07", "no-way-to-argocd-server", "warning", _no_way),
 )

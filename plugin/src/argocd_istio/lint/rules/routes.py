@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache
 
 from argocd_istio.lint.rule import Fault, Rule
 from argocd_istio.render.match import GRPC
-from argocd_istio.render.model import Behind, Destination, Facts, Route
+from argocd_istio.render.model import Destination, Facts, Route
 
 
 def _to_argocd_server(facts: Facts) -> Iterator[tuple[Route, Destination]]:
@@ -56,25 +55,11 @@ def _cut(facts: Facts) -> Iterator[Fault]:
             yield Fault(route, route.place, message, "remove it: without one they last")
 
 
-def _rewritten(facts: Facts) -> Iterator[Fault]:
-    @cache
-    def below_nothing(behind: Behind) -> bool:
-        servers = (pods.argocd_server for pods in behind.argocd_servers)
-        return any(each and not each.rootpath and not each.basehref.strip("/") for each in servers)
-
-    for _, route, destination in facts.argocd_servers():
-        path = next((path for path in route.paths if path.strip("/")), "")
-        if route.rewrite == "/" and path and below_nothing(destination.pods):
-            message = f"{path} is rewritten to /, and argocd-server does not know: the page stays blank"
-            yield Fault(route, route.place, message, f"set server.rootpath: {path.rstrip('/')} and remove the rewrite")
-
-
 RULES = (
     Rule("A14", "grpc-to-http1-port", "error", _grpc_to_http1),
     Rule("A15", "browser-to-http2-port", "error", lambda facts: _http2(facts, False)),
     Rule("A16", "grpc-match-takes-grpc-web", "error", lambda facts: _http2(facts, True)),
     Rule("A17", "route-never-reached", "error", _never),
     Rule("A33", "route-without-destination", "error", _nowhere),
-    Rule("G11", "rewrite-without-rootpath", "error", _rewritten),
     Rule("H01", "timeout-cuts-streams", "warning", _cut),
 )
