@@ -19,8 +19,8 @@ WHY_NOT = "sidecars need a cluster that root started: only root can give them th
 
 
 # Istio's rule for a sidecar that calls its own pod by the pod's address comes by user first, then by group, and between
-# the two everything else on the loopback leaves. Here the kernel knows the sidecar by its group alone. From 127.0.0.6 it
-# calls the application.
+# the two everything else on the loopback leaves. Here the kernel knows the sidecar by its group alone. From 127.0.0.6
+# it calls the application.
 _TO_ITSELF = (
     "inet istio-proxy-nat istio-output oifname lo ip saddr != 127.0.0.6 ip daddr != 127.0.0.1 tcp dport != 15008 "
     f"meta skgid {GROUP} jump istio-in-redirect"
