@@ -15,6 +15,7 @@ from argocd_istio.lint.run import failed
 from tests.plugin.faults import MORE, SPARED, Row
 from tests.plugin.faults_gateway_api import GATEWAY_API, GATEWAY_API_SPARED
 from tests.plugin.faults_mesh import MESH, MESH_SPARED
+from tests.plugin.faults_spared import ALARMS
 from tests.plugin.renders import (
     Breaking,
     container,
@@ -448,6 +449,7 @@ RIGHT: list[tuple[str, str, Breaking, str]] = [
     *SPARED,
     *GATEWAY_API_SPARED,
     *MESH_SPARED,
+    *ALARMS,
 ]
 
 

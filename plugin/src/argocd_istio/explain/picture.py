@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from argocd_istio.lint.rule import Finding
-from argocd_istio.render.model import Facts
+from argocd_istio.render.model import Facts, Listener, Route
 
 
 class Picture:
@@ -21,6 +21,10 @@ class Picture:
     def at(self, fact: object) -> list[Finding]:
         """The findings about a fact."""
         return self._at.get(id(fact), [])
+
+    def routes(self, listener: Listener) -> list[Route]:
+        """The routes that requests take there; one that they take nowhere is drawn with what is said of it."""
+        return [route for route in listener.routes if route.reached or self.at(route)]
 
     @property
     def rest(self) -> list[Finding]:

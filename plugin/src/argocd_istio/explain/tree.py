@@ -70,9 +70,9 @@ def _listener(listener: Listener, picture: Picture) -> _Node:
     if words.tls(listener):
         node.children.append(_Node([(words.tls(listener), "tls")]))
     if listener.redirect:
-        node.children.append(_Node([("301 to https", "")]))
+        node.children.append(_Node([(f"{listener.redirect} to https", "")]))
     node.children += _problems(picture.at(listener))
-    for index, route in enumerate(listener.routes):
+    for index, route in enumerate(picture.routes(listener)):
         conditions = " or ".join(words.conditions(route, index == 0))
         child = _Node([(conditions, ""), (f"({words.rule(route)})", "place")])
         if route.answer:

@@ -184,7 +184,7 @@ class GatewayApi:
             unrouted, candidate = "not admitted", str(found.refused.at(name)[0])
         selector = {"gateway.networking.k8s.io/gateway-name": found.title.partition("/")[2]}
         certificates = self._certificates(found)
-        redirect = bool(self._routes[key]) and all(route.redirect for route in self._routes[key])
+        redirect = _redirect(self._routes[key])
         return Listener(
             api="Gateway API",
             gateway=found.title,
@@ -240,7 +240,7 @@ class GatewayApi:
             paths=(),
             grpc="wanted" if item.kind == "GRPCRoute" else _grpc(conditions),
             answer=answer,
-            redirect=answer.startswith("301 to https"),
+            redirect=answer.partition(" to ")[2].startswith("https"),
             continues="",
             rewrite="",
             timeout=text(rule, "timeouts", "request") or text(rule, "timeouts", "backendRequest"),
@@ -281,6 +281,13 @@ def _client(found: _Listener) -> str:
     """The namespace of the Gateway's pods; empty where it is not known."""
     namespace, slash, _ = found.title.partition("/")
     return namespace if slash and " " not in namespace else ""
+
+
+def _redirect(routes: tuple[Route, ...]) -> str:
+    """The code with which everything is sent to https at the same host; empty where something is not."""
+    answers = {route.answer for route in routes}
+    code, _, target = answers.pop().partition(" to ") if len(answers) == 1 else ("", "", "")
+    return code if target == "https" else ""
 
 
 def _answer(rule: Node) -> str:

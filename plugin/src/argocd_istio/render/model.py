@@ -190,6 +190,11 @@ class Destination:
     pods: Behind
     place: Place = field(compare=False, repr=False)
 
+    @property
+    def to_argocd_server(self) -> bool:
+        """Whether it leads to argocd-server; by the Service's name where its pods are not in these files."""
+        return bool(self.pods.argocd_servers) or (not self.pods and "argocd-server" in self.name.rpartition("/")[2])
+
 
 @dataclass(frozen=True)
 class Route:
@@ -228,9 +233,9 @@ class Listener:
 
     `here` is false for a Gateway that is not in these files: only its name and routes are known then. `namespace` is
     that of the pods, empty where it is not known. `tls` is the mode, empty where it takes clear text or is not known;
-    `redirect` is a 301 to https. `confined` is whether the host is written with a namespace before it, `candidate`
-    the route that `unrouted` speaks of, `listener_set` the ListenerSet that brings the listener. `hosts` are all that
-    the server names.
+    `redirect` is the code with which it sends everything to https, empty where it does not. `confined` is whether the
+    host is written with a namespace before it, `candidate` the route that `unrouted` speaks of, `listener_set` the
+    ListenerSet that brings the listener. `hosts` are all that the server names.
     """
 
     api: Literal["Istio", "Gateway API"]
@@ -242,7 +247,7 @@ class Listener:
     protocol: str
     tls: str
     rules: Rules
-    redirect: bool
+    redirect: str
     confined: bool
     certificate: Certificate | None
     routes: tuple[Route, ...]

@@ -107,7 +107,7 @@ class _Server:
         self.title, self.gateway, self.node, self.place = title, gateway, node, place
         self.port = number(node, "port", "number")
         self.protocol = text(node, "port", "protocol").upper()
-        self.redirect = is_true(node, "tls", "httpsRedirect")
+        self.redirect = "301" if is_true(node, "tls", "httpsRedirect") else ""
         # Without a mode a tls block means PASSTHROUGH; on an HTTP port only its httpsRedirect counts.
         mode = (text(node, "tls", "mode") or "PASSTHROUGH") if fields(node, "tls") else ""
         self.tls = "" if self.protocol in HTTP else mode
@@ -458,7 +458,7 @@ def _answer(rule: Node, namespace: str) -> str:
     if fields(rule, "redirect"):
         code = text(rule, "redirect", "redirectCode") or "301"
         target = text(rule, "redirect", "authority") + text(rule, "redirect", "uri")
-        return f"{code} to {target or text(rule, 'redirect', 'scheme') + '://'}"
+        return f"{code} to {target or text(rule, 'redirect', 'scheme')}"
     if fields(rule, "directResponse"):
         return f"answers {text(rule, 'directResponse', 'status')}"
     if fields(rule, "delegate"):

@@ -5,20 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from argocd_istio.lint.rule import Fault, Rule
-from argocd_istio.render.model import HTTP, Facts
+from argocd_istio.render.model import HTTP, Facts, Listener
+
+
+def _clear(listener: Listener) -> bool:
+    """Whether requests for argocd-server come in as clear text."""
+    sent = (each for route in listener.routes if route.reached for each in route.destinations)
+    return listener.here and listener.protocol in HTTP and any(each.to_argocd_server for each in sent)
 
 
 def _no_redirect(facts: Facts) -> Iterator[Fault]:
     for _, listener in facts.listeners():
-        if listener.here and not listener.redirect and listener.protocol in HTTP:
-            istio = listener.api == "Istio"
-            if not istio and not listener.routes:
-                continue
-            message = "no httpsRedirect: passwords and tokens cross the network in clear text"
-            if not istio:
-                message = message.replace("httpsRedirect", "redirect to https")
-            fix = "set tls: {httpsRedirect: true}" if istio else "answer all with a RequestRedirect to https"
-            yield Fault(listener, listener.place, message, fix)
+        if _clear(listener):
+            what, fix = "httpsRedirect", "set tls: {httpsRedirect: true}"
+            if listener.api != "Istio":
+                what, fix = "redirect to https", "answer all with a RequestRedirect to https"
+            yield Fault(
+                listener, listener.place, f"no {what}: passwords and tokens cross the network in clear text", fix
+            )
 
 
 def _nothing_on_80(facts: Facts) -> Iterator[Fault]:

@@ -8,11 +8,15 @@ from functools import cache
 from argocd_istio.lint.rule import Fault, Rule
 from argocd_istio.render.model import Behind, Facts
 
+ACME = "/.well-known/acme-challenge"
 SAY = "say --gateway-namespace"
 
 
 def _no_service(facts: Facts) -> Iterator[Fault]:
-    for _, _, destination in facts.destinations():
+    for _, route, destination in facts.destinations():
+        # Who asks for a certificate brings this Service while the certificate is made.
+        if route.paths and all(path.startswith(ACME) for path in route.paths):
+            continue
         lost = destination.found == "nothing" or (destination.found == "not here" and destination.ours)
         if lost:
             message = f"no Service {destination.name} here: the gateway answers 503"
