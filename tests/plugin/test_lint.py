@@ -458,7 +458,7 @@ def test_other_ways_that_work_are_drawn_and_not_marked(mode: str, change: Breaki
     objects = overlay(mode)
     change(objects)
     assert problems_of(objects) == []
-    assert shown in drawn(objects)
+    assert shown in tree.draw(explained(objects), width=500)
 
 
 def test_the_generator_loads_no_rules() -> None:

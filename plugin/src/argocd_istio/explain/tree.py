@@ -92,7 +92,7 @@ def _listener(listener: Listener, picture: Picture) -> _Node:
 def _pods(pods: Pods, picture: Picture) -> _Node:
     node = _Node([(words.pods(pods), "")])
     if words.listens(pods):
-        kind = "tls" if words.listens(pods) == "TLS" else "clear"
+        kind = {"TLS": "tls", "plain HTTP": "clear"}.get(words.listens(pods), "")
         node.parts = [(words.pods(pods) + ":", ""), (words.listens(pods), kind), (f"({words.because(pods)})", "place")]
     if words.held(pods):
         node.children.append(_Node([(words.held(pods), "tls")]))

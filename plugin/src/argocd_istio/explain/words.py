@@ -112,7 +112,9 @@ def pods(found: Pods) -> str:
 
 def listens(found: Pods) -> str:
     """What the port speaks; empty where only its program knows."""
-    return "" if found.argocd_server is None else "TLS" if found.argocd_server.tls else "plain HTTP"
+    if found.argocd_server is None:
+        return ""
+    return {True: "TLS", False: "plain HTTP", None: "TLS or plain HTTP"}[found.argocd_server.tls]
 
 
 def because(found: Pods) -> str:

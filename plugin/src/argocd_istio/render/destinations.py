@@ -187,7 +187,7 @@ class Destinations:
         item = workload.item
         port = workload.ports.get(arrives, 0) if isinstance(arrives, str) else arrives
         container = workload.argocd_server()
-        found = argocd_server(container, item.namespace, self.objects) if container else None
+        found = argocd_server(container, self.objects) if container else None
         certificate = None
         if found and found.tls:
             certificate = Certificate("argocd-server", "argocd-server-tls", item.namespace)

@@ -101,13 +101,17 @@ class Authorization:
 
 @dataclass(frozen=True)
 class ArgocdServer:
-    """The settings of argocd-server. `tls` says whether it speaks TLS, `because` what says so."""
+    """The settings of argocd-server. `tls` says whether it speaks TLS, `because` what says so, at `place`.
+
+    What these files do not say is None.
+    """
 
     listens: int
-    tls: bool
+    tls: bool | None
     because: str
-    rootpath: str
-    basehref: str
+    rootpath: str | None
+    basehref: str | None
+    place: Place = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True)

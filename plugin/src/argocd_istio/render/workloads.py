@@ -20,7 +20,6 @@ from argocd_istio.render.objects import (
     number,
     text,
 )
-from argocd_istio.syntax.source import Node
 
 _KINDS = (
     ("apps", "Deployment"),
@@ -52,9 +51,14 @@ class Workload:
         kinds = ("containers", "initContainers")
         return any(text(each, "name") == name for kind in kinds for each in items(self.template, "spec", kind))
 
-    def argocd_server(self) -> Node | None:
+    def argocd_server(self) -> Place | None:
         """The container that runs argocd-server."""
-        return next(filter(is_argocd_server, self.containers), None)
+        at = next((at for at, each in enumerate(self.containers) if is_argocd_server(each)), None)
+        return None if at is None else self.at("spec", "containers", at)
+
+    def at(self, *path: str | int) -> Place:
+        """The place of a field of its pods."""
+        return Place(self.item).at(*(() if self.item.kind == "Pod" else ("spec", "template")), *path)
 
 
 def workloads(objects: Objects) -> list[Workload]:

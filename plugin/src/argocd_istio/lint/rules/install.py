@@ -45,7 +45,7 @@ def _redis(facts: Facts) -> Iterator[Fault]:
 
 
 def _path(facts: Facts) -> Iterator[Fault]:
-    roots: dict[str, str] = {}
+    roots: dict[str, str | None] = {}
     for _, pods in facts.pods(lambda *_: None):
         if pods.argocd_server:
             roots[pods.name.partition("/")[0]] = pods.argocd_server.rootpath

@@ -62,7 +62,7 @@ def _rewritten(facts: Facts) -> Iterator[Fault]:
     @cache
     def below_nothing(behind: Behind) -> bool:
         servers = (pods.argocd_server for pods in behind.argocd_servers)
-        return any(each and not each.rootpath and not each.basehref.strip("/") for each in servers)
+        return any(each and each.rootpath == "" and each.basehref in ("", "/") for each in servers)
 
     for _, route, destination in facts.argocd_servers():
         path = next((path for path in route.paths if path.strip("/")), "")

@@ -12,9 +12,9 @@ from argocd_istio.render.model import Behind, Destination, Facts, Listener
 def _plain(facts: Facts) -> Iterator[Fault]:
     for hop, pods in facts.pods(lambda _, destination: destination.hop):
         server = pods.argocd_server
-        if server and not server.tls and hop == "the client's TLS":
+        if server and server.tls is False and hop == "the client's TLS":
             message = f"argocd-server speaks plain HTTP ({server.because}): the TLS handshake fails"
-            yield Fault(pods, pods.place, message, 'set server.insecure: "false", or end TLS at the gateway')
+            yield Fault(pods, server.place, message, 'set server.insecure: "false", or end TLS at the gateway')
 
 
 def _loop(facts: Facts) -> Iterator[Fault]:
@@ -29,24 +29,24 @@ def _loop(facts: Facts) -> Iterator[Fault]:
         meshed = hop == "mTLS" and pods.mesh in ("sidecar", "ambient")
         if server and server.tls and (hop == "clear text" or meshed):
             message = f"redirect loop: argocd-server wants TLS ({server.because}) and sends clear text to https again"
-            yield Fault(pods, pods.place, message, 'set server.insecure: "true"')
+            yield Fault(pods, server.place, message, 'set server.insecure: "true"')
 
 
 def _twice(facts: Facts) -> Iterator[Fault]:
     for (hop, policy), pods in facts.pods(lambda _, destination: (destination.hop, destination.policy)):
         server = pods.argocd_server
-        if server and not server.tls and hop == "TLS":
+        if server and server.tls is False and hop == "TLS":
             message = f"argocd-server speaks plain HTTP ({server.because}), the gateway TLS: it answers 503"
             what = f"remove {policy}" if policy and policy.kind != "DestinationRule" else f"remove tls from {policy}"
-            yield Fault(pods, pods.place, message, f'{what}, or set server.insecure: "false"')
+            yield Fault(pods, server.place, message, f'{what}, or set server.insecure: "false"')
 
 
 def _opaque(facts: Facts) -> Iterator[Fault]:
     for hop, pods in facts.pods(lambda _, destination: destination.hop):
         server = pods.argocd_server
-        if server and not server.tls and hop == "the client's bytes":
+        if server and server.tls is False and hop == "the client's bytes":
             message = f"argocd-server speaks plain HTTP ({server.because}) to a TCP port: passwords cross in clear text"
-            yield Fault(pods, pods.place, message, "give the Gateway's server protocol HTTPS, and a tls block")
+            yield Fault(pods, server.place, message, "give the Gateway's server protocol HTTPS, and a tls block")
 
 
 def _no_rule(facts: Facts) -> Iterator[Fault]:
