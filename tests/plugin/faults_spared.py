@@ -5,9 +5,9 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from tests.plugin.faults import address, after, item
+from tests.plugin.faults import address, after, injected, item, part_of, pod, sidecar, without_sidecar
 from tests.plugin.faults_gateway_api import ALL, UI, api_gateway, api_route, gateway_api
-from tests.plugin.renders import Breaking, container, drop, gateway, plus, routes, rule
+from tests.plugin.renders import Breaking, container, drop, gateway, parameters, plus, routes, rule, service
 from tests.render.consumer import one
 from tests.render.render import Object
 
@@ -69,6 +69,71 @@ WITHOUT = drop("ConfigMap", "argocd-cmd-params-cm")
 TLS_AGAIN = rule(trafficPolicy={"tls": {"mode": "SIMPLE", "caCertificates": "/ca.pem"}})
 NOT_HERE = "not known: server.insecure of ConfigMap argocd/argocd-cmd-params-cm, which is not in these files"
 
+SHOP_WEB: list[Object] = [
+    item("v1", "Service", "web", "shop", spec={"selector": {"app": "web"}, "ports": [{"name": "http", "port": 80}]}),
+    item(
+        "networking.istio.io/v1",
+        "VirtualService",
+        "web",
+        "shop",
+        spec={
+            "hosts": ["shop.acme.io"],
+            "gateways": ["argocd/argocd"],
+            "http": [{"route": [{"destination": {"host": "web", "port": {"number": 80}}}]}],
+        },
+    ),
+]
+
+
+def shared(*objects: Object, host: str = "shop.acme.io") -> Breaking:
+    """Another team's host in the Gateway, with what is here of that team."""
+
+    def change(found: list[Object]) -> None:
+        gateway(found)["servers"][1]["hosts"].append(host)
+        gateway(found)["servers"][0]["hosts"].append(host)
+        found += copy.deepcopy(list(objects))
+
+    return change
+
+
+def plain_port(objects: list[Object]) -> None:
+    """Another team's host, and clear text, at a port of its own."""
+    port = {"number": 8080, "name": "shop", "protocol": "HTTP"}
+    gateway(objects)["servers"].append({"port": port, "hosts": ["shop.acme.io"]})
+    objects += copy.deepcopy(SHOP_WEB)
+
+
+def without(kind: str) -> Breaking:
+    """Everything but this kind."""
+
+    def change(objects: list[Object]) -> None:
+        objects[:] = [each for each in objects if each["kind"] != kind]
+
+    return change
+
+
+def mutual(objects: list[Object]) -> None:
+    gateway(objects)["servers"][1]["tls"] = {"mode": "ISTIO_MUTUAL"}
+
+
+def taken(ports: str) -> Breaking:
+    """The sidecar takes these ports alone, and the gateway speaks as without one."""
+    kept = {"traffic.sidecar.istio.io/includeInboundPorts": ports}
+    disable = rule(trafficPolicy={"tls": {"mode": "DISABLE"}}, host="*.argocd.svc.cluster.local")
+    return after(after(without_sidecar, injected), plus(disable, lambda objects: pod(objects).update(annotations=kept)))
+
+
+def other_order(objects: list[Object]) -> None:
+    again = one(objects, "Gateway")
+    objects.append(dict(reversed(list(copy.deepcopy(again).items()))))
+
+
+def other_order_of_subjects(objects: list[Object]) -> None:
+    again = copy.deepcopy(one(objects, "ClusterRoleBinding", "argocd-server"))
+    again["subjects"] = [dict(reversed(list(each.items()))) for each in again["subjects"]]
+    objects.append(again)
+
+
 ALARMS: list[tuple[str, str, Breaking, str]] = [
     ("a redirect by a route for port 80", "termination", after(plain, first(AT_80)), "301 to https\n"),
     ("a redirect by a VirtualService alone", "termination", plain_gateway, "301 to https\n"),
@@ -86,4 +151,87 @@ ALARMS: list[tuple[str, str, Breaking, str]] = [
     ("a setting of all of a ConfigMap", "termination", plus(OWN, environment(envFrom=FROM_OWN)), f'{INSECURE}: "true"'),
     ("the last of two settings", "termination", environment(said("false"), said("true")), f'{INSECURE}: "true"'),
     ("a path that is not known", "termination", after(WITHOUT, address("https://argocd.example.com/cd")), NOT_HERE),
+    (
+        "a Service without its pods",
+        "termination",
+        without("Deployment"),
+        "(its pods are not in these files), port 80",
+    ),
+    ("pods without their Service", "grpc-routing", without("Service"), "argocd-server-grpc (not in these files)"),
+    ("another team's Service", "termination", shared(*SHOP_WEB), "shop/web (its pods are not"),
+    ("another team's host", "termination", shared(host="shop/shop.acme.io"), "argocd.example.com\n"),
+    ("a host of all namespaces", "termination", shared(), "argocd.example.com\n"),
+    ("another team's clear text", "termination", plain_port, "port 8080, HTTP"),
+    ("another team's Secret", "termination", plus(item("v1", "Secret", "argocd-certificate", "shop")), "plain HTTP"),
+    ("mutual TLS of the mesh at the gateway", "termination", mutual, "TLS ends here, clients show one too"),
+    ("a sidecar that takes no port", "grpc-routing", taken(""), "with sidecars, port 8080"),
+    ("a sidecar that takes another port", "grpc-routing", taken("8083"), "with sidecars, port 8080"),
+    ("an object twice in another order", "termination", other_order, "plain HTTP"),
+    ("a binding twice in another order", "termination", other_order_of_subjects, "plain HTTP"),
+]
+
+
+def value(text: str) -> Breaking:
+    return lambda objects: parameters(objects).update({"server.insecure": text})
+
+
+def annotated(name: str, ports: str) -> Breaking:
+    wanted = {f"traffic.sidecar.istio.io/{name}": ports}
+    return after(injected, lambda objects: pod(objects).update(annotations=wanted))
+
+
+def unlabelled(objects: list[Object]) -> None:
+    objects.append(item("v1", "ConfigMap", "argocd-cm"))
+
+
+PARAMETERS, SERVER = "ConfigMap argocd/argocd-cmd-params-cm", "Deployment argocd/argocd-server"
+ANNOTATIONS = "spec.template.metadata.annotations[traffic.sidecar.istio.io/"
+# The rule, in which mode, the change, and where the wrong value stands: object, path, and a word of its line.
+PLACES: list[tuple[str, str, Breaking, tuple[str, str, str]]] = [
+    ("A01", "passthrough", value("true"), (PARAMETERS, "data[server.insecure]", "server.insecure:")),
+    ("A02", "termination", value("false"), (PARAMETERS, "data[server.insecure]", "server.insecure:")),
+    ("A03", "termination", plus(TLS_AGAIN), (PARAMETERS, "data[server.insecure]", "server.insecure:")),
+    (
+        "A02",
+        "termination",
+        environment(said("false")),
+        (SERVER, "spec.template.spec.containers[0].env[0].value", "value:"),
+    ),
+    (
+        "A02",
+        "termination",
+        lambda objects: container(objects)["args"].append("--insecure=false"),
+        (SERVER, "spec.template.spec.containers[0].args[1]", "--insecure"),
+    ),
+    (
+        "A23",
+        "termination",
+        lambda objects: service(objects)["ports"][0].update(targetPort=8083),
+        ("Service argocd/argocd-server", "spec.ports[0].targetPort", "8083"),
+    ),
+    (
+        "E12",
+        "grpc-routing",
+        after(without_sidecar, plus(sidecar("own", "HTTP"), injected)),
+        ("Sidecar argocd/own", "spec.ingress[0].port.protocol", "HTTP"),
+    ),
+    (
+        "E13",
+        "grpc-routing",
+        annotated("includeInboundPorts", "8083"),
+        (SERVER, f"{ANNOTATIONS}includeInboundPorts]", "8083"),
+    ),
+    (
+        "E13",
+        "grpc-routing",
+        annotated("excludeInboundPorts", "8080"),
+        (SERVER, f"{ANNOTATIONS}excludeInboundPorts]", "8080"),
+    ),
+    ("I12", "termination", unlabelled, ("ConfigMap argocd/argocd-cm", "metadata", "name: argocd-cm")),
+    (
+        "I12",
+        "termination",
+        part_of,
+        ("ConfigMap argocd/argocd-cm", "metadata.labels[app.kubernetes.io/part-of]", "platform"),
+    ),
 ]

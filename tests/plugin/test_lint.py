@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -12,10 +14,10 @@ from argocd_istio.explain import tree
 from argocd_istio.lint.rule import Finding, Severity
 from argocd_istio.lint.rules import RULES
 from argocd_istio.lint.run import failed
-from tests.plugin.faults import MORE, SPARED, Row
+from tests.plugin.faults import MORE, SPARED, Row, after
 from tests.plugin.faults_gateway_api import GATEWAY_API, GATEWAY_API_SPARED
 from tests.plugin.faults_mesh import MESH, MESH_SPARED
-from tests.plugin.faults_spared import ALARMS
+from tests.plugin.faults_spared import ALARMS, PLACES, TLS_AGAIN, value
 from tests.plugin.renders import (
     Breaking,
     container,
@@ -30,6 +32,7 @@ from tests.plugin.renders import (
     routes,
     rule,
     service,
+    source,
 )
 from tests.render.consumer import one
 
@@ -459,6 +462,40 @@ def test_other_ways_that_work_are_drawn_and_not_marked(mode: str, change: Breaki
     change(objects)
     assert problems_of(objects) == []
     assert shown in tree.draw(explained(objects), width=500)
+
+
+@pytest.mark.parametrize(("rule_id", "mode", "change", "place"), PLACES)
+def test_a_finding_stands_where_the_value_does(
+    rule_id: str, mode: str, change: Breaking, place: tuple[str, str, str]
+) -> None:
+    objects = overlay(mode)
+    change(objects)
+    picture = explained(objects)
+    [found] = [finding for finding in picture.findings if finding.rule == rule_id]
+    assert (found.object, found.path) == place[:2]
+    assert place[2] in source(objects).text.splitlines()[found.line - 1]
+
+
+@pytest.mark.parametrize(("export_to", "text"), [(".", "false"), ("edge", "true"), ("edge", "false")])
+def test_a_destination_rule_that_may_be_seen_breaks_nothing(export_to: str, text: str) -> None:
+    objects = overlay("termination")
+    after(value(text), plus({**TLS_AGAIN, "spec": {**TLS_AGAIN["spec"], "exportTo": [export_to]}}))(objects)
+    assert {finding.severity for finding in explained(objects, "").findings} <= {"warning"}
+
+
+@pytest.mark.parametrize(
+    ("change", "namespace", "shown"),
+    [
+        (lambda spec: spec.update(exportTo=["~"]), "", "gateway's pods: the gateway answers 404; remove exportTo"),
+        (lambda spec: spec.update(exportTo=["~"]), "edge", "set exportTo: [., edge], or remove it"),
+        (lambda spec: spec["http"][0].update(match=[{"port": 8443}]), "", "has no http route whose match can hold"),
+        (lambda spec: spec["http"][0].update(route=[{"destination": "a"}]), "", "the destination names no host: "),
+    ],
+)
+def test_a_message_names_what_is_wrong(change: Callable[[Any], Any], namespace: str, shown: str) -> None:
+    objects = overlay("termination")
+    change(routes(objects))
+    assert any(shown in str(finding) for finding in explained(objects, namespace).findings)
 
 
 def test_the_generator_loads_no_rules() -> None:

@@ -83,6 +83,8 @@ def service(destination: Destination) -> str:
     share = f", weight {destination.weight}" if destination.weight is not None else ""
     name = f"Service {destination.name}" if "/" in destination.name else destination.name or "no host"
     elsewhere = " (not in these files)" if destination.found == "not here" else ""
+    if destination.found == "port" and not destination.pods:
+        elsewhere = " (its pods are not in these files)"
     port = f", port {destination.port}" if destination.port else ""
     return visible(f"{name}{elsewhere}{port}{share}")
 

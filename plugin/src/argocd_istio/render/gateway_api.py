@@ -196,7 +196,7 @@ class GatewayApi:
             tls=found.tls,
             rules=found.rules if found.node else "http",
             redirect=redirect,
-            confined=False,
+            confined="",
             # One that it may read is enough.
             certificate=next((each for each in certificates if each.granted), next(iter(certificates), None)),
             routes=() if redirect else self._routes[key],

@@ -25,9 +25,9 @@ Found = Literal["port", "service", "not here", "nothing"]
 
 Verifies = Literal["", "the system's CAs", "a given CA", "nothing"]
 
-Unrouted = Literal["", "no route", "no rule", "not admitted", "not exported"]
-"""Why a listener has no route for a host: nothing routes it; what routes it has no rule for such a listener; the
-Gateway admits no such route; the gateway's pods do not see it."""
+Unrouted = Literal["", "no route", "no rule", "no match", "not admitted", "not exported"]
+"""Why a listener has no route for a host: nothing routes it; what routes it has no rule for such a listener, or none
+whose conditions can hold there; the Gateway admits no such route; the gateway's pods do not see it."""
 
 
 Thing = TypeVar("Thing")
@@ -118,8 +118,9 @@ class ArgocdServer:
 class Pods:
     """The pods of one workload, and the port at which a request arrives: 0 where no container has the one named.
 
-    `redirected` is whether a sidecar takes that port, `inbound` are the protocols that Istio reads off the Service
-    ports that lead to it. `strict` are the workloads of the same namespace that take mutual TLS only.
+    `kept_by` is the annotation that keeps that port from a sidecar, at `kept_at`, empty where none; `inbound` are the
+    protocols that Istio reads off the Service ports that lead to it. `strict` are the workloads of the same namespace
+    that take mutual TLS only.
     """
 
     kind: str
@@ -129,13 +130,19 @@ class Pods:
     argocd_server: ArgocdServer | None
     certificate: Certificate | None
     mesh: Membership
-    redirected: bool
+    kept_by: str
     inbound: tuple[str, ...]
     sidecars: Sidecars
     mutual_tls: MutualTls | None
     authorizations: tuple[Authorization, ...]
     strict: tuple[str, ...]
     place: Place = field(compare=False, repr=False)
+    kept_at: Place = field(compare=False, repr=False)
+
+    @property
+    def redirected(self) -> bool:
+        """Whether a sidecar takes the port."""
+        return not self.kept_by
 
 
 class Behind(Shared[Pods]):
@@ -150,7 +157,8 @@ class Behind(Shared[Pods]):
 class Policy:
     """The traffic policy that a DestinationRule, or a BackendTLSPolicy, gives a Service port.
 
-    `tls` is its mode, empty without one. `verifies` says by what the gateway checks the certificate of the pod.
+    `tls` is its mode, empty without one. `verifies` says by what the gateway checks the certificate of the pod, `seen`
+    whether the gateway's pods see it, None where that is not known.
     """
 
     kind: str
@@ -158,6 +166,7 @@ class Policy:
     host: str
     tls: str
     verifies: Verifies
+    seen: bool | None
     place: Place = field(compare=False, repr=False)
 
     def __str__(self) -> str:
@@ -169,9 +178,11 @@ class Destination:
     """A Service port. `protocol` is Istio's word for it, `speaks` what the gateway sends, `name` is namespace/name.
 
     `found` says how far the name leads: to a port, to a Service without that port, to nothing in these files, or to
-    nothing at all. `ours` is whether an argocd-server of these files is in its namespace, `hidden` the DestinationRule
-    that the gateway's pods do not see, `seen` whether they see the Service; None is not known. `granted` is whether
-    the Service's namespace lets the route name it, None where neither a ReferenceGrant nor the Service is here.
+    nothing at all. `ours` is whether an argocd-server of these files and Services are in its namespace, `hidden` the
+    DestinationRule that the gateway's pods do not see, `seen` whether they see the Service; None is not known.
+    `granted` is whether the Service's namespace lets the route name it, None where neither a ReferenceGrant nor the
+    Service is here.
+    `target` is where the Service names the port of the pods.
     """
 
     name: str
@@ -193,6 +204,7 @@ class Destination:
     hidden: Policy | None
     pods: Behind
     place: Place = field(compare=False, repr=False)
+    target: Place | None = field(default=None, compare=False, repr=False)
 
     @property
     def to_argocd_server(self) -> bool:
@@ -237,9 +249,9 @@ class Listener:
 
     `here` is false for a Gateway that is not in these files: only its name and routes are known then. `namespace` is
     that of the pods, empty where it is not known. `tls` is the mode, empty where it takes clear text or is not known;
-    `redirect` is the code with which it sends everything to https, empty where it does not. `confined` is whether the
-    host is written with a namespace before it, `candidate` the route that `unrouted` speaks of, `listener_set` the
-    ListenerSet that brings the listener. `hosts` are all that the server names.
+    `redirect` is the code with which it sends everything to https, empty where it does not. `confined` is the
+    namespace before the host, whose routes alone it admits, `candidate` the route that `unrouted` speaks of,
+    `listener_set` the ListenerSet that brings the listener. `hosts` are all that the server names.
     """
 
     api: Literal["Istio", "Gateway API"]
@@ -252,7 +264,7 @@ class Listener:
     tls: str
     rules: Rules
     redirect: str
-    confined: bool
+    confined: str
     certificate: Certificate | None
     routes: tuple[Route, ...]
     unrouted: Unrouted
@@ -425,3 +437,20 @@ class Facts:
     def argocd_servers(self) -> Iterator[tuple[Listener, Route, Destination]]:
         """The destinations that lead to argocd-server."""
         return (found for found in self.destinations() if found[-1].pods.argocd_servers)
+
+    @cached_property
+    def homes(self) -> frozenset[str]:
+        """The namespaces with an argocd-server."""
+        return frozenset(self.install.namespaces)
+
+    @cached_property
+    def stranded(self) -> bool:
+        """Whether no way leads to the argocd-servers of these files, nor to what is not here of their namespaces."""
+        if not self.homes or any(self.argocd_servers()):
+            return False
+        elsewhere = (each for _, _, each in self.destinations() if each.found == "not here" and not each.ours)
+        return all(each.name.partition("/")[0] not in self.homes for each in elsewhere)
+
+    def of_others(self, listener: Listener) -> bool:
+        """Whether a host without a route may have one that is not in these files: it is no argocd-server's."""
+        return listener.unrouted == "no route" and not self.stranded and listener.confined not in self.homes

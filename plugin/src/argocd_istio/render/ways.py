@@ -256,7 +256,7 @@ class _Istio:
             tls=server.tls,
             rules=server.rules,
             redirect=server.redirect,
-            confined=server.scopes.get(host, "*") != "*",
+            confined=server.scopes.get(host, "*").removeprefix("*"),
             certificate=self._certificate(server),
             routes=() if server.redirect else routes,
             unrouted=unrouted,
@@ -283,7 +283,8 @@ class _Istio:
             return "", ""
         found = server.routed.narrowest(host)
         if found:
-            return "no rule", found[0].title
+            there = server.rules != "tls" and any(items(item.spec, server.rules) for item in found)
+            return "no match" if there else "no rule", found[0].title
         kinds: tuple[tuple[Hosts[Object], Unrouted], ...] = (
             (server.unseen, "not exported"),
             (server.refused, "not admitted"),

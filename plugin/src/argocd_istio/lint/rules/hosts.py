@@ -104,6 +104,8 @@ def _nothing_routes(facts: Facts) -> Iterator[Fault]:
     for _, listener in facts.listeners():
         if listener.unrouted != "no route" or listener.redirect or listener.tls == "AUTO_PASSTHROUGH":
             continue
+        if facts.of_others(listener):
+            continue
         what = "VirtualService" if listener.api == "Istio" else "route"
         message = f"no {what} routes this host: {ends[listener.rules]}"
         yield Fault(listener, listener.place, message, f"name it in a {what}, or remove it here")

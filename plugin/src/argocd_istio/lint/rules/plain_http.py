@@ -38,7 +38,7 @@ def _nothing_on_80(facts: Facts) -> Iterator[Fault]:
 def _redirect_without_route(facts: Facts) -> Iterator[Fault]:
     """istiod gives a redirect of its own to a bare host only."""
     for _, listener in facts.listeners():
-        if listener.redirect and listener.unrouted and listener.confined:
+        if listener.redirect and listener.unrouted and listener.confined and not facts.of_others(listener):
             message = f"no http route for this host: port {listener.port} answers 404 instead of the redirect"
             yield Fault(listener, listener.place, message, "give the VirtualService an http route")
 

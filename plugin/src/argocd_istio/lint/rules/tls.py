@@ -22,7 +22,9 @@ def _loop(facts: Facts) -> Iterator[Fault]:
     passing = {listener.gateway for _, listener in facts.listeners() if listener.rules == "tls"}
 
     def of(listener: Listener, destination: Destination) -> str:
-        return destination.hop if listener.here or listener.gateway not in passing else ""
+        hidden = destination.hidden
+        perhaps = hidden is not None and hidden.tls and hidden.seen is None
+        return destination.hop if not perhaps and (listener.here or listener.gateway not in passing) else ""
 
     for hop, pods in facts.pods(of):
         server = pods.argocd_server
@@ -35,7 +37,8 @@ def _loop(facts: Facts) -> Iterator[Fault]:
 def _twice(facts: Facts) -> Iterator[Fault]:
     for (hop, policy), pods in facts.pods(lambda _, destination: (destination.hop, destination.policy)):
         server = pods.argocd_server
-        if server and server.tls is False and hop == "TLS":
+        seen = policy is None or policy.seen is not None
+        if server and server.tls is False and hop == "TLS" and seen:
             message = f"argocd-server speaks plain HTTP ({server.because}), the gateway TLS: it answers 503"
             what = f"remove {policy}" if policy and policy.kind != "DestinationRule" else f"remove tls from {policy}"
             yield Fault(pods, server.place, message, f'{what}, or set server.insecure: "false"')
@@ -52,8 +55,14 @@ def _opaque(facts: Facts) -> Iterator[Fault]:
 def _no_rule(facts: Facts) -> Iterator[Fault]:
     ends = {"http": "the gateway answers 404", "tls": "the connection is reset", "tcp": "the connection is refused"}
     for _, listener in facts.listeners():
-        if listener.unrouted == "no rule" and not listener.redirect and listener.tls != "AUTO_PASSTHROUGH":
-            rules = listener.rules
+        if listener.redirect or listener.tls == "AUTO_PASSTHROUGH":
+            continue
+        rules = listener.rules
+        if listener.unrouted == "no match":
+            message = f"VirtualService {listener.candidate} has no {rules} route whose match can hold here, by port, "
+            fix = "mend match, or add a route without one"
+            yield Fault(listener, listener.place, f"{message}gateways or sourceNamespace: {ends[rules]}", fix)
+        elif listener.unrouted == "no rule":
             what = "tls route with this host's SNI" if rules == "tls" else f"{rules} route for this server"
             message = f"VirtualService {listener.candidate} has no {what}: {ends[rules]}"
             fix = "add one under tls: with sniHosts" if rules == "tls" else f"add one under {rules}:"
@@ -62,7 +71,12 @@ def _no_rule(facts: Facts) -> Iterator[Fault]:
 
 def _credential(facts: Facts) -> Iterator[Fault]:
     for _, listener in facts.listeners():
-        if listener.here and listener.tls and not listener.passes_through and listener.certificate is None:
+        if (
+            listener.here
+            and listener.tls not in ("", "ISTIO_MUTUAL")
+            and not listener.passes_through
+            and listener.certificate is None
+        ):
             istio = listener.api == "Istio"
             field = "credentialName" if istio else "certificateRefs"
             message = f"no {field}: without a certificate the gateway opens no port"
@@ -118,7 +132,7 @@ def _not_in_mesh(facts: Facts) -> Iterator[Fault]:
 
     for _, _, destination in facts.destinations():
         policy = destination.policy
-        if policy and policy.tls == "ISTIO_MUTUAL":
+        if policy and policy.tls == "ISTIO_MUTUAL" and policy.seen is not None:
             for what, (mend, severity) in said(destination.pods).items():
                 message = f"DestinationRule {policy.rule} says ISTIO_MUTUAL{what}"
                 yield Fault(destination, policy.place, message, mend, severity)
