@@ -5,13 +5,14 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from tests.plugin.faults import address, after, injected, item, part_of, pod, sidecar, without_sidecar
+from tests.plugin.faults import Row, address, after, injected, item, part_of, pod, sidecar, without_sidecar
 from tests.plugin.faults_gateway_api import ALL, UI, api_gateway, api_route, gateway_api
 from tests.plugin.renders import Breaking, container, drop, gateway, parameters, plus, routes, rule, service
 from tests.render.consumer import one
 from tests.render.render import Object
 
 AT_80: Any = {"match": [{"port": 80}], "redirect": {"scheme": "https", "redirectCode": 301}}
+ROUTED: Any = {"redirect": {"scheme": "https"}}
 CHALLENGE = "/.well-known/acme-challenge/"
 
 
@@ -123,17 +124,6 @@ def taken(ports: str) -> Breaking:
     return after(after(without_sidecar, injected), plus(disable, lambda objects: pod(objects).update(annotations=kept)))
 
 
-def other_order(objects: list[Object]) -> None:
-    again = one(objects, "Gateway")
-    objects.append(dict(reversed(list(copy.deepcopy(again).items()))))
-
-
-def other_order_of_subjects(objects: list[Object]) -> None:
-    again = copy.deepcopy(one(objects, "ClusterRoleBinding", "argocd-server"))
-    again["subjects"] = [dict(reversed(list(each.items()))) for each in again["subjects"]]
-    objects.append(again)
-
-
 ALARMS: list[tuple[str, str, Breaking, str]] = [
     ("a redirect by a route for port 80", "termination", after(plain, first(AT_80)), "301 to https\n"),
     ("a redirect by a VirtualService alone", "termination", plain_gateway, "301 to https\n"),
@@ -166,8 +156,6 @@ ALARMS: list[tuple[str, str, Breaking, str]] = [
     ("mutual TLS of the mesh at the gateway", "termination", mutual, "TLS ends here, clients show one too"),
     ("a sidecar that takes no port", "grpc-routing", taken(""), "with sidecars, port 8080"),
     ("a sidecar that takes another port", "grpc-routing", taken("8083"), "with sidecars, port 8080"),
-    ("an object twice in another order", "termination", other_order, "plain HTTP"),
-    ("a binding twice in another order", "termination", other_order_of_subjects, "plain HTTP"),
 ]
 
 
@@ -233,5 +221,71 @@ PLACES: list[tuple[str, str, Breaking, tuple[str, str, str]]] = [
         "termination",
         part_of,
         ("ConfigMap argocd/argocd-cm", "metadata.labels[app.kubernetes.io/part-of]", "platform"),
+    ),
+]
+
+
+def balanced(**annotations: str) -> Breaking:
+    """The gateway's Service, whose balancer ends TLS at port 443 and leads on to the server for port 80."""
+    said = {"ssl-cert": "arn:aws:acm:1", "ssl-ports": "https", **annotations}
+    ports = [{"name": name, "port": port, "targetPort": 8080} for name, port in (("http2", 80), ("https", 443))]
+    service = item("v1", "Service", "gateway", "istio-system", spec={"ports": ports})
+    prefix = "service.beta.kubernetes.io/aws-load-balancer-"
+    service["metadata"]["annotations"] = {prefix + key.replace("_", "-"): value for key, value in said.items()}
+    service["spec"]["selector"] = {"istio": "ingressgateway", "app": "gateway"}
+    return plus(service)
+
+
+def http_alone(objects: list[Object]) -> None:
+    """The Gateway has port 80 alone, without a redirect."""
+    gateway(objects)["servers"].pop()
+    plain(objects)
+
+
+LOOP = "redirect loop: TLS has ended before the gateway, which sends its clear text to https again"
+BALANCED: list[Row] = [
+    ("B06", "a redirect behind a balancer", "termination", balanced(), [LOOP]),
+    (
+        "B06",
+        "a route that redirects behind one",
+        "termination",
+        after(after(http_alone, first(ROUTED)), balanced()),
+        [LOOP, "never reached: the route before it takes everything"],
+    ),
+    (
+        "B01",
+        "no TLS at all",
+        "termination",
+        http_alone,
+        ["nothing ends TLS for this host: passwords and tokens cross the network in clear text"],
+    ),
+    (
+        "B01",
+        "a balancer that speaks TLS to the gateway",
+        "termination",
+        after(http_alone, balanced(backend_protocol="ssl")),
+        ["nothing ends TLS for this host: passwords and tokens cross the network in clear text"],
+    ),
+]
+FORWARDED: Any = {**ROUTED, "match": [{"headers": {"x-forwarded-proto": {"exact": "http"}}}]}
+ALARMS += [
+    ("TLS that ends at a balancer", "termination", after(http_alone, balanced()), "TLS has ended before the gateway"),
+    (
+        "a balancer that speaks HTTP to the gateway",
+        "grpc-routing",
+        after(http_alone, balanced(backend_protocol="http")),
+        "TLS has ended before the gateway",
+    ),
+    (
+        "a redirect of what came as HTTP",
+        "termination",
+        after(after(http_alone, first(FORWARDED)), balanced()),
+        "x-forwarded-proto is http",
+    ),
+    (
+        "a balancer that speaks TLS to the gateway",
+        "termination",
+        balanced(backend_protocol="https"),
+        "301 to https",
     ),
 ]

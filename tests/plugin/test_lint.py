@@ -13,11 +13,14 @@ import pytest
 from argocd_istio.explain import tree
 from argocd_istio.lint.rule import Finding, Severity
 from argocd_istio.lint.rules import RULES
-from argocd_istio.lint.run import failed
+from argocd_istio.lint.run import failed, run
+from argocd_istio.render.objects import Objects
+from argocd_istio.render.ways import facts
+from argocd_istio.syntax.source import read
 from tests.plugin.faults import MORE, SPARED, Row, after
 from tests.plugin.faults_gateway_api import GATEWAY_API, GATEWAY_API_SPARED
 from tests.plugin.faults_mesh import MESH, MESH_SPARED
-from tests.plugin.faults_spared import ALARMS, PLACES, TLS_AGAIN, value
+from tests.plugin.faults_spared import ALARMS, BALANCED, LOOP, PLACES, TLS_AGAIN, http_alone, value
 from tests.plugin.renders import (
     Breaking,
     container,
@@ -35,6 +38,7 @@ from tests.plugin.renders import (
     source,
 )
 from tests.render.consumer import one
+from tests.render.render import Object
 
 TLS_WANTED = 'redirect loop: argocd-server wants TLS (server.insecure: "false") and sends clear text to https again'
 WRONG_VERSION = "to the gateway this port is HTTP/2: argocd-server takes HTTP/2 only with content-type application/grpc"
@@ -316,6 +320,7 @@ WRONG: list[Row] = [
     *MORE,
     *GATEWAY_API,
     *MESH,
+    *BALANCED,
 ]
 
 
@@ -496,6 +501,26 @@ def test_a_message_names_what_is_wrong(change: Callable[[Any], Any], namespace: 
     objects = overlay("termination")
     change(routes(objects))
     assert any(shown in str(finding) for finding in explained(objects, namespace).findings)
+
+
+def test_tls_before_the_gateway_can_be_said() -> None:
+    def told(objects: list[Object]) -> list[str]:
+        found = facts(Objects(source(objects)), "istio-system", tls_before_gateway=True)
+        return [finding.message for finding in run(found)]
+
+    objects = overlay("grpc-routing")
+    assert told(objects) == [LOOP]
+    http_alone(objects)
+    assert told(objects) == []
+
+
+def test_the_order_of_keys_makes_no_difference() -> None:
+    kind, subjects = "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRoleBinding\n", "name: a, kind: Group"
+    other = ", ".join(reversed(subjects.split(", ")))
+    texts = [f"{kind}metadata: {{name: a}}\nsubjects: [{{{each}}}]\n" for each in (subjects, other, "name: b")]
+    for count, expected in ((2, 0), (3, 1)):
+        [*found] = facts(Objects(read("---\n".join(texts[:count]).encode(), "a.yaml"))).install.twice
+        assert len(found) == expected
 
 
 def test_the_generator_loads_no_rules() -> None:

@@ -32,6 +32,13 @@ def explain(
             help="Where the gateway's pods are; else as the render or the folder's Exposure says.",
         ),
     ] = None,
+    tls_before_gateway: Annotated[
+        bool,
+        typer.Option(
+            "--tls-before-gateway",
+            help="TLS ends before the gateway, at a load balancer: HTTP may come in there, and no redirect to https.",
+        ),
+    ] = False,
     enable_exec: Annotated[
         bool, typer.Option("--enable-exec", help="Let kustomize run the functions that the folder names.")
     ] = False,
@@ -63,7 +70,8 @@ def explain(
     paths = paths or ["."]
     sources = [built(path, enable_exec) for path in paths]
     stated = {consumer.gateway_namespace(path) for path in paths if os.path.isdir(path)} - {""}  # noqa: PTH112
-    found = facts(Objects(*sources), gateway_namespace or "", stated.pop() if len(stated) == 1 else "")
+    otherwise = stated.pop() if len(stated) == 1 else ""
+    found = facts(Objects(*sources), gateway_namespace or "", otherwise, tls_before_gateway=tls_before_gateway)
     if not found.ways and not found.empty and not found.strays:
         hint = "name a folder, or what kustomize builds of one"
         names = ", ".join(source.file for source in sources)

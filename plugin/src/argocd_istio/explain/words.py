@@ -43,7 +43,7 @@ def tls(listener: Listener) -> str:
     if listener.tls in ("PASSTHROUGH", "AUTO_PASSTHROUGH"):
         return "TLS is passed on unopened"
     if not listener.tls:
-        return ""
+        return "TLS has ended before the gateway" if listener.here and listener.tls_before else ""
     return _ends(listener.certificate) + (", clients show one too" if "MUTUAL" in listener.tls else "")
 
 

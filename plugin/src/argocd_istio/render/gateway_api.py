@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Literal
 
 from argocd_istio.render import istio
+from argocd_istio.render.balancers import Balancers
 from argocd_istio.render.destinations import Destinations
 from argocd_istio.render.gateway_pods import GatewayPods
 from argocd_istio.render.grants import Grants
@@ -81,8 +82,8 @@ _Parents = dict[tuple[str, int], Hosts[_Listener]]
 class GatewayApi:
     """Gateways and routes of the Gateway API."""
 
-    def __init__(self, objects: Objects, destinations: Destinations, pods: GatewayPods) -> None:
-        self.objects, self.destinations, self.pods = objects, destinations, pods
+    def __init__(self, objects: Objects, destinations: Destinations, pods: GatewayPods, balancers: Balancers) -> None:
+        self.objects, self.destinations, self.pods, self.balancers = objects, destinations, pods, balancers
         self.strays: list[Stray] = []
         self.refused: list[Refused] = []
         self._grants = Grants(objects)
@@ -194,6 +195,7 @@ class GatewayApi:
             port=found.port,
             protocol=found.protocol,
             tls=found.tls,
+            tls_before=self.balancers.ended(selector, found.port),
             rules=found.rules if found.node else "http",
             redirect=redirect,
             confined="",

@@ -248,7 +248,8 @@ class Listener:
     """A server of an Istio Gateway or a listener of the Gateway API, on the pods with the labels of `selector`.
 
     `here` is false for a Gateway that is not in these files: only its name and routes are known then. `namespace` is
-    that of the pods, empty where it is not known. `tls` is the mode, empty where it takes clear text or is not known;
+    that of the pods, empty where it is not known. `tls` is the mode, empty where it takes clear text or is not known,
+    `tls_before` whether the clients' TLS has ended before the gateway;
     `redirect` is the code with which it sends everything to https, empty where it does not. `confined` is the
     namespace before the host, whose routes alone it admits, `candidate` the route that `unrouted` speaks of,
     `listener_set` the ListenerSet that brings the listener. `hosts` are all that the server names.
@@ -262,6 +263,7 @@ class Listener:
     port: int
     protocol: str
     tls: str
+    tls_before: bool
     rules: Rules
     redirect: str
     confined: str

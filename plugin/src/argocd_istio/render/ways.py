@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from argocd_istio.render import istio, match
 from argocd_istio.render.backend_tls import tls_policies
+from argocd_istio.render.balancers import Balancers
 from argocd_istio.render.destinations import Destinations
 from argocd_istio.render.gateway_api import GatewayApi
 from argocd_istio.render.gateway_pods import GatewayPods
@@ -50,16 +51,19 @@ Rule = tuple[int, Object, Place]
 """A rule of a VirtualService, and its place in the order of those that are tried."""
 
 
-def facts(objects: Objects, gateway_namespace: str = "", otherwise: str = "") -> Facts:
+def facts(
+    objects: Objects, gateway_namespace: str = "", otherwise: str = "", *, tls_before_gateway: bool = False
+) -> Facts:
     """Every way through every Gateway of a render, and through those that its routes name.
 
     `gateway_namespace` is where the gateways' pods run; `otherwise` counts where neither that nor a workload of the
-    render says it. Both may be empty: then it is not known.
+    render says it. Both may be empty: then it is not known. `tls_before_gateway` says that TLS ends before them all.
     """
     destinations = Destinations(objects)
     pods = GatewayPods(destinations.workloads, gateway_namespace, otherwise)
-    mesh = _Istio(objects, destinations, pods)
-    api = GatewayApi(objects, destinations, pods)
+    balancers = Balancers(objects, tls_before_gateway)
+    mesh = _Istio(objects, destinations, pods, balancers)
+    api = GatewayApi(objects, destinations, pods, balancers)
     hosts: dict[str, list[Listener]] = {}
     for host, listener in (*mesh.listeners(), *api.listeners()):
         hosts.setdefault(host, []).append(listener)
@@ -145,8 +149,8 @@ class _Server:
 class _Istio:
     """Istio's Gateways and VirtualServices."""
 
-    def __init__(self, objects: Objects, destinations: Destinations, pods: GatewayPods) -> None:
-        self.objects, self.destinations, self.pods = objects, destinations, pods
+    def __init__(self, objects: Objects, destinations: Destinations, pods: GatewayPods, balancers: Balancers) -> None:
+        self.objects, self.destinations, self.pods, self.balancers = objects, destinations, pods, balancers
         self.strays: list[Stray] = []
         self._routes: dict[Hashable, Routes] = {}
         self._by_sni: dict[Hashable, Hosts[Rule]] = {}
@@ -254,6 +258,7 @@ class _Istio:
             port=server.port,
             protocol=server.protocol,
             tls=server.tls,
+            tls_before=self.balancers.ended(selector, server.port),
             rules=server.rules,
             redirect=server.redirect,
             confined=server.scopes.get(host, "*").removeprefix("*"),

@@ -15,8 +15,14 @@ def _clear(listener: Listener) -> bool:
 
 
 def _no_redirect(facts: Facts) -> Iterator[Fault]:
-    for _, listener in facts.listeners():
-        if _clear(listener):
+    for way, listener in facts.listeners():
+        if not _clear(listener) or listener.tls_before:
+            continue
+        if all(each.here and not each.tls for each in way.listeners):
+            message = "nothing ends TLS for this host: passwords and tokens cross the network in clear text"
+            fix = "end it here on port 443, or say --tls-before-gateway if a load balancer ends it"
+            yield Fault(listener, listener.place, message, fix)
+        else:
             what, fix = "httpsRedirect", "set tls: {httpsRedirect: true}"
             if listener.api != "Istio":
                 what, fix = "redirect to https", "answer all with a RequestRedirect to https"
@@ -25,8 +31,28 @@ def _no_redirect(facts: Facts) -> Iterator[Fault]:
             )
 
 
+def _loop(facts: Facts) -> Iterator[Fault]:
+    """The gateway takes the balancer's clear text for the client's; numTrustedProxies of the mesh would help."""
+    message = "redirect loop: TLS has ended before the gateway, which sends its clear text to https again"
+    for way in facts.ways:
+        plain = [each for each in way.listeners if each.here and each.tls_before and each.protocol in HTTP]
+        if any(map(_clear, plain)):
+            continue
+        for listener in plain:
+            if listener.redirect:
+                place, what = listener.place.at("tls").at("httpsRedirect"), "httpsRedirect"
+                what = what if listener.api == "Istio" else "the redirect"
+                yield Fault(listener, place, message, f"remove {what}, and redirect at the balancer")
+            for route in listener.routes:
+                if route.reached and route.redirect and not route.match:
+                    fix = "match header x-forwarded-proto: http, or redirect at the balancer"
+                    yield Fault(route, route.place, message, fix)
+
+
 def _nothing_on_80(facts: Facts) -> Iterator[Fault]:
     for way in facts.ways:
+        if any(listener.tls_before for listener in way.listeners):
+            continue
         known = all(listener.here for listener in way.listeners)
         encrypted = any(listener.tls and not listener.unrouted for listener in way.listeners)
         if known and encrypted and all(listener.port != 80 for listener in way.listeners):
@@ -45,6 +71,7 @@ def _redirect_without_route(facts: Facts) -> Iterator[Fault]:
 
 RULES = (
     Rule("B01", "no-redirect", "error", _no_redirect),
+    Rule("B06", "redirect-behind-balancer", "error", _loop),
     Rule("B07", "nothing-on-port-80", "warning", _nothing_on_80),
     Rule("B08", "redirect-without-route", "error", _redirect_without_route),
 )
