@@ -104,6 +104,13 @@ def plain_port(objects: list[Object]) -> None:
     objects += copy.deepcopy(SHOP_WEB)
 
 
+def tls_port(objects: list[Object]) -> None:
+    """Another team's host, and nothing on port 80 for it."""
+    plain_port(objects)
+    port = {"number": 8443, "name": "shop", "protocol": "HTTPS"}
+    gateway(objects)["servers"][-1].update(port=port, tls={"mode": "SIMPLE", "credentialName": "shop"})
+
+
 def without(kind: str) -> Breaking:
     """Everything but this kind."""
 
@@ -152,6 +159,7 @@ ALARMS: list[tuple[str, str, Breaking, str]] = [
     ("another team's host", "termination", shared(host="shop/shop.acme.io"), "argocd.example.com\n"),
     ("a host of all namespaces", "termination", shared(), "argocd.example.com\n"),
     ("another team's clear text", "termination", plain_port, "port 8080, HTTP"),
+    ("another team's TLS alone", "termination", tls_port, "port 8443, HTTPS"),
     ("another team's Secret", "termination", plus(item("v1", "Secret", "argocd-certificate", "shop")), "plain HTTP"),
     ("mutual TLS of the mesh at the gateway", "termination", mutual, "TLS ends here, clients show one too"),
     ("a sidecar that takes no port", "grpc-routing", taken(""), "with sidecars, port 8080"),
@@ -243,7 +251,7 @@ def http_alone(objects: list[Object]) -> None:
 
 
 LOOP = "redirect loop: TLS has ended before the gateway, which sends its clear text to https again"
-BALANCED: list[Row] = [
+MORE_WRONG: list[Row] = [
     ("B06", "a redirect behind a balancer", "termination", balanced(), [LOOP]),
     (
         "B06",
@@ -251,6 +259,16 @@ BALANCED: list[Row] = [
         "termination",
         after(after(http_alone, first(ROUTED)), balanced()),
         [LOOP, "never reached: the route before it takes everything"],
+    ),
+    (
+        "C26",
+        "a route for a Gateway that is not here",
+        "termination",
+        lambda objects: (
+            routes(objects).update(gateways=["other/argocd"]),
+            [server.update(hosts=["argocd.example.com"]) for server in gateway(objects)["servers"]],
+        ),
+        ["no VirtualService routes this host: the gateway answers 404"],
     ),
     (
         "B01",

@@ -20,7 +20,7 @@ from argocd_istio.syntax.source import read
 from tests.plugin.faults import MORE, SPARED, Row, after
 from tests.plugin.faults_gateway_api import GATEWAY_API, GATEWAY_API_SPARED
 from tests.plugin.faults_mesh import MESH, MESH_SPARED
-from tests.plugin.faults_spared import ALARMS, BALANCED, LOOP, PLACES, TLS_AGAIN, http_alone, value
+from tests.plugin.faults_spared import ALARMS, LOOP, MORE_WRONG, PLACES, TLS_AGAIN, http_alone, value
 from tests.plugin.renders import (
     Breaking,
     container,
@@ -320,7 +320,7 @@ WRONG: list[Row] = [
     *MORE,
     *GATEWAY_API,
     *MESH,
-    *BALANCED,
+    *MORE_WRONG,
 ]
 
 

@@ -56,10 +56,16 @@ def _read(value: str, source: str, place: Place) -> _Value:
 
 def argocd_server(container: Place, objects: Objects) -> ArgocdServer:
     """What the container's command line, variables and ConfigMap say."""
-    plain, because, place = insecure(container, objects)
+    plain, because, setting = insecure(container, objects)
     rootpath, basehref = (_path(container, name, objects) for name in ("rootpath", "basehref"))
     return ArgocdServer(
-        port(container), None if plain is None else not plain, because, rootpath.text, basehref.text, place
+        port(container),
+        None if plain is None else not plain,
+        because,
+        rootpath.text,
+        basehref.text,
+        setting.source,
+        setting.place,
     )
 
 
@@ -74,23 +80,23 @@ def port(container: Place) -> int:
     return int(value) if value.isascii() and value.isdigit() and len(value) < 6 else PORT
 
 
-def insecure(container: Place, objects: Objects) -> tuple[bool | None, str, Place]:
-    """Whether argocd-server speaks plain HTTP, what says so, and where; None where these files do not say.
+def insecure(container: Place, objects: Objects) -> tuple[bool | None, str, _Value]:
+    """Whether argocd-server speaks plain HTTP, and what says so; None where these files do not say.
 
     The flag counts before the variable. The variable counts only as "true" or "false" in any case:
     `util/env.ParseBoolFromEnv` of Argo CD takes everything else for false.
     """
     flag = _flag(container, "insecure", "true")
     found = flag if flag.text != "" else _variable(container, "ARGOCD_SERVER_INSECURE", objects)
-    value, source, place = found
+    value, source = found.text, found.source
     if value is None:
-        return None, f"not known: {source}", place
+        return None, f"not known: {source}", found
     if found is flag:
-        return value in _TRUE, f"{source}={value}", place
+        return value in _TRUE, f"{source}={value}", found
     if not value:
-        return False, f"{source} not set", place
+        return False, f"{source} not set", found
     counts = "" if value.lower() in ("true", "false") else ", which counts as false"
-    return value.lower() == "true", f'{source}: "{value}"{counts}', place
+    return value.lower() == "true", f'{source}: "{value}"{counts}', found
 
 
 def _variable(container: Place, name: str, objects: Objects) -> _Value:

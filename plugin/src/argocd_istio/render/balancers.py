@@ -14,6 +14,8 @@ from argocd_istio.syntax.source import Node
 _PREFIX = "service.beta.kubernetes.io/aws-load-balancer-"
 # A balancer of these speaks TLS to the gateway again.
 _AGAIN = ("https", "ssl")
+# Where the pods of Istio's own gateways take what their Service has at port 80.
+_HTTP = {"8080", "http", "http2"}
 
 
 class Balancers:
@@ -44,6 +46,8 @@ def _behind(ports: list[Node], ended: set[str]) -> set[str]:
         for each in ports
         if ended & {"*", text(each, "port"), text(each, "name")}
     }
+    if targets & _HTTP:
+        targets.add("80")
     same = {str(number(each, "port")) for each in ports if (text(each, "targetPort") or text(each, "port")) in targets}
     return same | targets
 

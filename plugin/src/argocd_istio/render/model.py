@@ -101,7 +101,7 @@ class Authorization:
 
 @dataclass(frozen=True)
 class ArgocdServer:
-    """The settings of argocd-server. `tls` says whether it speaks TLS, `because` what says so, at `place`.
+    """The settings of argocd-server. `tls` says whether it speaks TLS, `because` what says so: `setting` at `place`.
 
     What these files do not say is None.
     """
@@ -111,6 +111,7 @@ class ArgocdServer:
     because: str
     rootpath: str | None
     basehref: str | None
+    setting: str
     place: Place = field(compare=False, repr=False)
 
 
@@ -290,6 +291,12 @@ class Way:
     hosts: tuple[str, ...]
     listeners: tuple[Listener, ...]
 
+    @property
+    def to_argocd_server(self) -> bool:
+        """Whether one of its routes leads there, as far as these files say."""
+        routes = (route for listener in self.listeners for route in listener.routes)
+        return any(each.to_argocd_server for route in routes for each in route.destinations)
+
 
 @dataclass(frozen=True)
 class Stray:
@@ -453,6 +460,8 @@ class Facts:
         elsewhere = (each for _, _, each in self.destinations() if each.found == "not here" and not each.ours)
         return all(each.name.partition("/")[0] not in self.homes for each in elsewhere)
 
-    def of_others(self, listener: Listener) -> bool:
-        """Whether a host without a route may have one that is not in these files: it is no argocd-server's."""
-        return listener.unrouted == "no route" and not self.stranded and listener.confined not in self.homes
+    def of_others(self, way: Way, listener: Listener) -> bool:
+        """Whether hosts without a route may have one that is not in these files: they are no argocd-server's."""
+        if listener.unrouted != "no route" or self.stranded or listener.confined in self.homes:
+            return False
+        return not way.to_argocd_server

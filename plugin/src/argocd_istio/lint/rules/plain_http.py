@@ -51,7 +51,7 @@ def _loop(facts: Facts) -> Iterator[Fault]:
 
 def _nothing_on_80(facts: Facts) -> Iterator[Fault]:
     for way in facts.ways:
-        if any(listener.tls_before for listener in way.listeners):
+        if any(listener.tls_before for listener in way.listeners) or not way.to_argocd_server:
             continue
         known = all(listener.here for listener in way.listeners)
         encrypted = any(listener.tls and not listener.unrouted for listener in way.listeners)
@@ -63,8 +63,8 @@ def _nothing_on_80(facts: Facts) -> Iterator[Fault]:
 
 def _redirect_without_route(facts: Facts) -> Iterator[Fault]:
     """istiod gives a redirect of its own to a bare host only."""
-    for _, listener in facts.listeners():
-        if listener.redirect and listener.unrouted and listener.confined and not facts.of_others(listener):
+    for way, listener in facts.listeners():
+        if listener.redirect and listener.unrouted and listener.confined and not facts.of_others(way, listener):
             message = f"no http route for this host: port {listener.port} answers 404 instead of the redirect"
             yield Fault(listener, listener.place, message, "give the VirtualService an http route")
 

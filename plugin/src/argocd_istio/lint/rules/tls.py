@@ -6,7 +6,13 @@ from collections.abc import Iterator
 from functools import cache
 
 from argocd_istio.lint.rule import Fault, Rule, Severity
-from argocd_istio.render.model import Behind, Destination, Facts, Listener
+from argocd_istio.render.model import ArgocdServer, Behind, Destination, Facts, Listener
+
+
+def _set(server: ArgocdServer, value: str) -> str:
+    """What to do with the setting that counts."""
+    flag = server.setting.startswith("--")
+    return f"set {server.setting}={value}" if flag else f'set {server.setting}: "{value}"'
 
 
 def _plain(facts: Facts) -> Iterator[Fault]:
@@ -14,7 +20,7 @@ def _plain(facts: Facts) -> Iterator[Fault]:
         server = pods.argocd_server
         if server and server.tls is False and hop == "the client's TLS":
             message = f"argocd-server speaks plain HTTP ({server.because}): the TLS handshake fails"
-            yield Fault(pods, server.place, message, 'set server.insecure: "false", or end TLS at the gateway')
+            yield Fault(pods, server.place, message, f"{_set(server, 'false')}, or end TLS at the gateway")
 
 
 def _loop(facts: Facts) -> Iterator[Fault]:
@@ -31,7 +37,7 @@ def _loop(facts: Facts) -> Iterator[Fault]:
         meshed = hop == "mTLS" and pods.mesh in ("sidecar", "ambient")
         if server and server.tls and (hop == "clear text" or meshed):
             message = f"redirect loop: argocd-server wants TLS ({server.because}) and sends clear text to https again"
-            yield Fault(pods, server.place, message, 'set server.insecure: "true"')
+            yield Fault(pods, server.place, message, _set(server, "true"))
 
 
 def _twice(facts: Facts) -> Iterator[Fault]:
@@ -41,7 +47,7 @@ def _twice(facts: Facts) -> Iterator[Fault]:
         if server and server.tls is False and hop == "TLS" and seen:
             message = f"argocd-server speaks plain HTTP ({server.because}), the gateway TLS: it answers 503"
             what = f"remove {policy}" if policy and policy.kind != "DestinationRule" else f"remove tls from {policy}"
-            yield Fault(pods, server.place, message, f'{what}, or set server.insecure: "false"')
+            yield Fault(pods, server.place, message, f"{what}, or {_set(server, 'false')}")
 
 
 def _opaque(facts: Facts) -> Iterator[Fault]:
