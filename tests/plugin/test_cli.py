@@ -496,6 +496,13 @@ def test_explain_ends_with_1_where_it_marks_something(slow: dict[str, str], call
         assert (code, error) == (1, "") and "no httpsRedirect" in out
 
 
+def test_explain_is_told_that_tls_ended(slow: dict[str, str], call: Called) -> None:
+    assert "redirect loop" in call("explain", "render.yaml", "--tls-before-gateway")[1]
+    text = Path("render.yaml").read_text()
+    Path("render.yaml").write_text(text.replace("httpsRedirect: true", "httpsRedirect: false"))
+    assert call("explain", "render.yaml", "--tls-before-gateway")[0] == 0
+
+
 def test_explain_draws_several_inputs_together(slow: dict[str, str], here: Path, call: Called) -> None:
     whole = list(yaml.safe_load_all((here / "render.yaml").read_text()))
     istio = [one for one in whole if one["apiVersion"].startswith("networking.istio.io/")]

@@ -176,8 +176,8 @@ def test_json_has_facts_and_all_problems_at_the_top() -> None:
     assert problem == {
         "rule": "A02",
         "severity": "error",
-        "object": "Deployment argocd/argocd-server",
-        "path": "",
+        "object": "ConfigMap argocd/argocd-cmd-params-cm",
+        "path": "data[server.insecure]",
         "file": "render.yaml",
     }
     assert found["gateway_namespace"] == "istio-system"

@@ -5,18 +5,24 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from argocd_istio.explain import tree
 from argocd_istio.lint.rule import Finding, Severity
 from argocd_istio.lint.rules import RULES
-from argocd_istio.lint.run import failed
-from tests.plugin.faults import MORE, SPARED, Row
+from argocd_istio.lint.run import failed, run
+from argocd_istio.render.objects import Objects
+from argocd_istio.render.ways import facts
+from argocd_istio.syntax.source import parse
+from tests.plugin.faults import MORE, SPARED, Row, after
 from tests.plugin.faults_gateway_api import GATEWAY_API, GATEWAY_API_SPARED
 from tests.plugin.faults_mesh import MESH, MESH_SPARED
 from tests.plugin.faults_paths import PATHS, PATHS_SPARED
 from tests.plugin.faults_reach import REACH, REACH_SPARED
+from tests.plugin.faults_spared import ALARMS, LOOP, MORE_WRONG, PLACES, TLS_AGAIN, http_alone, value
 from tests.plugin.faults_types import TYPES
 from tests.plugin.renders import (
     Breaking,
@@ -32,8 +38,10 @@ from tests.plugin.renders import (
     routes,
     rule,
     service,
+    source,
 )
 from tests.render.consumer import one
+from tests.render.render import Object
 
 TLS_WANTED = 'redirect loop: argocd-server wants TLS (server.insecure: "false") and sends clear text to https again'
 WRONG_VERSION = "to the gateway this port is HTTP/2: argocd-server takes HTTP/2 only with content-type application/grpc"
@@ -318,6 +326,7 @@ WRONG: list[Row] = [
     *TYPES,
     *PATHS,
     *REACH,
+    *MORE_WRONG,
 ]
 
 
@@ -456,6 +465,7 @@ RIGHT: list[tuple[str, str, Breaking, str]] = [
     *MESH_SPARED,
     *PATHS_SPARED,
     *REACH_SPARED,
+    *ALARMS,
 ]
 
 
@@ -464,7 +474,61 @@ def test_other_ways_that_work_are_drawn_and_not_marked(mode: str, change: Breaki
     objects = overlay(mode)
     change(objects)
     assert problems_of(objects) == []
-    assert shown in drawn(objects)
+    assert shown in tree.draw(explained(objects), width=500)
+
+
+@pytest.mark.parametrize(("rule_id", "mode", "change", "place"), PLACES)
+def test_a_finding_stands_where_the_value_does(
+    rule_id: str, mode: str, change: Breaking, place: tuple[str, str, str]
+) -> None:
+    objects = overlay(mode)
+    change(objects)
+    picture = explained(objects)
+    [found] = [finding for finding in picture.findings if finding.rule == rule_id]
+    assert (found.object, found.path) == place[:2]
+    assert place[2] in source(objects).text.splitlines()[found.line - 1]
+
+
+@pytest.mark.parametrize(("export_to", "text"), [(".", "false"), ("edge", "true"), ("edge", "false")])
+def test_a_destination_rule_that_may_be_seen_breaks_nothing(export_to: str, text: str) -> None:
+    objects = overlay("termination")
+    after(value(text), plus({**TLS_AGAIN, "spec": {**TLS_AGAIN["spec"], "exportTo": [export_to]}}))(objects)
+    assert {finding.severity for finding in explained(objects, "").findings} <= {"warning"}
+
+
+@pytest.mark.parametrize(
+    ("change", "namespace", "shown"),
+    [
+        (lambda spec: spec.update(exportTo=["~"]), "", "gateway's pods: the gateway answers 404; remove exportTo"),
+        (lambda spec: spec.update(exportTo=["~"]), "edge", "set exportTo: [., edge], or remove it"),
+        (lambda spec: spec["http"][0].update(match=[{"port": 8443}]), "", "has no http route whose match can hold"),
+        (lambda spec: spec["http"][0].update(route=[{"destination": "a"}]), "", "the destination names no host: "),
+    ],
+)
+def test_a_message_names_what_is_wrong(change: Callable[[Any], Any], namespace: str, shown: str) -> None:
+    objects = overlay("termination")
+    change(routes(objects))
+    assert any(shown in str(finding) for finding in explained(objects, namespace).findings)
+
+
+def test_tls_before_the_gateway_can_be_said() -> None:
+    def told(objects: list[Object]) -> list[str]:
+        found = facts(Objects(source(objects)), "istio-system", tls_before_gateway=True)
+        return [finding.message for finding in run(found)]
+
+    objects = overlay("grpc-routing")
+    assert told(objects) == [LOOP]
+    http_alone(objects)
+    assert told(objects) == []
+
+
+def test_the_order_of_keys_makes_no_difference() -> None:
+    kind, subjects = "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRoleBinding\n", "name: a, kind: Group"
+    other = ", ".join(reversed(subjects.split(", ")))
+    texts = [f"{kind}metadata: {{name: a}}\nsubjects: [{{{each}}}]\n" for each in (subjects, other, "name: b")]
+    for count, expected in ((2, 0), (3, 1)):
+        [*found] = facts(Objects(parse("---\n".join(texts[:count]).encode(), "a.yaml"))).install.twice
+        assert len(found) == expected
 
 
 def test_the_generator_loads_no_rules() -> None:

@@ -36,6 +36,13 @@ def explain(
             help="Where the gateway's pods are; else as the render or the folder's Exposure says.",
         ),
     ] = None,
+    tls_before_gateway: Annotated[
+        bool,
+        typer.Option(
+            "--tls-before-gateway",
+            help="TLS ends before the gateway, at a load balancer: HTTP may come in there, and no redirect to https.",
+        ),
+    ] = False,
     enable_exec: Annotated[
         bool, typer.Option("--enable-exec", help="Let kustomize run the functions that the folder names.")
     ] = False,
@@ -69,7 +76,8 @@ def explain(
     sources = [built(path, enable_exec) for path in paths]
     # What one folder says of its gateway says nothing of another input's.
     stated = {consumer.gateway_namespace(path) if os.path.isdir(path) else "" for path in paths}  # noqa: PTH112
-    found = facts(Objects(*sources), gateway_namespace or "", stated.pop() if len(stated) == 1 else "")
+    otherwise = stated.pop() if len(stated) == 1 else ""
+    found = facts(Objects(*sources), gateway_namespace or "", otherwise, tls_before_gateway=tls_before_gateway)
     if not (found.ways or found.empty or found.strays or found.install.misfits):
         hint = "name a folder, or what kustomize builds of one"
         names = ", ".join(source.file for source in sources)

@@ -33,7 +33,7 @@ def draw(picture: Picture) -> str:
 
 class _Chart:
     def __init__(self, picture: Picture) -> None:
-        self.picture, self.at = picture, picture.at
+        self.picture, self.at, self.routes = picture, picture.at, picture.routes
         self.nodes: list[str] = []
         self.arrows: list[str] = []
         self.broken: list[str] = []
@@ -57,11 +57,11 @@ class _Chart:
         host = self.node(words.hosts(way), self.at(way), "()")
         for listener in way.listeners:
             said = [words.port(listener), words.gateway(listener), words.tls(listener)]
-            said += ["answers 301 to https"] if listener.redirect else []
+            said += [f"answers {listener.redirect} to https"] if listener.redirect else []
             gateway = self.node(said, self.at(listener))
             self.arrow(host, gateway, words.encrypted(listener))
             seen: dict[Pods, str] = {}
-            for index, route in enumerate(listener.routes):
+            for index, route in enumerate(self.routes(listener)):
                 self.route(gateway, route, words.conditions(route, index == 0), words.encrypted(listener), seen)
 
     def route(self, gateway: str, route: Route, conditions: list[str], encrypted: bool, seen: dict[Pods, str]) -> None:

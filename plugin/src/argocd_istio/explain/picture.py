@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from argocd_istio.lint.rule import Finding
-from argocd_istio.render.model import Destination, Facts, Pods
+from argocd_istio.render.model import Destination, Facts, Listener, Pods, Route
 
 _SHOWN = 8
 """How many workloads of one Service are drawn."""
@@ -33,6 +33,10 @@ class Picture:
             first = sorted(behind, key=lambda pods: not (pods.argocd_server or self.at(pods)))[:_SHOWN]
             self._pods[id(behind)] = first, len(behind) - len(first)
         return self._pods[id(behind)]
+
+    def routes(self, listener: Listener) -> list[Route]:
+        """The routes that requests take there; one that they take nowhere is drawn with what is said of it."""
+        return [route for route in listener.routes if route.reached or self.at(route)]
 
     @property
     def rest(self) -> list[Finding]:

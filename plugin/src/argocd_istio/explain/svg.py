@@ -188,14 +188,14 @@ def _listener(listener: Listener, problems: _Problems) -> _Box:
     head = words.port(listener) or words.gateway(listener)
     said = [
         words.gateway(listener) if words.port(listener) else "",
-        "answers 301 to https" if listener.redirect else "",
+        f"answers {listener.redirect} to https" if listener.redirect else "",
         words.tls(listener),
     ]
     lines = [*_lines([head], "head", _GATEWAY), *_lines(said, "note", _GATEWAY)]
     box = _Box(_GATEWAY, lines, "key" if listener.certificate else "box")
     box.encrypted = words.encrypted(listener)
     box.marks = problems.at(listener)
-    for index, route in enumerate(listener.routes):
+    for index, route in enumerate(problems.picture.routes(listener)):
         box.children += _route(route, index == 0, words.encrypted(listener), problems)
     return box
 

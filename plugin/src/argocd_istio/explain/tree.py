@@ -70,9 +70,9 @@ def _listener(listener: Listener, picture: Picture) -> _Node:
     if words.tls(listener):
         node.children.append(_Node([(words.tls(listener), "tls")]))
     if listener.redirect:
-        node.children.append(_Node([("301 to https", "")]))
+        node.children.append(_Node([(f"{listener.redirect} to https", "")]))
     node.children += _problems(picture.at(listener))
-    for index, route in enumerate(listener.routes):
+    for index, route in enumerate(picture.routes(listener)):
         conditions = " or ".join(words.conditions(route, index == 0))
         child = _Node([(conditions, ""), (f"({words.rule(route)})", "place")])
         if route.answer:
@@ -94,7 +94,7 @@ def _listener(listener: Listener, picture: Picture) -> _Node:
 def _pods(pods: Pods, picture: Picture) -> _Node:
     node = _Node([(words.pods(pods), "")])
     if words.listens(pods):
-        kind = "tls" if words.listens(pods) == "TLS" else "clear"
+        kind = {"TLS": "tls", "plain HTTP": "clear"}.get(words.listens(pods), "")
         node.parts = [(words.pods(pods) + ":", ""), (words.listens(pods), kind), (f"({words.because(pods)})", "place")]
     if words.held(pods):
         node.children.append(_Node([(words.held(pods), "tls")]))

@@ -48,7 +48,7 @@ def tls(listener: Listener) -> str:
     if listener.tls in ("PASSTHROUGH", "AUTO_PASSTHROUGH"):
         return "TLS is passed on unopened"
     if not listener.tls:
-        return ""
+        return "TLS has ended before the gateway" if listener.here and listener.tls_before else ""
     return _ends(listener.certificate) + (", clients show one too" if "MUTUAL" in listener.tls else "")
 
 
@@ -88,6 +88,8 @@ def service(destination: Destination) -> str:
     share = f", weight {destination.weight}" if destination.weight is not None else ""
     name = f"Service {destination.name}" if "/" in destination.name else destination.name or "no host"
     elsewhere = " (not in these files)" if destination.found == "not here" else ""
+    if destination.found == "port" and not destination.pods:
+        elsewhere = " (its pods are not in these files)"
     port = f", port {destination.port}" if destination.port else ""
     return visible(f"{name}{elsewhere}{port}{share}")
 
@@ -117,7 +119,9 @@ def pods(found: Pods) -> str:
 
 def listens(found: Pods) -> str:
     """What the port speaks; empty where only its program knows."""
-    return "" if found.argocd_server is None else "TLS" if found.argocd_server.tls else "plain HTTP"
+    if found.argocd_server is None:
+        return ""
+    return {True: "TLS", False: "plain HTTP", None: "TLS or plain HTTP"}[found.argocd_server.tls]
 
 
 def because(found: Pods) -> str:

@@ -5,8 +5,10 @@ Source: `cmd/argocd-server/commands/argocd_server.go` of Argo CD.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from argocd_istio.render.model import ArgocdServer
-from argocd_istio.render.objects import Objects, fields, items, text, texts
+from argocd_istio.render.objects import Objects, Place, fields, items, text, texts
 from argocd_istio.syntax.source import Node
 
 PORT = 8080
@@ -17,64 +19,121 @@ _TRUE = ("1", "t", "T", "TRUE", "true", "True")
 
 def is_argocd_server(container: Node) -> bool:
     """Whether a container runs argocd-server."""
-    named = any(word.endswith("/argocd-server") or word == "argocd-server" for word in _words(container))
+    words = texts(container, "command") + texts(container, "args")
+    named = any(word.endswith("/argocd-server") or word == "argocd-server" for word in words)
     return named or text(container, "name") == "argocd-server"
 
 
-def _words(container: Node) -> list[str]:
-    return texts(container, "command") + texts(container, "args")
+class _Value(NamedTuple):
+    """A setting: `text` is empty where nothing sets it, None where that is not known; `source` says it in words."""
+
+    text: str | None
+    source: str
+    place: Place
 
 
-def _flag(container: Node, name: str, bare: str) -> str:
-    """The last value of a command line flag, `bare` where it stands without one; empty where it is not there."""
-    value = ""
+def _words(container: Place) -> list[tuple[str, Place]]:
+    """The words of the command line."""
+    named = [(key, at) for key in ("command", "args") for at in range(len(items(container.node, key)))]
+    return [(text(container.node, *path), container.at(*path)) for path in named if text(container.node, *path)]
+
+
+def _flag(container: Place, name: str, bare: str) -> _Value:
+    """The last value of a command line flag, `bare` where it stands without one."""
+    found = _Value("", f"--{name}", container)
     words = _words(container)
-    for word, after in zip(words, [*words, ""][1:], strict=True):
-        if word == f"--{name}":
-            value = bare or after
-        elif word.startswith(f"--{name}="):
-            value = word.partition("=")[2]
-    return value
+    for (word, place), (after, _) in zip(words, [*words, ("", container)][1:], strict=True):
+        flag, assigned, value = word.partition("=")
+        if flag == f"--{name}":
+            found = _read(value if assigned else bare or after, f"--{name}", place)
+    return found
 
 
-def argocd_server(container: Node, namespace: str, objects: Objects) -> ArgocdServer:
+def _read(value: str, source: str, place: Place) -> _Value:
+    """A text in which Kubernetes puts variables for $(NAME)."""
+    return _Value(None, f"{source} takes another variable", place) if "$(" in value else _Value(value, source, place)
+
+
+def argocd_server(container: Place, objects: Objects) -> ArgocdServer:
     """What the container's command line, variables and ConfigMap say."""
-    plain, because = insecure(container, namespace, objects)
-    rootpath = _flag(container, "rootpath", "") or _variable(container, "ARGOCD_SERVER_ROOTPATH", namespace, objects)[0]
-    basehref = _flag(container, "basehref", "") or _variable(container, "ARGOCD_SERVER_BASEHREF", namespace, objects)[0]
-    return ArgocdServer(port(container), not plain, because, rootpath, basehref)
+    plain, because, setting = insecure(container, objects)
+    rootpath, basehref = (_path(container, name, objects) for name in ("rootpath", "basehref"))
+    return ArgocdServer(
+        port(container),
+        None if plain is None else not plain,
+        because,
+        rootpath.text,
+        basehref.text,
+        setting.source,
+        setting.place,
+    )
 
 
-def port(container: Node) -> int:
+def _path(container: Place, name: str, objects: Objects) -> _Value:
+    flag = _flag(container, name, "")
+    return _variable(container, f"ARGOCD_SERVER_{name.upper()}", objects) if flag.text == "" else flag
+
+
+def port(container: Place) -> int:
     """The port that argocd-server listens on."""
-    value = _flag(container, "port", "")
+    value = _flag(container, "port", "").text or ""
     return int(value) if value.isascii() and value.isdigit() and len(value) < 6 else PORT
 
 
-def insecure(container: Node, namespace: str, objects: Objects) -> tuple[bool, str]:
-    """Whether argocd-server speaks plain HTTP, and what says so.
+def insecure(container: Place, objects: Objects) -> tuple[bool | None, str, _Value]:
+    """Whether argocd-server speaks plain HTTP, and what says so; None where these files do not say.
 
     The flag counts before the variable. The variable counts only as "true" or "false" in any case:
     `util/env.ParseBoolFromEnv` of Argo CD takes everything else for false.
     """
     flag = _flag(container, "insecure", "true")
-    if flag:
-        return flag in _TRUE, f"--insecure={flag}"
-    value, place = _variable(container, "ARGOCD_SERVER_INSECURE", namespace, objects)
+    found = flag if flag.text != "" else _variable(container, "ARGOCD_SERVER_INSECURE", objects)
+    value, source = found.text, found.source
+    if value is None:
+        return None, f"not known: {source}", found
+    if found is flag:
+        return value in _TRUE, f"{source}={value}", found
     if not value:
-        return False, f"{place} not set"
+        return False, f"{source} not set", found
     counts = "" if value.lower() in ("true", "false") else ", which counts as false"
-    return value.lower() == "true", f'{place}: "{value}"{counts}'
+    return value.lower() == "true", f'{source}: "{value}"{counts}', found
 
 
-def _variable(container: Node, name: str, namespace: str, objects: Objects) -> tuple[str, str]:
-    """The value of an environment variable, empty where it has none, and what says so."""
-    for variable in items(container, "env"):
-        if text(variable, "name") != name:
-            continue
-        if text(variable, "value"):
-            return text(variable, "value"), name
-        key = text(variable, "valueFrom", "configMapKeyRef", "key")
-        config = objects.one("", "ConfigMap", namespace, text(variable, "valueFrom", "configMapKeyRef", "name"))
-        return text(fields(config.node, "data").get(key)) if config else "", key
-    return "", name
+def _variable(container: Place, name: str, objects: Objects) -> _Value:
+    """An environment variable. Of several with its name the last counts, and each before those of envFrom."""
+    for at in reversed(range(len(items(container.node, "env")))):
+        variable = container.at("env", at)
+        if text(variable.node, "name") == name:
+            return _given(variable, name, objects)
+    for at in reversed(range(len(items(container.node, "envFrom")))):
+        whole = container.at("envFrom", at)
+        prefix = text(whole.node, "prefix")
+        for kind, field in (("ConfigMap", "configMapRef"), ("Secret", "secretRef")):
+            owner = text(whole.node, field, "name")
+            if owner and name.startswith(prefix):
+                found = _of(kind, owner, name.removeprefix(prefix), whole, objects)
+                if found.text != "":
+                    return found
+    return _Value("", name, container)
+
+
+def _given(variable: Place, name: str, objects: Objects) -> _Value:
+    """What an entry of env gives."""
+    if text(variable.node, "value") or not fields(variable.node, "valueFrom"):
+        return _read(text(variable.node, "value"), name, variable.at("value"))
+    for kind, field in (("ConfigMap", "configMapKeyRef"), ("Secret", "secretKeyRef")):
+        owner, key = (text(variable.node, "valueFrom", field, each) for each in ("name", "key"))
+        if owner and key:
+            return _of(kind, owner, key, variable, objects)
+    return _Value(None, f"{name} is set when the pod starts", variable)
+
+
+def _of(kind: str, owner: str, key: str, asking: Place, objects: Objects) -> _Value:
+    """A key of a ConfigMap or Secret that `asking` names. A Secret is not read, it says only which keys it has."""
+    item = objects.one("", kind, asking.object.namespace, owner)
+    if item is None:
+        return _Value(None, f"{key} of {kind} {asking.object.namespace}/{owner}, which is not in these files", asking)
+    if kind == "Secret" and any(key in fields(item.node, each) for each in ("data", "stringData")):
+        return _Value(None, f"{key} of {item}, which is not read", asking)
+    place = Place(item).at("data")
+    return _Value(text(place.node, key) if place.path else "", key, place.at(key))

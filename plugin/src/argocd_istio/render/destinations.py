@@ -42,7 +42,7 @@ from argocd_istio.render.objects import (
     texts,
 )
 from argocd_istio.render.policies import Policies
-from argocd_istio.render.workloads import Mesh, Workload, redirected, workloads
+from argocd_istio.render.workloads import Mesh, Workload, kept, workloads
 from argocd_istio.syntax.source import Node
 
 EXPORT_TO = "networking.istio.io/exportTo"
@@ -58,9 +58,9 @@ class _Service:
         self.selector = labels(item.spec, "selector")
         self.labels = Shared(f"{key}={value}" for key, value in self.selector.items())
         self.alias = text(item.spec, "externalName") if text(item.spec, "type") == "ExternalName" else ""
-        self.at: dict[int, Node] = {}
-        for each in ports:
-            self.at.setdefault(number(each, "port"), each)
+        self.at: dict[int, Place] = {}
+        for at, each in enumerate(ports):
+            self.at.setdefault(number(each, "port"), Place(item).at("spec", "ports", at))
 
 
 class Destinations:
@@ -70,7 +70,9 @@ class Destinations:
         self.objects = objects
         self.workloads = workloads(objects)
         self.argocd_servers = [each.item for each in self.workloads if each.argocd_server()]
-        self._ours = {item.namespace for item in self.argocd_servers}
+        self._ours = {item.namespace for item in self.argocd_servers} & {
+            item.namespace for item in objects.of(CORE, "Service")
+        }
         self._chosen: Chosen[Workload] = Chosen()
         for workload in self.workloads:
             self._chosen.add(workload.item.namespace, workload.labels, workload)
@@ -130,7 +132,8 @@ class Destinations:
         ports = service.ports if service else Shared[int]()
         # Without a port in the route: the Service's only one, else that of the listener.
         port = port or (ports[0] if len(ports) == 1 else listener_port)
-        at = service.at.get(port) if service else None
+        target = service.at.get(port) if service else None
+        at = target.node if target else None
         owner = found[0] if found else namespace
         section = text(at, "name")
         policy, hidden, chosen = self._rules.find(istio.full(host, namespace), owner, client, port, section, subset)
@@ -162,10 +165,11 @@ class Destinations:
             ours=bool(found) and owner in self._ours,
             seen=_exported(service.item, client) if service else True,
             granted=True,
-            policy=policy.fact(),
+            policy=policy.fact(client),
             hidden=hidden,
             pods=pods,
             place=place,
+            target=target.at("targetPort") if target else None,
         )
 
     def _lost(self, host: str, found: tuple[str, str] | None) -> Found:
@@ -210,9 +214,10 @@ class Destinations:
         item = workload.item
         port = workload.ports.get(arrives, 0) if isinstance(arrives, str) else arrives
         container = workload.argocd_server()
-        found = argocd_server(container, item.namespace, self.objects) if container else None
+        found = argocd_server(container, self.objects) if container else None
         mesh = self._mesh.membership(workload)
         certificate = None
+        kept_by, kept_at = kept(workload, port)
         if found and found.tls:
             certificate = Certificate("argocd-server", "argocd-server-tls", item.namespace)
         return Pods(
@@ -223,7 +228,8 @@ class Destinations:
             argocd_server=found,
             certificate=certificate,
             mesh=mesh,
-            redirected=redirected(workload, port),
+            kept_by=kept_by,
+            kept_at=kept_at,
             inbound=self._protocols(workload, port) if found else (),
             sidecars=self._mesh.sidecars(workload, port) if found else Sidecars(),
             mutual_tls=self._policies.mutual_tls(workload, port) if found else None,
@@ -302,7 +308,7 @@ class _Effective:
             return "the client's HTTP version"
         return "HTTP/2" if protocol in istio.HTTP2 else "HTTP/1.1"
 
-    def fact(self) -> Policy | None:
+    def fact(self, client: str) -> Policy | None:
         if self.rule is None:
             return None
         place = self._tls.at("tls") if self._tls else Place(self.rule)
@@ -313,7 +319,13 @@ class _Effective:
             given = text(place.node, "caCertificates") or text(place.node, "credentialName")
             verifies = "a given CA" if given else "the system's CAs"
             verifies = "nothing" if is_true(place.node, "insecureSkipVerify") else verifies
-        return Policy(self.rule.kind, self.rule.title, text(self.rule.spec, "host"), self.tls, verifies, place)
+        seen = True if _is_backend(self.rule) else istio.sees(_export_to(self.rule), self.rule.namespace, client)
+        return Policy(self.rule.kind, self.rule.title, text(self.rule.spec, "host"), self.tls, verifies, seen, place)
+
+
+def _export_to(rule: Object) -> list[str]:
+    """The namespaces that see a DestinationRule; one with a workloadSelector is for pods of its own namespace."""
+    return ["."] if labels(rule.spec, "workloadSelector", "matchLabels") else texts(rule.spec, "exportTo")
 
 
 class _Rules:
@@ -325,10 +337,7 @@ class _Rules:
         self._merged: dict[tuple[str, str, str], tuple[_Merged, _Merged]] = {}
         self._root: Hosts[Object] = Hosts()
         for rule in objects.of(ISTIO, "DestinationRule"):
-            # One with a workloadSelector is for pods of its own namespace.
-            export_to = (
-                texts(rule.spec, "exportTo") if not labels(rule.spec, "workloadSelector", "matchLabels") else ["."]
-            )
+            export_to = _export_to(rule)
             host = istio.full(text(rule.spec, "host"), rule.namespace)
             named = {rule.namespace if each == "." else each for each in export_to}
             if not named or named & {"*", rule.namespace}:
@@ -358,7 +367,7 @@ class _Rules:
             self._merged[key] = _Merged(rules, host), _Merged(unseen, host)
         merged, hidden = self._merged[key]
         found, unused = merged.effective(port, section, subset), hidden.effective(port, section, "")
-        return found, unused.fact(), merged.labels.get(subset) if subset else {}
+        return found, unused.fact(client), merged.labels.get(subset) if subset else {}
 
     def _seen(self, host: str, owner: str, client: str) -> list[Object]:
         if client:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Literal
 
 from argocd_istio.render import istio, paths
+from argocd_istio.render.balancers import Balancers
 from argocd_istio.render.destinations import Destinations
 from argocd_istio.render.gateway_pods import GatewayPods
 from argocd_istio.render.grants import Grants
@@ -81,8 +82,8 @@ _Parents = dict[tuple[str, int], Hosts[_Listener]]
 class GatewayApi:
     """Gateways and routes of the Gateway API."""
 
-    def __init__(self, objects: Objects, destinations: Destinations, pods: GatewayPods) -> None:
-        self.objects, self.destinations, self.pods = objects, destinations, pods
+    def __init__(self, objects: Objects, destinations: Destinations, pods: GatewayPods, balancers: Balancers) -> None:
+        self.objects, self.destinations, self.pods, self.balancers = objects, destinations, pods, balancers
         self.strays: list[Stray] = []
         self.refused: list[Refused] = []
         self._grants = Grants(objects)
@@ -184,7 +185,7 @@ class GatewayApi:
             unrouted, candidate = "not admitted", str(found.refused.at(name)[0])
         selector = {"gateway.networking.k8s.io/gateway-name": found.title.partition("/")[2]}
         certificates = self._certificates(found)
-        redirect = bool(self._routes[key]) and all(route.redirect for route in self._routes[key])
+        redirect = _redirect(self._routes[key])
         return Listener(
             api="Gateway API",
             gateway=found.title,
@@ -194,9 +195,10 @@ class GatewayApi:
             port=found.port,
             protocol=found.protocol,
             tls=found.tls,
+            tls_before=self.balancers.ended(selector, found.port),
             rules=found.rules if found.node else "http",
             redirect=redirect,
-            confined=False,
+            confined="",
             # One that it may read is enough.
             certificate=next((each for each in certificates if each.granted), next(iter(certificates), None)),
             routes=() if redirect else self._routes[key],
@@ -241,7 +243,7 @@ class GatewayApi:
             paths=(),
             grpc="wanted" if item.kind == "GRPCRoute" else _grpc(conditions),
             answer=answer,
-            redirect=answer.startswith("301 to https"),
+            redirect=answer.partition(" to ")[2].startswith("https"),
             continues="",
             rewrite=rewrite,
             moved=moved,
@@ -283,6 +285,13 @@ def _client(found: _Listener) -> str:
     """The namespace of the Gateway's pods; empty where it is not known."""
     namespace, slash, _ = found.title.partition("/")
     return namespace if slash and " " not in namespace else ""
+
+
+def _redirect(routes: tuple[Route, ...]) -> str:
+    """The code with which everything is sent to https at the same host; empty where something is not."""
+    answers = {route.answer for route in routes}
+    code, _, target = answers.pop().partition(" to ") if len(answers) == 1 else ("", "", "")
+    return code if target == "https" else ""
 
 
 def _answer(rule: Node) -> str:

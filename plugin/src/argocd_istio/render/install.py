@@ -10,6 +10,7 @@ from argocd_istio.render.shapes import misfits
 from argocd_istio.render.workloads import Workload
 from argocd_istio.syntax.nodes import labels
 from argocd_istio.syntax.source import Node
+from argocd_istio.syntax.values import value
 
 PART_OF = "app.kubernetes.io/part-of"
 # `GetConfigMapByName` in `util/settings/settings.go` of Argo CD looks among those with the label; so for the Secret.
@@ -93,8 +94,13 @@ def _is_redis(container: Node, words: list[str]) -> bool:
 def _twice(objects: Objects) -> Iterator[Twice]:
     for same in objects.twice:
         first, last = same[0], same[-1]
-        texts = {item.source.text_of(item.node).strip() for item in same}
-        if first.name and len(texts) > 1:
+        if first.name and _differ([item.node for item in same]):
             binding = first.group == _RBAC and first.kind == "ClusterRoleBinding"
-            subjects = {item.source.text_of(node) for item in same if (node := item.node.find("subjects"))}
-            yield Twice(str(first), len(same), binding and len(subjects) > 1, Place(last))
+            subjects = [node for item in same if (node := item.node.find("subjects"))]
+            yield Twice(str(first), len(same), binding and _differ(subjects), Place(last))
+
+
+def _differ(nodes: list[Node]) -> bool:
+    """Whether nodes have several values, however they are written."""
+    values = [value(node) for node in nodes]
+    return any(each != values[0] for each in values)

@@ -27,9 +27,9 @@ Ends = Literal["", "another name", "endpoints here", "endpoints elsewhere"]
 
 Verifies = Literal["", "the system's CAs", "a given CA", "nothing"]
 
-Unrouted = Literal["", "no route", "no rule", "not admitted", "not exported"]
-"""Why a listener has no route for a host: nothing routes it; what routes it has no rule for such a listener; the
-Gateway admits no such route; the gateway's pods do not see it."""
+Unrouted = Literal["", "no route", "no rule", "no match", "not admitted", "not exported"]
+"""Why a listener has no route for a host: nothing routes it; what routes it has no rule for such a listener, or none
+whose conditions can hold there; the Gateway admits no such route; the gateway's pods do not see it."""
 
 
 Thing = TypeVar("Thing")
@@ -117,22 +117,28 @@ class Authorizations(Shared[Authorization]):
 
 @dataclass(frozen=True)
 class ArgocdServer:
-    """The settings of argocd-server. `tls` says whether it speaks TLS, `because` what says so."""
+    """The settings of argocd-server. `tls` says whether it speaks TLS, `because` what says so: `setting` at `place`.
+
+    What these files do not say is None.
+    """
 
     listens: int
-    tls: bool
+    tls: bool | None
     because: str
-    rootpath: str
-    basehref: str
+    rootpath: str | None
+    basehref: str | None
+    setting: str
+    place: Place = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True)
 class Pods:
     """The pods of one workload, and the port at which a request arrives: 0 where no container has the one named.
 
-    `redirected` is whether a sidecar takes that port, `inbound` are the protocols that Istio reads off the Service
-    ports that lead to it. `strict` are the workloads of the same namespace that take mutual TLS only, of
-    interest outside the mesh; `closed` are the NetworkPolicies there that keep out what an ambient mesh carries.
+    `kept_by` is the annotation that keeps that port from a sidecar, at `kept_at`, empty where none; `inbound` are the
+    protocols that Istio reads off the Service ports that lead to it. `strict` are the workloads of the same namespace
+    that take mutual TLS only, of interest outside the mesh; `closed` are the NetworkPolicies there that keep out what
+    an ambient mesh carries.
     """
 
     kind: str
@@ -142,7 +148,7 @@ class Pods:
     argocd_server: ArgocdServer | None
     certificate: Certificate | None
     mesh: Membership
-    redirected: bool
+    kept_by: str
     inbound: tuple[str, ...]
     sidecars: Sidecars
     mutual_tls: MutualTls | None
@@ -150,6 +156,12 @@ class Pods:
     strict: tuple[str, ...]
     closed: tuple[str, ...]
     place: Place = field(compare=False, repr=False)
+    kept_at: Place = field(compare=False, repr=False)
+
+    @property
+    def redirected(self) -> bool:
+        """Whether a sidecar takes the port."""
+        return not self.kept_by
 
 
 class Behind(Shared[Pods]):
@@ -164,7 +176,8 @@ class Behind(Shared[Pods]):
 class Policy:
     """The traffic policy that a DestinationRule, or a BackendTLSPolicy, gives a Service port.
 
-    `tls` is its mode, empty without one. `verifies` says by what the gateway checks the certificate of the pod.
+    `tls` is its mode, empty without one. `verifies` says by what the gateway checks the certificate of the pod, `seen`
+    whether the gateway's pods see it, None where that is not known.
     """
 
     kind: str
@@ -172,6 +185,7 @@ class Policy:
     host: str
     tls: str
     verifies: Verifies
+    seen: bool | None
     place: Place = field(compare=False, repr=False)
 
     def __str__(self) -> str:
@@ -185,10 +199,10 @@ class Destination:
     `found` says how far the name leads: to a port, to a Service without that port, to nothing in these files, or to
     nothing at all. `subset_pods` is whether the subset selects some of the Service's pods, where that has some. `ends`
     says why a Service selects none by itself: it is another name, that of `alias`, or its endpoints are written by
-    hand, in these files or not. `ours` is whether an argocd-server of these files is in its namespace, `hidden` the
-    DestinationRule that the gateway's pods do not see, `seen` whether they see the Service; None is not known.
-    `granted` is whether the Service's namespace lets the route name it, None where neither a ReferenceGrant nor the
-    Service is here.
+    hand, in these files or not. `ours` is whether an argocd-server of these files and Services are in its namespace,
+    `hidden` the DestinationRule that the gateway's pods do not see, `seen` whether they see the Service; None is not
+    known. `granted` is whether the Service's namespace lets the route name it, None where neither a ReferenceGrant nor
+    the Service is here. `target` is where the Service names the port of the pods.
     """
 
     name: str
@@ -213,6 +227,12 @@ class Destination:
     hidden: Policy | None
     pods: Behind
     place: Place = field(compare=False, repr=False)
+    target: Place | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def to_argocd_server(self) -> bool:
+        """Whether it leads to argocd-server; by the Service's name where its pods are not in these files."""
+        return bool(self.pods.argocd_servers) or (not self.pods and "argocd-server" in self.name.rpartition("/")[2])
 
 
 @dataclass(frozen=True)
@@ -266,10 +286,11 @@ class Listener:
     """A server of an Istio Gateway or a listener of the Gateway API, on the pods with the labels of `selector`.
 
     `here` is false for a Gateway that is not in these files: only its name and routes are known then. `namespace` is
-    that of the pods, empty where it is not known. `tls` is the mode, empty where it takes clear text or is not known;
-    `redirect` is a 301 to https. `confined` is whether the host is written with a namespace before it, `candidate`
-    the route that `unrouted` speaks of, `listener_set` the ListenerSet that brings the listener. `hosts` are all that
-    the server names.
+    that of the pods, empty where it is not known. `tls` is the mode, empty where it takes clear text or is not known,
+    `tls_before` whether the clients' TLS has ended before the gateway;
+    `redirect` is the code with which it sends everything to https, empty where it does not. `confined` is the
+    namespace before the host, whose routes alone it admits, `candidate` the route that `unrouted` speaks of,
+    `listener_set` the ListenerSet that brings the listener. `hosts` are all that the server names.
     """
 
     api: Literal["Istio", "Gateway API"]
@@ -280,9 +301,10 @@ class Listener:
     port: int
     protocol: str
     tls: str
+    tls_before: bool
     rules: Rules
-    redirect: bool
-    confined: bool
+    redirect: str
+    confined: str
     certificate: Certificate | None
     routes: tuple[Route, ...]
     unrouted: Unrouted
@@ -305,6 +327,12 @@ class Way:
 
     hosts: tuple[str, ...]
     listeners: tuple[Listener, ...]
+
+    @property
+    def to_argocd_server(self) -> bool:
+        """Whether one of its routes leads there, as far as these files say."""
+        routes = (route for listener in self.listeners for route in listener.routes)
+        return any(each.to_argocd_server for route in routes for each in route.destinations)
 
 
 @dataclass(frozen=True)
@@ -465,3 +493,22 @@ class Facts:
     def argocd_servers(self) -> Iterator[tuple[Listener, Route, Destination]]:
         """The destinations that lead to argocd-server."""
         return (found for found in self.destinations() if found[-1].pods.argocd_servers)
+
+    @cached_property
+    def homes(self) -> frozenset[str]:
+        """The namespaces with an argocd-server."""
+        return frozenset(self.install.namespaces)
+
+    @cached_property
+    def stranded(self) -> bool:
+        """Whether no way leads to the argocd-servers of these files, nor to what is not here of their namespaces."""
+        if not self.homes or any(self.argocd_servers()):
+            return False
+        elsewhere = (each for _, _, each in self.destinations() if each.found == "not here" and not each.ours)
+        return all(each.name.partition("/")[0] not in self.homes for each in elsewhere)
+
+    def of_others(self, way: Way, listener: Listener) -> bool:
+        """Whether hosts without a route may have one that is not in these files: they are no argocd-server's."""
+        if listener.unrouted != "no route" or self.stranded or listener.confined in self.homes:
+            return False
+        return not way.to_argocd_server

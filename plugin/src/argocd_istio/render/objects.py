@@ -57,7 +57,7 @@ class Place:
         node = self.node.find(*path)
         if node is None:
             return self
-        written = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in path)
+        written = "".join(f".{key}" if isinstance(key, str) and not {*"./"} & {*key} else f"[{key}]" for key in path)
         return Place(self.object, (self.path + written).removeprefix("."), node)
 
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from argocd_istio.render import istio, match, paths
 from argocd_istio.render.backend_tls import tls_policies
+from argocd_istio.render.balancers import Balancers
 from argocd_istio.render.destinations import Destinations
 from argocd_istio.render.gateway_api import GatewayApi
 from argocd_istio.render.gateway_pods import GatewayPods
@@ -50,16 +51,19 @@ Rule = tuple[int, Object, Place]
 """A rule of a VirtualService, and its place in the order of those that are tried."""
 
 
-def facts(objects: Objects, gateway_namespace: str = "", otherwise: str = "") -> Facts:
+def facts(
+    objects: Objects, gateway_namespace: str = "", otherwise: str = "", *, tls_before_gateway: bool = False
+) -> Facts:
     """Every way through every Gateway of a render, and through those that its routes name.
 
     `gateway_namespace` is where the gateways' pods run; `otherwise` counts where neither that nor a workload of the
-    render says it. Both may be empty: then it is not known.
+    render says it. Both may be empty: then it is not known. `tls_before_gateway` says that TLS ends before them all.
     """
     destinations = Destinations(objects)
     pods = GatewayPods(destinations.workloads, gateway_namespace, otherwise)
-    mesh = _Istio(objects, destinations, pods)
-    api = GatewayApi(objects, destinations, pods)
+    balancers = Balancers(objects, tls_before_gateway)
+    mesh = _Istio(objects, destinations, pods, balancers)
+    api = GatewayApi(objects, destinations, pods, balancers)
     hosts: dict[str, list[Listener]] = {}
     for host, listener in (*mesh.listeners(), *api.listeners()):
         hosts.setdefault(host, []).append(listener)
@@ -107,7 +111,7 @@ class _Server:
         self.title, self.gateway, self.node, self.place = title, gateway, node, place
         self.port = number(node, "port", "number")
         self.protocol = text(node, "port", "protocol").upper()
-        self.redirect = is_true(node, "tls", "httpsRedirect")
+        self.redirect = "301" if is_true(node, "tls", "httpsRedirect") else ""
         # Without a mode a tls block means PASSTHROUGH; on an HTTP port only its httpsRedirect counts.
         mode = (text(node, "tls", "mode") or "PASSTHROUGH") if fields(node, "tls") else ""
         self.tls = "" if self.protocol in HTTP else mode
@@ -145,8 +149,8 @@ class _Server:
 class _Istio:
     """Istio's Gateways and VirtualServices."""
 
-    def __init__(self, objects: Objects, destinations: Destinations, pods: GatewayPods) -> None:
-        self.objects, self.destinations, self.pods = objects, destinations, pods
+    def __init__(self, objects: Objects, destinations: Destinations, pods: GatewayPods, balancers: Balancers) -> None:
+        self.objects, self.destinations, self.pods, self.balancers = objects, destinations, pods, balancers
         self.strays: list[Stray] = []
         self._routes: dict[Hashable, Routes] = {}
         self._by_sni: dict[Hashable, Hosts[Rule]] = {}
@@ -254,9 +258,10 @@ class _Istio:
             port=server.port,
             protocol=server.protocol,
             tls=server.tls,
+            tls_before=self.balancers.ended(selector, server.port),
             rules=server.rules,
             redirect=server.redirect,
-            confined=server.scopes.get(host, "*") != "*",
+            confined=server.scopes.get(host, "*").removeprefix("*"),
             certificate=self._certificate(server),
             routes=() if server.redirect else routes,
             unrouted=unrouted,
@@ -283,7 +288,8 @@ class _Istio:
             return "", ""
         found = server.routed.narrowest(host)
         if found:
-            return "no rule", found[0].title
+            there = server.rules != "tls" and any(items(item.spec, server.rules) for item in found)
+            return "no match" if there else "no rule", found[0].title
         kinds: tuple[tuple[Hosts[Object], Unrouted], ...] = (
             (server.unseen, "not exported"),
             (server.refused, "not admitted"),
@@ -460,7 +466,7 @@ def _answer(rule: Node, namespace: str) -> str:
     if fields(rule, "redirect"):
         code = text(rule, "redirect", "redirectCode") or "301"
         target = text(rule, "redirect", "authority") + text(rule, "redirect", "uri")
-        return f"{code} to {target or text(rule, 'redirect', 'scheme') + '://'}"
+        return f"{code} to {target or text(rule, 'redirect', 'scheme')}"
     if fields(rule, "directResponse"):
         return f"answers {text(rule, 'directResponse', 'status')}"
     if fields(rule, "delegate"):

@@ -20,7 +20,6 @@ from argocd_istio.render.objects import (
     number,
     text,
 )
-from argocd_istio.syntax.source import Node
 
 _KINDS = (
     ("apps", "Deployment"),
@@ -52,9 +51,14 @@ class Workload:
         kinds = ("containers", "initContainers")
         return any(text(each, "name") == name for kind in kinds for each in items(self.template, "spec", kind))
 
-    def argocd_server(self) -> Node | None:
+    def argocd_server(self) -> Place | None:
         """The container that runs argocd-server."""
-        return next(filter(is_argocd_server, self.containers), None)
+        at = next((at for at, each in enumerate(self.containers) if is_argocd_server(each)), None)
+        return None if at is None else self.at("spec", "containers", at)
+
+    def at(self, *path: str | int) -> Place:
+        """The place of a field of its pods."""
+        return Place(self.item).at(*(() if self.item.kind == "Pod" else ("spec", "template")), *path)
 
 
 def workloads(objects: Objects) -> list[Workload]:
@@ -106,17 +110,25 @@ class Mesh:
         key = (namespace, frozenset(workload.labels.items()), port)
         if key not in self._known:
             found = self._selecting.of(namespace, workload.labels)
-            self._known[key] = Sidecars(Sidecar(item.title, _taken(item, port), Place(item)) for item in found)
+            self._known[key] = Sidecars(_sidecar(item, port) for item in found)
         return self._known[key]
 
 
-def _taken(item: Object, port: int) -> str:
-    """The protocol that a Sidecar object states for a port; empty where none."""
-    here = (each for each in items(item.spec, "ingress") if number(each, "port", "number") == port)
-    return text(next(here, None), "port", "protocol").upper()
+def _sidecar(item: Object, port: int) -> Sidecar:
+    """What a Sidecar object states for a port."""
+    for at, each in enumerate(items(item.spec, "ingress")):
+        if number(each, "port", "number") == port:
+            place = Place(item).at("spec", "ingress", at, "port").at("protocol")
+            return Sidecar(item.title, text(each, "port", "protocol").upper(), place)
+    return Sidecar(item.title, "", Place(item).at("spec").at("ingress"))
 
 
-def redirected(workload: Workload, port: int) -> bool:
-    """Whether the sidecar takes what comes in at the port."""
-    excluded = workload.annotations.get("traffic.sidecar.istio.io/excludeInboundPorts", "")
-    return str(port) not in (each.strip() for each in excluded.split(","))
+def kept(workload: Workload, port: int) -> tuple[str, Place]:
+    """The annotation that keeps what comes in at the port from the sidecar; empty where the sidecar takes it.
+
+    Ports are left out of all of them only: `addCommonRules` in `tools/istio-iptables/pkg/capture/run.go` of Istio.
+    """
+    group, include = "traffic.sidecar.istio.io/", "includeInboundPorts"
+    name = "excludeInboundPorts" if workload.annotations.get(group + include, "*").strip() == "*" else include
+    named = str(port) in (each.strip() for each in workload.annotations.get(group + name, "").split(","))
+    return "" if named is (name == include) else name, workload.at("metadata", "annotations", group + name)

@@ -148,8 +148,10 @@ def _two_virtual_services(facts: Facts) -> Iterator[Fault]:
 
 def _nothing_routes(facts: Facts) -> Iterator[Fault]:
     ends = {"http": "the gateway answers 404", "tls": "the connection is reset", "tcp": "the connection is refused"}
-    for _, listener in facts.listeners():
+    for way, listener in facts.listeners():
         if listener.unrouted != "no route" or listener.redirect or listener.tls == "AUTO_PASSTHROUGH":
+            continue
+        if facts.of_others(way, listener):
             continue
         what = "VirtualService" if listener.api == "Istio" else "route"
         message = f"no {what} routes this host: {ends[listener.rules]}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from argocd_istio.lint.rule import Fault, Rule
+from argocd_istio.render.install import PART_OF
 from argocd_istio.render.model import Facts
 from argocd_istio.render.shapes import TEXT
 
@@ -15,7 +16,8 @@ def _part_of(facts: Facts) -> Iterator[Fault]:
         if config.part_of != "argocd" and config.namespace in facts.install.namespaces:
             found = f"is {config.part_of}" if config.part_of else "is not there"
             message = f"label app.kubernetes.io/part-of of {config.place.object} {found}: Argo CD does not find it"
-            yield Fault(None, config.place, message, "set it to argocd, and keep common labels from this key")
+            place = config.place.at("metadata").at("labels").at(PART_OF)
+            yield Fault(None, place, message, "set it to argocd, and keep common labels from this key")
 
 
 def _refused(facts: Facts, config: bool) -> Iterator[Fault]:

@@ -34,7 +34,9 @@ def _one_protocol(facts: Facts) -> Iterator[Fault]:
         message = _broken(hop, pods, versions.get((pods.name, pods.port), set()))
         if message:
             fix = f"add a Sidecar that selects these pods, with ingress port {pods.port}, protocol TCP"
-            yield Fault(pods, pods.place, message, fix)
+            # A Sidecar that is wrong, else the labels that one would select.
+            labels = pods.place.at("spec", "template").at("metadata", "labels")
+            yield Fault(pods, pods.sidecars[0].place if pods.sidecars else labels, message, fix)
 
 
 def _broken(hop: str, pods: Pods, versions: set[bool]) -> str:
@@ -49,9 +51,9 @@ def _excluded(facts: Facts) -> Iterator[Fault]:
     """The endpoint still says that it speaks mTLS, and nothing in the pod ends it; run."""
     for hop, pods in facts.pods(lambda _, destination: destination.hop):
         if pods.mesh == "sidecar" and not pods.redirected and hop == "mTLS":
-            message = f"excludeInboundPorts keeps port {pods.port} from the sidecar, and the gateway speaks mTLS: 503"
+            message = f"{pods.kept_by} keeps port {pods.port} from the sidecar, and the gateway speaks mTLS: 503"
             fix = "remove the annotation, or give the Service a DestinationRule with tls mode DISABLE"
-            yield Fault(pods, pods.place, message, fix)
+            yield Fault(pods, pods.kept_at, message, fix)
 
 
 def _two_sidecars(facts: Facts) -> Iterator[Fault]:
@@ -75,8 +77,8 @@ def _not_enforced(facts: Facts) -> Iterator[Fault]:
             fix = "label the Namespace istio-injection: enabled, or remove the policies"
             yield Fault(pods, pods.place, message, fix)
         elif named and strict and pods.mesh == "sidecar" and not pods.redirected:
-            message = f"excludeInboundPorts keeps port {pods.port} from the sidecar: {named[0]} does not count for it"
-            yield Fault(pods, pods.place, message, "remove the annotation")
+            message = f"{pods.kept_by} keeps port {pods.port} from the sidecar: {named[0]} does not count for it"
+            yield Fault(pods, pods.kept_at, message, "remove the annotation")
 
 
 def _refused(facts: Facts) -> Iterator[Fault]:

@@ -40,7 +40,7 @@ class _Base(NamedTuple):
 
 def _base(server: ArgocdServer | None) -> _Base | None:
     """None where these files do not say it."""
-    if server is None or None in (server.rootpath, server.basehref):
+    if server is None or server.rootpath is None or server.basehref is None:
         return None
     root = server.rootpath.strip("/")
     return _Base(root, root or server.basehref.strip("/"))

@@ -6,15 +6,22 @@ from collections.abc import Iterator
 from functools import cache
 
 from argocd_istio.lint.rule import Fault, Rule
-from argocd_istio.render.model import Behind, Destination, Facts
+from argocd_istio.render.model import Behind, Destination, Facts, Listener, Pods
 
+ACME = "/.well-known/acme-challenge"
 SAY = "say --gateway-namespace"
 
 
 def _no_service(facts: Facts) -> Iterator[Fault]:
-    for _, _, destination in facts.destinations():
+    for _, route, destination in facts.destinations():
+        # Who asks for a certificate brings this Service while the certificate is made.
+        if route.paths and all(path.startswith(ACME) for path in route.paths):
+            continue
         lost = destination.found == "nothing" or (destination.found == "not here" and destination.ours)
-        if lost:
+        if lost and not destination.name:
+            message = "the destination names no host: the API server refuses the object"
+            yield Fault(destination, destination.place, message, "write the Service's name as its host")
+        elif lost:
             message = f"no Service {destination.name} here: the gateway answers 503"
             yield Fault(destination, destination.place, message, "name a Service by name.namespace.svc.cluster.local")
 
@@ -28,14 +35,23 @@ def _no_port(facts: Facts) -> Iterator[Fault]:
 
 
 def _wrong_port(facts: Facts) -> Iterator[Fault]:
-    for _, pods in facts.pods(lambda *_: None):
-        server = pods.argocd_server
-        if not pods.port:
-            message = f"no container has a port named {pods.target}: the gateway answers 503"
-            yield Fault(pods, pods.place, message, "state its number as targetPort")
-        elif server and pods.port != server.listens:
-            message = f"argocd-server listens on port {server.listens}, not on {pods.port}"
-            yield Fault(pods, pods.place, message, f"set targetPort: {server.listens}")
+    @cache
+    def wrong(behind: Behind) -> dict[tuple[str, str], Pods]:
+        """What is wrong and what to do, each with the first pods of which it is true."""
+        found: dict[tuple[str, str], Pods] = {}
+        for pods in behind:
+            server = pods.argocd_server
+            if not pods.port:
+                message = f"no container has a port named {pods.target}: the gateway answers 503"
+                found.setdefault((message, "state its number as targetPort"), pods)
+            elif server and pods.port != server.listens:
+                message = f"argocd-server listens on port {server.listens}, not on {pods.port}"
+                found.setdefault((message, f"set targetPort: {server.listens}"), pods)
+        return found
+
+    for _, _, destination in facts.destinations():
+        for (message, fix), pods in wrong(destination.pods).items():
+            yield Fault(pods, destination.target, message, fix)
 
 
 def _no_subset(facts: Facts) -> Iterator[Fault]:
@@ -51,7 +67,10 @@ def _no_subset(facts: Facts) -> Iterator[Fault]:
 
 def _no_pods(facts: Facts) -> Iterator[Fault]:
     for _, _, destination in facts.destinations():
-        if destination.found == "port" and destination.selector and destination.subset_pods and not destination.pods:
+        chosen = destination.selector and destination.subset_pods
+        without = destination.found == "port" and chosen and not destination.pods
+        # Where argocd-server is in other namespaces alone, this Service and its pods may be another team's.
+        if without and (destination.ours or (facts.stranded and destination.to_argocd_server)):
             message = f"the selector {','.join(destination.selector)} matches no pods here: the gateway answers 503"
             yield Fault(destination, destination.place, message, "select the labels of argocd-server's pods")
 
@@ -111,25 +130,25 @@ def _route_hidden(facts: Facts) -> Iterator[Fault]:
     for _, listener in facts.listeners():
         if listener.unrouted == "not exported" and not listener.redirect:
             message = f"exportTo hides VirtualService {listener.candidate} from the gateway's pods"
-            fix = f"add namespace {listener.namespace} to exportTo, or remove it"
+            fix = _shown(listener)
             yield Fault(listener, listener.place, f"{message}: {ends[listener.rules]}", fix)
             continue
         for route in listener.routes:
             own = route.owner.partition("/")[0]
             if route.seen is False:
                 message = f"exportTo hides VirtualService {route.owner} from the gateway's pods"
-                fix = (
-                    f"add namespace {listener.namespace} to exportTo, or remove it"
-                    if listener.namespace
-                    else "remove it"
-                )
-                yield Fault(route, route.place, f"{message}: {ends[listener.rules]}", fix)
+                yield Fault(route, route.place, f"{message}: {ends[listener.rules]}", _shown(listener))
                 break
             if route.seen is None and route.only_own:
                 message = f"exportTo shows VirtualService {route.owner} to gateway pods in namespace {own} alone"
                 fix = f"add the namespace of the gateway's pods, or {SAY} {own} if they are there"
                 yield Fault(route, route.place, f"{message}: others answer 404", fix, "warning")
                 break
+
+
+def _shown(listener: Listener) -> str:
+    """How to show a VirtualService to the gateway's pods."""
+    return f"set exportTo: [., {listener.namespace}], or remove it" if listener.namespace else "remove exportTo"
 
 
 def _rule_hidden(facts: Facts) -> Iterator[Fault]:
@@ -143,27 +162,21 @@ def _rule_hidden(facts: Facts) -> Iterator[Fault]:
 
 
 def _moved_secret(facts: Facts) -> Iterator[Fault]:
-    by_name: dict[str, list[str]] = {}
-    places = {}
-    for given in facts.install.secrets:
-        by_name.setdefault(given.name, []).append(given.namespace)
-        places[given.name] = given.place
+    places = {(given.namespace, given.name): given.place for given in facts.install.secrets}
+    # In other namespaces than argocd-server's and the Gateway's a Secret has its name by chance.
+    ours = {name: place for (owner, name), place in places.items() if owner in facts.homes}
     for _, listener in facts.listeners():
         held = listener.certificate
-        if held and held.secret and held.namespace and listener.api == "Istio":
-            found = by_name.get(held.secret, [])
-            if found and held.namespace not in found:
-                message = (
-                    f"{places[held.secret].object} makes Secret {found[-1]}/{held.secret}, "
-                    f"the gateway reads {held.namespace}/{held.secret}: it opens no port"
-                )
-                if places[held.secret].object.kind == "Secret":
-                    message = (
-                        f"Secret {found[-1]}/{held.secret} is not where the gateway reads it, "
-                        f"{held.namespace}/{held.secret}: it opens no port"
-                    )
-                fix = f"put it into namespace {held.namespace}, by a kustomization of its own"
-                yield Fault(listener, places[held.secret], message, fix)
+        if not (held and held.secret and held.namespace and listener.api == "Istio"):
+            continue
+        place = places.get((listener.gateway.partition("/")[0], held.secret)) or ours.get(held.secret)
+        if place and (held.namespace, held.secret) not in places:
+            found = f"{place.object.namespace}/{held.secret}"
+            message = f"{place.object} makes Secret {found}, the gateway reads {held.namespace}/{held.secret}"
+            if place.object.kind == "Secret":
+                message = f"Secret {found} is not where the gateway reads it, {held.namespace}/{held.secret}"
+            fix = f"put it into namespace {held.namespace}, by a kustomization of its own"
+            yield Fault(listener, place, f"{message}: it opens no port", fix)
 
 
 def _no_way(facts: Facts) -> Iterator[Fault]:
@@ -176,7 +189,8 @@ def _no_way(facts: Facts) -> Iterator[Fault]:
         return  # Another rule names what is wrong there.
     if any(each.ends == "endpoints here" and _perhaps_ours(each) for each in destinations):
         return
-    if facts.install.namespaces or all(each.found != "not here" for each in destinations):
+    known = all(each.found == "service" or each.pods for each in destinations)
+    if facts.stranded or (known and not facts.install.namespaces):
         known = any(listener.unrouted for _, listener in facts.listeners())
         fix = "" if known else "name its Service in a route"
         yield Fault(None, None, "no way in these files leads to argocd-server", fix)

@@ -35,8 +35,10 @@ def _http2(facts: Facts, agent: bool) -> Iterator[Fault]:
 
 
 def _never(facts: Facts) -> Iterator[Fault]:
+    # A route that a redirect stands before at one port may be reached at another.
+    reached = {id(route.place.node) for _, route in facts.routes() if route.reached}
     for _, route in facts.routes():
-        if not route.reached:
+        if id(route.place.node) not in reached:
             fix = "put it before that one"
             yield Fault(route, route.place, "never reached: the route before it takes everything", fix)
 

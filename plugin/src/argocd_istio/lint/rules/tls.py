@@ -6,15 +6,21 @@ from collections.abc import Iterator
 from functools import cache
 
 from argocd_istio.lint.rule import Fault, Rule, Severity
-from argocd_istio.render.model import Behind, Destination, Facts, Listener
+from argocd_istio.render.model import ArgocdServer, Behind, Destination, Facts, Listener
+
+
+def _set(server: ArgocdServer, value: str) -> str:
+    """What to do with the setting that counts."""
+    flag = server.setting.startswith("--")
+    return f"set {server.setting}={value}" if flag else f'set {server.setting}: "{value}"'
 
 
 def _plain(facts: Facts) -> Iterator[Fault]:
     for hop, pods in facts.pods(lambda _, destination: destination.hop):
         server = pods.argocd_server
-        if server and not server.tls and hop == "the client's TLS":
+        if server and server.tls is False and hop == "the client's TLS":
             message = f"argocd-server speaks plain HTTP ({server.because}): the TLS handshake fails"
-            yield Fault(pods, pods.place, message, 'set server.insecure: "false", or end TLS at the gateway')
+            yield Fault(pods, server.place, message, f"{_set(server, 'false')}, or end TLS at the gateway")
 
 
 def _loop(facts: Facts) -> Iterator[Fault]:
@@ -22,38 +28,47 @@ def _loop(facts: Facts) -> Iterator[Fault]:
     passing = {listener.gateway for _, listener in facts.listeners() if listener.rules == "tls"}
 
     def of(listener: Listener, destination: Destination) -> str:
-        return destination.hop if listener.here or listener.gateway not in passing else ""
+        hidden = destination.hidden
+        perhaps = hidden is not None and hidden.tls and hidden.seen is None
+        return destination.hop if not perhaps and (listener.here or listener.gateway not in passing) else ""
 
     for hop, pods in facts.pods(of):
         server = pods.argocd_server
         meshed = hop == "mTLS" and pods.mesh in ("sidecar", "ambient")
         if server and server.tls and (hop == "clear text" or meshed):
             message = f"redirect loop: argocd-server wants TLS ({server.because}) and sends clear text to https again"
-            yield Fault(pods, pods.place, message, 'set server.insecure: "true"')
+            yield Fault(pods, server.place, message, _set(server, "true"))
 
 
 def _twice(facts: Facts) -> Iterator[Fault]:
     for (hop, policy), pods in facts.pods(lambda _, destination: (destination.hop, destination.policy)):
         server = pods.argocd_server
-        if server and not server.tls and hop == "TLS":
+        seen = policy is None or policy.seen is not None
+        if server and server.tls is False and hop == "TLS" and seen:
             message = f"argocd-server speaks plain HTTP ({server.because}), the gateway TLS: it answers 503"
             what = f"remove {policy}" if policy and policy.kind != "DestinationRule" else f"remove tls from {policy}"
-            yield Fault(pods, pods.place, message, f'{what}, or set server.insecure: "false"')
+            yield Fault(pods, server.place, message, f"{what}, or {_set(server, 'false')}")
 
 
 def _opaque(facts: Facts) -> Iterator[Fault]:
     for hop, pods in facts.pods(lambda _, destination: destination.hop):
         server = pods.argocd_server
-        if server and not server.tls and hop == "the client's bytes":
+        if server and server.tls is False and hop == "the client's bytes":
             message = f"argocd-server speaks plain HTTP ({server.because}) to a TCP port: passwords cross in clear text"
-            yield Fault(pods, pods.place, message, "give the Gateway's server protocol HTTPS, and a tls block")
+            yield Fault(pods, server.place, message, "give the Gateway's server protocol HTTPS, and a tls block")
 
 
 def _no_rule(facts: Facts) -> Iterator[Fault]:
     ends = {"http": "the gateway answers 404", "tls": "the connection is reset", "tcp": "the connection is refused"}
     for _, listener in facts.listeners():
-        if listener.unrouted == "no rule" and not listener.redirect and listener.tls != "AUTO_PASSTHROUGH":
-            rules = listener.rules
+        if listener.redirect or listener.tls == "AUTO_PASSTHROUGH":
+            continue
+        rules = listener.rules
+        if listener.unrouted == "no match":
+            message = f"VirtualService {listener.candidate} has no {rules} route whose match can hold here, by port, "
+            fix = "mend match, or add a route without one"
+            yield Fault(listener, listener.place, f"{message}gateways or sourceNamespace: {ends[rules]}", fix)
+        elif listener.unrouted == "no rule":
             what = "tls route with this host's SNI" if rules == "tls" else f"{rules} route for this server"
             message = f"VirtualService {listener.candidate} has no {what}: {ends[rules]}"
             fix = "add one under tls: with sniHosts" if rules == "tls" else f"add one under {rules}:"
@@ -62,7 +77,12 @@ def _no_rule(facts: Facts) -> Iterator[Fault]:
 
 def _credential(facts: Facts) -> Iterator[Fault]:
     for _, listener in facts.listeners():
-        if listener.here and listener.tls and not listener.passes_through and listener.certificate is None:
+        if (
+            listener.here
+            and listener.tls not in ("", "ISTIO_MUTUAL")
+            and not listener.passes_through
+            and listener.certificate is None
+        ):
             istio = listener.api == "Istio"
             field = "credentialName" if istio else "certificateRefs"
             message = f"no {field}: without a certificate the gateway opens no port"
@@ -118,7 +138,7 @@ def _not_in_mesh(facts: Facts) -> Iterator[Fault]:
 
     for _, _, destination in facts.destinations():
         policy = destination.policy
-        if policy and policy.tls == "ISTIO_MUTUAL":
+        if policy and policy.tls == "ISTIO_MUTUAL" and policy.seen is not None:
             for what, (mend, severity) in said(destination.pods).items():
                 message = f"DestinationRule {policy.rule} says ISTIO_MUTUAL{what}"
                 yield Fault(destination, policy.place, message, mend, severity)
