@@ -117,6 +117,8 @@ def client(cluster: Cluster, folder: Path, mode: str, peer: str) -> Iterator[Cli
     """A client of the mode, with its long streams open already: they last while the other rows run."""
     visitor = bring_up(cluster, folder, mode, peer)
     intrude(cluster)
+    # A sidecar with a new configuration ends the connections that it had before, within its drain duration.
+    cluster.restart_gateway()
     cluster.wait_ready()
     visitor.streams = {"h1": Stream(visitor, h2=False), "h2": Stream(visitor, h2=True)}
     yield visitor
