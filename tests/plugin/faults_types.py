@@ -38,7 +38,7 @@ TYPES: list[Row] = [
         "a setting without quotes",
         "termination",
         settings(True),
-        [refused("data.server.insecure", CONFIG, "a boolean")],
+        [refused("data[server.insecure]", CONFIG, "a boolean")],
     ),
     (
         "I11",
