@@ -127,9 +127,9 @@ def title(item: Object, own: str) -> str:
     return f"{kind}/{namespace}/{name}" if elsewhere else f"{kind}/{name}"
 
 
-def _image(server: Object) -> str:
+def _image(argocd: Object) -> str:
     """The image of the container argocd-server; "" where there is none."""
-    found: Any = server
+    found: Any = argocd
     for key in ("spec", "template", "spec", "containers"):
         found = found.get(key) if isinstance(found, dict) else None
     for container in found if isinstance(found, list) else []:
@@ -159,9 +159,9 @@ def _no_install(source: Source, items: list[Object], *, piped: bool) -> SourceEr
     return SourceError(source.file, 0, 0, found, "an install of Argo CD", hint)
 
 
-def _namespace(server: Object, items: list[Object]) -> str:
+def _namespace(argocd: Object, items: list[Object]) -> str:
     """The namespace that argocd-server names, else the one that most objects of an install name."""
-    named = server["metadata"].get("namespace", "")
+    named = argocd["metadata"].get("namespace", "")
     known = [item for item in items if item["kind"] in DEFAULTS and item["kind"] not in CLUSTER_SCOPED]
     [(most, count)] = Counter(item["metadata"].get("namespace", "") for item in known).most_common(1)
     return str(named or (most if 2 * count > len(known) else ""))

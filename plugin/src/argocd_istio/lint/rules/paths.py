@@ -38,12 +38,12 @@ class _Base(NamedTuple):
         return asked == self.pages and given == self.root and not moved.whole
 
 
-def _base(server: ArgocdServer | None) -> _Base | None:
+def _base(argocd: ArgocdServer | None) -> _Base | None:
     """None where these files do not say it."""
-    if server is None or server.rootpath is None or server.basehref is None:
+    if argocd is None or argocd.rootpath is None or argocd.basehref is None:
         return None
-    root = server.rootpath.strip("/")
-    return _Base(root, root or server.basehref.strip("/"))
+    root = argocd.rootpath.strip("/")
+    return _Base(root, root or argocd.basehref.strip("/"))
 
 
 def _misled(facts: Facts) -> Iterator[tuple[Route, Moved, _Base]]:

@@ -40,13 +40,13 @@ def _wrong_port(facts: Facts) -> Iterator[Fault]:
         """What is wrong and what to do, each with the first pods of which it is true."""
         found: dict[tuple[str, str], Pods] = {}
         for pods in behind:
-            server = pods.argocd_server
+            argocd = pods.argocd_server
             if not pods.port:
                 message = f"no container has a port named {pods.target}: the gateway answers 503"
                 found.setdefault((message, "state its number as targetPort"), pods)
-            elif server and pods.port != server.listens:
-                message = f"argocd-server listens on port {server.listens}, not on {pods.port}"
-                found.setdefault((message, f"set targetPort: {server.listens}"), pods)
+            elif argocd and pods.port != argocd.listens:
+                message = f"argocd-server listens on port {argocd.listens}, not on {pods.port}"
+                found.setdefault((message, f"set targetPort: {argocd.listens}"), pods)
         return found
 
     for _, _, destination in facts.destinations():

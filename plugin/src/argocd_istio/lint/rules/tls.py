@@ -9,18 +9,18 @@ from argocd_istio.lint.rule import Fault, Rule, Severity
 from argocd_istio.render.model import ArgocdServer, Behind, Destination, Facts, Listener
 
 
-def _set(server: ArgocdServer, value: str) -> str:
+def _set(argocd: ArgocdServer, value: str) -> str:
     """What to do with the setting that counts."""
-    flag = server.setting.startswith("--")
-    return f"set {server.setting}={value}" if flag else f'set {server.setting}: "{value}"'
+    flag = argocd.setting.startswith("--")
+    return f"set {argocd.setting}={value}" if flag else f'set {argocd.setting}: "{value}"'
 
 
 def _plain(facts: Facts) -> Iterator[Fault]:
     for hop, pods in facts.pods(lambda _, destination: destination.hop):
-        server = pods.argocd_server
-        if server and server.tls is False and hop == "the client's TLS":
-            message = f"argocd-server speaks plain HTTP ({server.because}): the TLS handshake fails"
-            yield Fault(pods, server.place, message, f"{_set(server, 'false')}, or end TLS at the gateway")
+        argocd = pods.argocd_server
+        if argocd and argocd.tls is False and hop == "the client's TLS":
+            message = f"argocd-server speaks plain HTTP ({argocd.because}): the TLS handshake fails"
+            yield Fault(pods, argocd.place, message, f"{_set(argocd, 'false')}, or end TLS at the gateway")
 
 
 def _loop(facts: Facts) -> Iterator[Fault]:
@@ -33,29 +33,29 @@ def _loop(facts: Facts) -> Iterator[Fault]:
         return destination.hop if not perhaps and (listener.here or listener.gateway not in passing) else ""
 
     for hop, pods in facts.pods(of):
-        server = pods.argocd_server
+        argocd = pods.argocd_server
         meshed = hop == "mTLS" and pods.mesh in ("sidecar", "ambient")
-        if server and server.tls and (hop == "clear text" or meshed):
-            message = f"redirect loop: argocd-server wants TLS ({server.because}) and sends clear text to https again"
-            yield Fault(pods, server.place, message, _set(server, "true"))
+        if argocd and argocd.tls and (hop == "clear text" or meshed):
+            message = f"redirect loop: argocd-server wants TLS ({argocd.because}) and sends clear text to https again"
+            yield Fault(pods, argocd.place, message, _set(argocd, "true"))
 
 
 def _twice(facts: Facts) -> Iterator[Fault]:
     for (hop, policy), pods in facts.pods(lambda _, destination: (destination.hop, destination.policy)):
-        server = pods.argocd_server
+        argocd = pods.argocd_server
         seen = policy is None or policy.seen is not None
-        if server and server.tls is False and hop == "TLS" and seen:
-            message = f"argocd-server speaks plain HTTP ({server.because}), the gateway TLS: it answers 503"
+        if argocd and argocd.tls is False and hop == "TLS" and seen:
+            message = f"argocd-server speaks plain HTTP ({argocd.because}), the gateway TLS: it answers 503"
             what = f"remove {policy}" if policy and policy.kind != "DestinationRule" else f"remove tls from {policy}"
-            yield Fault(pods, server.place, message, f"{what}, or {_set(server, 'false')}")
+            yield Fault(pods, argocd.place, message, f"{what}, or {_set(argocd, 'false')}")
 
 
 def _opaque(facts: Facts) -> Iterator[Fault]:
     for hop, pods in facts.pods(lambda _, destination: destination.hop):
-        server = pods.argocd_server
-        if server and server.tls is False and hop == "the client's bytes":
-            message = f"argocd-server speaks plain HTTP ({server.because}) to a TCP port: passwords cross in clear text"
-            yield Fault(pods, server.place, message, "give the Gateway's server protocol HTTPS, and a tls block")
+        argocd = pods.argocd_server
+        if argocd and argocd.tls is False and hop == "the client's bytes":
+            message = f"argocd-server speaks plain HTTP ({argocd.because}) to a TCP port: passwords cross in clear text"
+            yield Fault(pods, argocd.place, message, "give the Gateway's server protocol HTTPS, and a tls block")
 
 
 def _no_rule(facts: Facts) -> Iterator[Fault]:
@@ -124,13 +124,13 @@ def _not_in_mesh(facts: Facts) -> Iterator[Fault]:
     def said(behind: Behind) -> dict[str, tuple[str, Severity]]:
         found: dict[str, tuple[str, Severity]] = {}
         for pods in behind:
-            server = pods.argocd_server
+            argocd = pods.argocd_server
             if pods.mesh in ("sidecar", "ambient"):
                 continue
             if pods.mesh == "none" or not pods.redirected:
                 found[", and the pods are not in the mesh: 503"] = fix, "error"
-            elif server and server.tls:
-                found[f", and argocd-server has no certificate of the mesh ({server.because}): 503"] = fix, "error"
+            elif argocd and argocd.tls:
+                found[f", and argocd-server has no certificate of the mesh ({argocd.because}): 503"] = fix, "error"
             else:
                 unknown = ": if the pods are not in the mesh, which these files do not say, the gateway answers 503"
                 found[unknown] = "", "info"
