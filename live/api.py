@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from live.names import API_PORT, NODE_ADDRESS
+from live.addresses import API_PORT, NODE_ADDRESS
 
 Object = dict[str, Any]
 

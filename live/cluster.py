@@ -22,9 +22,9 @@ from typing import Any
 import yaml
 
 from live import gateway, injection
+from live.addresses import ENVOY_ADMIN_PORT, GATEWAY, GATEWAY_ADDRESS, GATEWAY_NAMESPACE, REPOSITORIES
 from live.api import Object
 from live.errors import LiveError
-from live.names import ENVOY_ADMIN_PORT, GATEWAY, GATEWAY_ADDRESS, GATEWAY_NAMESPACE, REPOSITORIES
 from live.network import namespace_of
 from live.pki import Authority
 from tools.build import cache_dir, istio_module, program
@@ -54,7 +54,7 @@ Completed = subprocess.CompletedProcess[str]
 
 
 @dataclass
-class Exposure:
+class Exposed:
     """What the applied Gateways say: who is served, by which pods, with which certificates."""
 
     hosts: list[str] = field(default_factory=list)
@@ -64,7 +64,7 @@ class Exposure:
     passthrough: bool = False
 
     @classmethod
-    def of(cls, objects: Iterable[Object]) -> Exposure:
+    def of(cls, objects: Iterable[Object]) -> Exposed:
         """Read it from a render; empty where it has no Gateway.
 
         What has another type than Istio's is left to the API server, which names the field.
@@ -328,10 +328,10 @@ class Cluster:
         """
         render = self.kustomize(path)
         objects = _parse(render, kinds=("Gateway", "Secret"))
-        exposure = Exposure.of(objects)
+        exposed = Exposed.of(objects)
         brought = {one["metadata"]["name"] for one in objects if one["kind"] == "Secret"}
-        if exposure.hosts:
-            self._prepare(exposure, brought)
+        if exposed.hosts:
+            self._prepare(exposed, brought)
         done = self.kubectl(
             "apply",
             *(["--server-side", "--force-conflicts"] if server_side else []),
@@ -340,30 +340,30 @@ class Cluster:
             input=render,
             check=check,
         )
-        if done.returncode == 0 and exposure.passthrough and "argocd-server-tls" not in brought:
+        if done.returncode == 0 and exposed.passthrough and "argocd-server-tls" not in brought:
             labels = {"app.kubernetes.io/part-of": "argocd"}
-            self._certificate("argocd-server-tls", exposure.namespace, exposure.hosts, labels)
+            self._certificate("argocd-server-tls", exposed.namespace, exposed.hosts, labels)
         return done
 
-    def _prepare(self, exposure: Exposure, brought: set[str]) -> None:
-        self.set_hosts(exposure.hosts)
-        for name in exposure.secrets:
+    def _prepare(self, exposed: Exposed, brought: set[str]) -> None:
+        self.set_hosts(exposed.hosts)
+        for name in exposed.secrets:
             if name not in brought:
-                self._certificate(name, GATEWAY_NAMESPACE, exposure.hosts)
+                self._certificate(name, GATEWAY_NAMESPACE, exposed.hosts)
         try:
-            self._apply_objects([gateway.deployment(exposure.selector)[1]])
+            self._apply_objects([gateway.deployment(exposed.selector)[1]])
         except LiveError as error:
             raise LiveError(
-                f"a Gateway's spec.selector, {exposure.selector}: no pod can have such labels: {error}"
+                f"a Gateway's spec.selector, {exposed.selector}: no pod can have such labels: {error}"
             ) from error
-        path = self.state / "exposure.json.new"
-        path.write_text(json.dumps(asdict(exposure)))
-        path.rename(self.state / "exposure.json")
+        path = self.state / "exposed.json.new"
+        path.write_text(json.dumps(asdict(exposed)))
+        path.rename(self.state / "exposed.json")
 
-    def _exposure(self) -> Exposure:
-        path = self.state / "exposure.json"
+    def _exposed(self) -> Exposed:
+        path = self.state / "exposed.json"
         try:
-            return Exposure(**json.loads(path.read_text())) if path.exists() else Exposure()
+            return Exposed(**json.loads(path.read_text())) if path.exists() else Exposed()
         except (ValueError, TypeError) as error:
             raise LiveError(
                 f"{path}: {error}; the folder of the cluster was changed: make down, then make up"
@@ -399,13 +399,13 @@ class Cluster:
             if done.returncode != 0:
                 reason = self._why_not(namespace)
                 raise LiveError(f"{namespace}/{name} is not ready after {timeout:.0f} s: {reason}")
-        exposure = self._exposure()
-        if exposure.passthrough:
+        exposed = self._exposed()
+        if exposed.passthrough:
             # argocd-server reads its certificate before it begins to watch it: one that was made in between
             # is missed until it changes.
-            secret = ("secret", "argocd-server-tls", "-n", exposure.namespace)
+            secret = ("secret", "argocd-server-tls", "-n", exposed.namespace)
             self.kubectl("annotate", *secret, "--overwrite", f"argocd-istio.github.io/ready={time.time()}", check=False)
-        for host in exposure.hosts:
+        for host in exposed.hosts:
             self._wait_served(host, deadline)
 
     def _not_rolled_out(self) -> list[tuple[str, str, str]]:
@@ -456,8 +456,8 @@ class Cluster:
     @property
     def only_web(self) -> bool:
         """Whether what was applied last has no way for native gRPC: TLS ends at the gateway, and no route is gRPC's."""
-        routes = ("virtualservices.networking.istio.io", "-n", self._exposure().namespace, "-o", "json")
-        return not self._exposure().passthrough and "application/grpc" not in self.kubectl("get", *routes).stdout
+        routes = ("virtualservices.networking.istio.io", "-n", self._exposed().namespace, "-o", "json")
+        return not self._exposed().passthrough and "application/grpc" not in self.kubectl("get", *routes).stdout
 
     @property
     def port(self) -> int:
@@ -467,7 +467,7 @@ class Cluster:
     @property
     def hosts(self) -> list[str]:
         """The hosts of the overlay that was applied last."""
-        return self._exposure().hosts
+        return self._exposed().hosts
 
     def set_hosts(self, names: list[str]) -> None:
         """Which names lead clients to the gateway."""
@@ -502,7 +502,7 @@ class Cluster:
 
     def admin_password(self) -> str:
         """The password that argocd-server made for the account admin."""
-        secret = ("secret", "argocd-initial-admin-secret", "-n", self._exposure().namespace)
+        secret = ("secret", "argocd-initial-admin-secret", "-n", self._exposed().namespace)
         return self.kubectl("get", *secret, "-o", "go-template={{.data.password|base64decode}}").stdout
 
     # --- what happened

@@ -8,9 +8,7 @@ import time
 from pathlib import Path
 
 from live import injection
-from live.api import Api
-from live.errors import LiveError
-from live.names import (
+from live.addresses import (
     API_PORT,
     API_SERVICE_ADDRESS,
     GATEWAY_NAMESPACE,
@@ -18,6 +16,8 @@ from live.names import (
     NODE_NAME,
     SERVICE_ADDRESSES,
 )
+from live.api import Api
+from live.errors import LiveError
 from live.pki import Authority, signing_key
 
 CONTROLLERS = (

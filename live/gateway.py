@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import base64
 
+from live.addresses import GATEWAY, GATEWAY_ADDRESS, GATEWAY_NAMESPACE
 from live.api import Object
 from live.injection import POD_LABEL
-from live.names import GATEWAY, GATEWAY_ADDRESS, GATEWAY_NAMESPACE
 
 DEFAULT_SELECTOR = {"istio": "ingressgateway"}
 # Stays as it is whatever a Gateway selects: a Deployment's selector cannot change. No Gateway selects this key.

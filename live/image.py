@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from live import redirection
-from live.names import REPOSITORIES
+from live.addresses import REPOSITORIES
 from tools.versions import module, release
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

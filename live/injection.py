@@ -11,8 +11,8 @@ from pathlib import Path
 
 import yaml
 
+from live.addresses import GATEWAY_NAMESPACE, NODE_ADDRESS
 from live.api import Object
-from live.names import GATEWAY_NAMESPACE, NODE_ADDRESS
 from live.pki import Authority
 
 CHART = "manifests/charts/istio-control/istio-discovery"

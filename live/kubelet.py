@@ -15,10 +15,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from live import redirection, volumes
+from live.addresses import NODE_ADDRESS, NODE_NAME
 from live.api import MERGE_PATCH, Api, ApiError, Object
 from live.image import Image, Images
 from live.mirror import Mirror
-from live.names import NODE_ADDRESS, NODE_NAME
 from live.network import Network, inside, namespace_of
 from live.podspec import File, Lookup, NotYet, command, environment, hosts_file, volume_files
 from live.probe import Prober

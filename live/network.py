@@ -11,8 +11,8 @@ import subprocess
 import threading
 from pathlib import Path
 
+from live.addresses import CLIENT_ADDRESS, FIRST_POD_ADDRESS, NODE_ADDRESS, SERVICE_ADDRESSES
 from live.api import Object
-from live.names import CLIENT_ADDRESS, FIRST_POD_ADDRESS, NODE_ADDRESS, SERVICE_ADDRESSES
 
 NAMESPACES = Path("/run/netns")
 

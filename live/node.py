@@ -19,12 +19,12 @@ from pathlib import Path
 import yaml
 
 from live import gateway, injection
+from live.addresses import GATEWAY_ADDRESS
 from live.api import Object
 from live.control_plane import ControlPlane
 from live.errors import LiveError
 from live.image import Images
 from live.kubelet import Hosts, Kubelet
-from live.names import GATEWAY_ADDRESS
 from live.network import Network
 
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"

@@ -37,12 +37,12 @@ def test_a_damaged_folder_of_the_cluster_is_one_line(
 def test_a_damaged_file_in_it_is_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    (tmp_path / "exposure.json").write_text("{")
+    (tmp_path / "exposed.json").write_text("{")
     cluster = Cluster(tmp_path, 0)
     monkeypatch.setattr(cli, "_status", lambda _: cluster.hosts)
     assert cli.main(["status"]) == 1
     error = capsys.readouterr().err
-    assert f"{tmp_path}/exposure.json: " in error and "make down, then make up" in error and error.count("\n") == 1
+    assert f"{tmp_path}/exposed.json: " in error and "make down, then make up" in error and error.count("\n") == 1
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"pid": "1", "started": "1"}'])

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from live import volumes
-from live.cluster import Exposure, rolled_out
+from live.cluster import Exposed, rolled_out
 from live.podspec import File, NotYet, command, environment, expand, hosts_file, service_links, volume_files
 from live.sandbox import Mount
 
@@ -179,7 +179,7 @@ def test_an_exposure_is_read_from_the_gateways_of_a_render() -> None:
         {"hosts": ["./one.example.com"], "tls": {"httpsRedirect": True}},
         {"hosts": ["./one.example.com", "argocd/two.example.com"], "tls": {"mode": "SIMPLE", "credentialName": "edge"}},
     ]
-    found = Exposure.of(
+    found = Exposed.of(
         [
             {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway", "metadata": {}, "spec": {}},
             {
@@ -190,7 +190,7 @@ def test_an_exposure_is_read_from_the_gateways_of_a_render() -> None:
             },
         ]
     )
-    assert found == Exposure(
+    assert found == Exposed(
         hosts=["one.example.com", "two.example.com"], namespace="cd", selector={"istio": "edge"}, secrets=["edge"]
     )
 
@@ -202,7 +202,7 @@ def test_an_exposure_is_read_from_the_gateways_of_a_render() -> None:
 )
 def test_what_istio_would_not_take_is_left_to_the_api_server(spec: Any) -> None:
     gateway = {"apiVersion": "networking.istio.io/v1", "kind": "Gateway", "metadata": {"name": "cd"}, "spec": spec}
-    assert Exposure.of([gateway]) == Exposure()
+    assert Exposed.of([gateway]) == Exposed()
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from live.cluster import Cluster
 from tests.live import table
-from tests.live.probes import Client
+from tests.live.questions import Client
 
 Breaking = Callable[[Cluster], AbstractContextManager[None]]
 

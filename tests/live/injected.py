@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from live.addresses import ENVOY_ADMIN_PORT
 from live.cluster import Cluster
-from live.names import ENVOY_ADMIN_PORT
 from live.network import namespace_of
 from tests.live.breaks import Breaking
 from tests.live.lifecycle import Object, addresses, get, until

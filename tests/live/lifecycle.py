@@ -12,7 +12,7 @@ from typing import Any
 from live.cluster import Cluster
 from tests.live import table
 from tests.live.conftest import HERE, HOST, ROOT
-from tests.live.probes import JSON, Client, curl
+from tests.live.questions import JSON, Client, curl
 from tests.live.table import TERMINATION
 
 Object = dict[str, Any]

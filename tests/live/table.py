@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from live.cluster import Cluster
-from tests.live import probes
-from tests.live.probes import JSON, OTHER, Client, Probe, cli, http
+from tests.live import questions
+from tests.live.questions import JSON, OTHER, Client, Question, cli, http
 
 PASSTHROUGH, TERMINATION, GRPC_ROUTING = MODES = ("passthrough", "termination", "grpc-routing")
 
@@ -44,7 +44,7 @@ class Row:
     """One question; `expected` has a cell for every mode."""
 
     name: str
-    probe: Probe
+    question: Question
     expected: dict[str, Cell]
 
 
@@ -82,10 +82,10 @@ ROWS: list[Row] = [
     Row("/api/version, HTTP/1.1", http("/api/version"), _web("200")),
     Row("/api/version, HTTP/2", http("/api/version", h2=True), _web("200", "h2")),
     Row("/healthz", http("/healthz"), _web("200")),
-    Row("certificate shown", probes.certificate, _each(
+    Row("certificate shown", questions.certificate, _each(
         Cell("200, argocd-server-tls", "h1", TLS), Cell("200, argocd-certificate", "h1", WEB)
     )),
-    Row("login, flags of the cookie", probes.login, _each(
+    Row("login, flags of the cookie", questions.login, _each(
         Cell("200 httponly path=/ samesite=lax secure", "h1", TLS), Cell("200 httponly path=/ samesite=lax", "h1", WEB)
     )),
     Row("argocd version", cli("version", "--server", "{host}"), _each(
@@ -104,38 +104,41 @@ ROWS: list[Row] = [
     Row("argocd login --grpc-web", cli(
         "login", "{host}", "--username", "admin", "--password", "{password}", "--grpc-web"
     ), _each(Cell("ok", "TLS", TLS), Cell("ok", "h1 application/grpc-web+proto", WEB))),
-    Row("argocd app diff --local --server-side-generate", probes.local_diff(), _each(
-        Cell(probes.DIFFERENT, "TLS", TLS),
+    Row("argocd app diff --local --server-side-generate", questions.local_diff(), _each(
+        Cell(questions.DIFFERENT, "TLS", TLS),
         Cell(_STREAM_CUT, _FALLBACK, WEB),
-        Cell(probes.DIFFERENT, "h2 application/grpc", GRPC),
+        Cell(questions.DIFFERENT, "h2 application/grpc", GRPC),
     )),
-    Row("argocd app diff --local --server-side-generate --grpc-web", probes.local_diff("--grpc-web"), _each(
+    Row("argocd app diff --local --server-side-generate --grpc-web", questions.local_diff("--grpc-web"), _each(
         Cell(_STREAM_CUT, "TLS", TLS), Cell(_STREAM_CUT, "h1 application/grpc-web+proto", WEB)
     )),
-    Row("Python gRPC, VersionService/Version", probes.native_grpc, _each(
+    Row("Python gRPC, VersionService/Version", questions.native_grpc, _each(
         Cell("OK", "h2", TLS), Cell("UNIMPLEMENTED", "h2", WEB), Cell("OK", "h2", GRPC)
     )),
     # curl offers h2 and http/1.1, and argocd-server picks http/1.1: gRPC clients offer h2 alone.
-    Row("curl application/grpc, HTTP/2", probes.grpc_by_curl("application/grpc"), _each(
+    Row("curl application/grpc, HTTP/2", questions.grpc_by_curl("application/grpc"), _each(
         Cell("404", "h1", TLS), Cell("404", "h2", WEB), Cell("200 grpc-status 0", "h2", GRPC)
     )),
-    Row("curl application/grpc+proto, HTTP/2", probes.grpc_by_curl("application/grpc+proto"), _web("404", "h2")),
-    Row("curl application/grpc-web+proto, HTTP/1.1", probes.grpc_by_curl("application/grpc-web+proto", h2=False), _web(
-        "200 grpc-status 0"
-    )),
-    Row("curl application/grpc-web+proto, HTTP/2", probes.grpc_by_curl("application/grpc-web+proto"), _web(
+    Row("curl application/grpc+proto, HTTP/2", questions.grpc_by_curl("application/grpc+proto"), _web("404", "h2")),
+    Row(
+        "curl application/grpc-web+proto, HTTP/1.1", questions.grpc_by_curl("application/grpc-web+proto", h2=False),
+        _web("200 grpc-status 0"),
+    ),
+    Row("curl application/grpc-web+proto, HTTP/2", questions.grpc_by_curl("application/grpc-web+proto"), _web(
         "200 grpc-status 0", "h2"
     )),
-    Row("event stream, HTTP/1.1", probes.stream(h2=False), _web("200 text/event-stream, event")),
-    Row("event stream, HTTP/2", probes.stream(h2=True), _web("200 text/event-stream, event", "h2")),
+    Row("event stream, HTTP/1.1", questions.stream(h2=False), _web("200 text/event-stream, event")),
+    Row("event stream, HTTP/2", questions.stream(h2=True), _web("200 text/event-stream, event", "h2")),
     Row("POST /api/webhook", http("/api/webhook", *_WEBHOOK, data="{}"), _web("200")),
     # 404 is argocd-server's own answer while its terminal is off; a gateway that refuses upgrades says 403.
-    Row("websocket /terminal", probes.websocket("/terminal"), _web("404")),
-    Row("http GET", http("http://{host}/applications?x=1", show=probes.location), _refused(_TO_HTTPS, "h1")),
-    Row("http GET, HTTP/2", http("http://{host}/applications?x=1", h2=True, show=probes.location), _refused(
+    Row("websocket /terminal", questions.websocket("/terminal"), _web("404")),
+    Row("http GET", http("http://{host}/applications?x=1", show=questions.location), _refused(_TO_HTTPS, "h1")),
+    Row("http GET, HTTP/2", http("http://{host}/applications?x=1", h2=True, show=questions.location), _refused(
         _TO_HTTPS, "h2"
     )),
-    Row("http POST", http("http://{host}/applications?x=1", *_POST, show=probes.location), _refused(_TO_HTTPS, "h1")),
+    Row("http POST", http("http://{host}/applications?x=1", *_POST, show=questions.location), _refused(
+        _TO_HTTPS, "h1"
+    )),
     Row("http, other Host", http("http://{host}/", *_WRONG_HOST), _refused("404", "h1")),
     Row("https, other SNI", http(f"https://{OTHER}/", *_WRONG_SNI), _refused("reset", "TLS")),
     Row("https, no SNI", http("https://{ip}/"), _refused("reset", "TLS")),
@@ -151,8 +154,8 @@ ROWS: list[Row] = [
     # tests/live/intruder.yaml claims this path, or the host's SNI, from another namespace.
     Row(CLAIMED, http("/intruder"), _web("404")),
     # Last: it has been open since the mode came up.
-    Row("event stream for a minute, HTTP/1.1", probes.long_stream("h1"), _web("200, event after a minute")),
-    Row("event stream for a minute, HTTP/2", probes.long_stream("h2"), _web("200, event after a minute", "h2")),
+    Row("event stream for a minute, HTTP/1.1", questions.long_stream("h1"), _web("200, event after a minute")),
+    Row("event stream for a minute, HTTP/2", questions.long_stream("h2"), _web("200, event after a minute", "h2")),
 ]  # fmt: skip
 
 
@@ -165,7 +168,7 @@ def rows(*names: str) -> list[Row]:
 def measure(client: Client, row: Row) -> Cell:
     """Ask, and find in the gateway's access log who answered."""
     start = time.time()
-    answer = row.probe(client)
+    answer = row.question(client)
     entries = _entries(client.cluster, answer.since or start)
     if answer.since:  # other requests came while this one was open
         entries = entries[:1]

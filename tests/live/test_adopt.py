@@ -31,7 +31,7 @@ from tests.live.lifecycle import (
     workloads_ready,
     wrong,
 )
-from tests.live.probes import Client, curl
+from tests.live.questions import Client, curl
 from tests.live.table import GRPC_ROUTING, PASSTHROUGH
 from tools.build import argocd_module
 

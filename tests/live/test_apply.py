@@ -21,7 +21,7 @@ from tests.live.lifecycle import (
     running,
     said,
 )
-from tests.live.probes import Client, curl
+from tests.live.questions import Client, curl
 from tests.live.table import MODES
 
 

@@ -14,7 +14,7 @@ from tests.live import table
 from tests.live.breaks import Break, Breaking, eventually
 from tests.live.conftest import HOST, ROOT
 from tests.live.lifecycle import intrude
-from tests.live.probes import Client
+from tests.live.questions import Client
 from tests.live.table import GRPC_ROUTING, PASSTHROUGH, TERMINATION
 
 

@@ -13,7 +13,7 @@ from live.cluster import Cluster
 from tests.live import table
 from tests.live.conftest import HERE, HOST
 from tests.live.lifecycle import erase, intrude
-from tests.live.probes import Client
+from tests.live.questions import Client
 from tests.live.table import MODES, PASSTHROUGH, ROWS, Cell, Row
 from tests.plugin.cases import generator
 from tests.render.consumer import write

@@ -33,7 +33,7 @@ from tests.live.lifecycle import (
     workloads_ready,
     wrong,
 )
-from tests.live.probes import Client
+from tests.live.questions import Client
 from tests.live.table import GRPC_ROUTING, MODES, ROWS, Row
 from tests.render.consumer import write
 from tools.build import argocd_module

@@ -12,7 +12,7 @@ from tests.live import injected, table
 from tests.live.conftest import HERE, HOST
 from tests.live.injected import PEERS
 from tests.live.lifecycle import erase
-from tests.live.probes import Client
+from tests.live.questions import Client
 from tests.live.table import MODES, Row
 
 pytestmark = pytest.mark.skipif(bool(doctor.limits()), reason="; ".join(doctor.limits()))

@@ -11,7 +11,7 @@ from live.cluster import Cluster
 from tests.live import table
 from tests.live.conftest import HERE, HOST, ROOT
 from tests.live.lifecycle import intrude
-from tests.live.probes import Client, Stream
+from tests.live.questions import Client, Stream
 from tests.live.table import MODES, ROWS, Results, Row
 
 

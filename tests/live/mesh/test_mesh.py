@@ -15,7 +15,7 @@ from tests.live.conftest import HERE, HOST
 from tests.live.injected import PEERS, PERMISSIVE, STRICT, older
 from tests.live.lifecycle import intrude
 from tests.live.mesh.results import Results
-from tests.live.probes import Client, Stream
+from tests.live.questions import Client, Stream
 from tests.live.table import GRPC_ROUTING, MODES, NOBODY, PASSTHROUGH, ROWS, TERMINATION, Row
 
 pytestmark = pytest.mark.skipif(bool(doctor.limits()), reason="; ".join(doctor.limits()))

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from live import doctor
+from live.addresses import GATEWAY, GATEWAY_NAMESPACE
 from live.cluster import Cluster
 from live.errors import LiveError
 from live.faults import kill, pod_exec
-from live.names import GATEWAY, GATEWAY_NAMESPACE
 from tests.live import injected
 from tests.live.conftest import HOST
 from tests.live.faults.outage import MASTER, PODS
@@ -130,10 +130,9 @@ def health(mode: str) -> str:
 def asked(cluster: Cluster, visitor: tuple[str, str], url: str) -> str:
     """What a meshed pod gets: the body, or how wget fails."""
     namespace, account = visitor
+    wget = ["wget", "--no-check-certificate", "-qO-", url]
     try:
-        return pod_exec(
-            cluster, account, "main", ["wget", "--no-check-certificate", "-qO-", url], namespace=namespace, timeout=20
-        ).stdout
+        return pod_exec(cluster, account, "main", wget, namespace=namespace, timeout=20).stdout.strip()
     except LiveError as error:
         return f"refused: {error}"
 

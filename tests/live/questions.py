@@ -1,4 +1,4 @@
-"""What real clients are told when they ask the exposed Argo CD: one probe for each question of the truth table."""
+"""What real clients are told when they ask the exposed Argo CD: one function for each question of the truth table."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Answer:
     """What a client was told.
 
     status: as the client reports it. protocol: h1 or h2; empty where the client does not tell.
-    since: when the request began, in seconds of the epoch, where that was before the probe.
+    since: when the request began, in seconds of the epoch, where that was before the question.
     """
 
     status: str
@@ -61,7 +61,7 @@ class Answer:
     since: float | None = None
 
 
-Probe = Callable[[Client], Answer]
+Question = Callable[[Client], Answer]
 
 
 @dataclass(frozen=True)
@@ -134,19 +134,19 @@ def cookie(reply: Reply) -> str:
 
 def http(
     url: str, *options: str, h2: bool = False, data: str | None = None, show: Callable[[Reply], str] = status
-) -> Probe:
+) -> Question:
     """Ask with curl; `{host}` and `{ip}` (the gateway's address) in `url` and `options` are filled in."""
 
-    def probe(client: Client) -> Answer:
+    def question(client: Client) -> Answer:
         place = {"host": client.host, "ip": client.cluster.gateway_ip}
         filled = [text.format_map(place) for text in (url, *options)]
         reply = curl(client, *filled, h2=h2, data=data)
         return Answer(show(reply), reply.protocol)
 
-    return probe
+    return question
 
 
-def grpc_by_curl(content_type: str, h2: bool = True) -> Probe:
+def grpc_by_curl(content_type: str, h2: bool = True) -> Question:
     """Call VersionService/Version with a content type written by hand."""
     headers = ["--header", f"content-type: {content_type}", "--header", "te: trailers"]
     return http("/version.VersionService/Version", *headers, h2=h2, data=EMPTY_MESSAGE, show=grpc_status)
@@ -168,15 +168,15 @@ def event_source(client: Client) -> list[str]:
     return ["--header", "accept: text/event-stream", *session_cookie(client)]
 
 
-def stream(h2: bool) -> Probe:
+def stream(h2: bool) -> Question:
     """Read the stream of Application events for two seconds, as a browser's EventSource."""
 
-    def probe(client: Client) -> Answer:
+    def question(client: Client) -> Answer:
         options = ["--no-buffer", "--max-time", "2", *event_source(client)]
         reply = curl(client, STREAM, *options, h2=h2)
         return Answer(event_stream(reply), reply.protocol)
 
-    return probe
+    return question
 
 
 class Stream:
@@ -226,7 +226,7 @@ class Stream:
         return any(mark in line for _, line in self._lines)
 
 
-def long_stream(name: str) -> Probe:
+def long_stream(name: str) -> Question:
     """The client's stream of that name, opened when the mode came up."""
     return lambda client: client.streams.pop(name).finish()
 
@@ -237,10 +237,10 @@ def _argocd(client: Client, home: str, *words: str) -> subprocess.CompletedProce
     return client.cluster.exec([str(program("argocd")), *words], env=env, timeout=60)
 
 
-def cli(*arguments: str) -> Probe:
+def cli(*arguments: str) -> Question:
     """Run the real argocd command against the host; `{password}` is the admin's."""
 
-    def probe(client: Client) -> Answer:
+    def question(client: Client) -> Answer:
         password = client.cluster.admin_password() if "{password}" in arguments else ""
         filled = [text.format(host=client.host, password=password) for text in arguments]
         with tempfile.TemporaryDirectory() as home:
@@ -249,19 +249,19 @@ def cli(*arguments: str) -> Probe:
             return Answer(f"failed: {(result.stderr or result.stdout).strip().splitlines()[-1]}")
         return Answer("ok, warns to use --grpc-web" if "--grpc-web" in result.stderr else "ok")
 
-    return probe
+    return question
 
 
 DIFFERENT = "shows the difference"
 
 
-def local_diff(*options: str) -> Probe:
+def local_diff(*options: str) -> Question:
     """Log in, and compare the Application `probe` with a folder that the server is to render.
 
     The command sends the folder as a stream of messages; each other command sends one message.
     """
 
-    def probe(client: Client) -> Answer:
+    def question(client: Client) -> Answer:
         credentials = ["--username", "admin", "--password", client.cluster.admin_password()]
         with tempfile.TemporaryDirectory() as home:
             folder = Path(home) / "folder"
@@ -276,7 +276,7 @@ def local_diff(*options: str) -> Probe:
         message = json.loads(result.stderr.strip().splitlines()[-1])["msg"]
         return Answer(f"failed: {re.sub(': calc .*', '', message)}")
 
-    return probe
+    return question
 
 
 def native_grpc(client: Client) -> Answer:
@@ -307,7 +307,7 @@ def _secrets(cluster: Cluster) -> dict[str, str]:
     return found
 
 
-def websocket(path: str) -> Probe:
+def websocket(path: str) -> Question:
     """Ask to become a websocket, as a browser does that has logged in (RFC 6455)."""
     headers = ["connection: Upgrade", "upgrade: websocket", "sec-websocket-version: 13"]
     headers += [f"sec-websocket-key: {base64.b64encode(b'0123456789abcdef').decode()}", "origin: https://{host}"]
