@@ -18,8 +18,8 @@ from live.addresses import GATEWAY, GATEWAY_NAMESPACE
 from live.cluster import Cluster
 from live.errors import LiveError
 from live.faults import kill, pod_exec
-from tests.live import injected
-from tests.live.conftest import HOST
+from tests.live import injected, table
+from tests.live.conftest import HERE, HOST
 from tests.live.faults.outage import MASTER, PODS
 from tests.live.injected import STRICT
 from tests.live.lifecycle import (
@@ -31,14 +31,18 @@ from tests.live.lifecycle import (
     config_map,
     deliver,
     erase,
+    intrude,
     until,
     wrong,
 )
-from tests.live.table import MODES, PASSTHROUGH
+from tests.live.questions import Client
+from tests.live.table import MODES, PASSTHROUGH, ROWS, Row
 from tests.render.consumer import exposure, write
 
 pytestmark = pytest.mark.skipif(bool(doctor.limits()), reason="; ".join(doctor.limits()))
 
+TABLE = [row for row in ROWS if "minute" not in row.name]
+"""All but the two that only last: what they wait for is in the gateway."""
 SCRAPER, STRANGER = ("monitoring", "prometheus"), ("shop", "web")
 """Namespace and ServiceAccount of two meshed pods."""
 METRICS = "http://argocd-server-metrics.argocd:8083/metrics"
@@ -116,6 +120,8 @@ def mode(request: pytest.FixtureRequest) -> str:
 def only_gateway(cluster: Cluster, visitors: None, mode: str, tmp_path_factory: pytest.TempPathFactory) -> Cluster:
     """That consumer, serving."""
     cluster.apply(consumer(tmp_path_factory.mktemp(mode), mode))
+    intrude(cluster)
+    cluster.kubectl("apply", "-f", HERE / "application.yaml")
     cluster.wait_ready(180)
     until(lambda: injected.refuses_strangers(cluster), 30, "a sidecar that is STRICT")
     admin_can_log_in(cluster, tmp_path_factory.mktemp("admin"))
@@ -142,8 +148,10 @@ def test_every_pod_has_a_sidecar(only_gateway: Cluster, mode: str) -> None:
     assert len(found) == 11 and all(found.values()), found
 
 
-def test_the_gateway_is_admitted(only_gateway: Cluster, mode: str) -> None:
-    assert wrong(only_gateway, mode) == []
+@pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
+def test_cell(only_gateway: Cluster, mode: str, row: Row) -> None:
+    """Through the gateway everything is as without a mesh."""
+    assert table.measure(Client(only_gateway, HOST), row) == row.expected[mode]
 
 
 def test_a_client_without_a_sidecar_is_reset(only_gateway: Cluster, mode: str) -> None:
