@@ -49,6 +49,11 @@ def excluded(objects: list[Object]) -> None:
     pod(objects)["annotations"] = EXCLUDED
 
 
+def labelled_plain(objects: list[Object]) -> None:
+    excluded(objects)
+    pod(objects)["labels"]["security.istio.io/tlsMode"] = "disabled"
+
+
 def meshed(*added: Object, then: Breaking = lambda objects: None) -> Breaking:
     """The whole namespace injected, and further objects."""
     return after(injected, after(lambda objects: objects.extend(added), then))
@@ -61,7 +66,7 @@ ALONE = (
     "argocd/argocd-redis-2 and 1 more: Argo CD cannot work"
 )
 OTHERS = [
-    item("apps/v1", "Deployment", name, spec={"template": {"metadata": {"labels": {"app": name}}}})
+    item("apps/v1", "Deployment", name, spec={"template": {"metadata": {"labels": {"app.kubernetes.io/name": name}}}})
     for name in ("argocd-redis", *(f"argocd-redis-{number}" for number in range(1, 4)))
 ]
 
@@ -86,18 +91,25 @@ MESH: list[Row] = [
         "termination",
         meshed(peers(), DISABLE),
         [
-            f"the pods take mutual TLS only ({STRICT}), and DestinationRule argocd/argocd-server sends clear text: 503",
+            f"the pods take mutual TLS only ({STRICT}), and DestinationRule argocd/argocd-server says DISABLE: 503",
         ],
     ),
     (
         "E09",
         "an ambient namespace",
         "termination",
-        after(ambient, lambda objects: objects.extend([policy("a", 1), policy("b", 15000, 15007), policy("c", 2)])),
+        after(ambient, lambda objects: objects.extend([*OTHERS, policy("a", 1), policy("b", 15000, 15007)])),
         [
-            "ambient carries connections on port 15008, which NetworkPolicies do not admit (a, b, c): "
-            "Argo CD's components do not reach each other"
+            "ambient carries connections on port 15008, which the NetworkPolicies of argocd-server, argocd-redis, "
+            "argocd-redis-1 and 2 more do not admit: Argo CD's components do not reach each other"
         ],
+    ),
+    (
+        "E13",
+        "a port kept from the sidecar behind passthrough",
+        "passthrough",
+        meshed(then=excluded),
+        ["excludeInboundPorts keeps port 8080 from the sidecar, and the gateway speaks mTLS: 503"],
     ),
     ("E14", "argocd-server opted out", "termination", meshed(peers(), *OTHERS, then=opted_out), [ALONE]),
     (
@@ -124,12 +136,15 @@ MESH: list[Row] = [
     ),
 ]
 
+OTHER = {"app.kubernetes.io/name": "argocd-applicationset-controller"}
+ALONE_OTHER = [item("apps/v1", "Deployment", "other", spec={"template": {"metadata": {"labels": OTHER}}})]
+STRICT_OTHER = peers(selector={"matchLabels": OTHER})
 MTLS, CLEAR = "in mTLS of the mesh", "in clear text"
 MESH_SPARED: list[tuple[str, str, Breaking, str]] = [
     (
         "ambient, and its port is admitted",
         "termination",
-        after(ambient, lambda objects: objects.extend([policy("a", 15008), policy("b", 15000, 15010), policy("c")])),
+        after(ambient, lambda objects: objects.extend([policy("a", 1), policy("b", 15000, 15010), policy("c", 2)])),
         MTLS,
     ),
     ("STRICT and the gateway alone", "grpc-routing", meshed(peers(selector=SERVER), callers()), MTLS),
@@ -139,5 +154,26 @@ MESH_SPARED: list[tuple[str, str, Breaking, str]] = [
     ("STRICT for the mesh, no sidecars", "termination", plus(peers(namespace="istio-system")), CLEAR),
     ("mutual TLS by a DestinationRule", "termination", meshed(peers(), MUTUAL), MTLS),
     ("opted out, and nothing is STRICT", "termination", meshed(peers("PERMISSIVE"), *OTHERS, then=opted_out), CLEAR),
+    (
+        "paths for the port of the metrics",
+        "termination",
+        meshed(callers(ports=["8083"], paths=["/metrics"])),
+        MTLS,
+    ),
+    ("an audit of paths", "termination", meshed(callers("AUDIT", paths=["/api/*"])), MTLS),
+    ("STRICT and a DestinationRule behind passthrough", "passthrough", meshed(peers(), MUTUAL), "with sidecars"),
+    (
+        "STRICT and a limit of connections behind passthrough",
+        "passthrough",
+        meshed(peers(), rule(trafficPolicy={"connectionPool": {"tcp": {"maxConnections": 9}}})),
+        "with sidecars",
+    ),
+    (
+        "opted out, and what it does not call is STRICT",
+        "termination",
+        meshed(STRICT_OTHER, *ALONE_OTHER, then=opted_out),
+        CLEAR,
+    ),
+    ("no mutual TLS by a label", "termination", meshed(then=labelled_plain), "with sidecars"),
     ("conditions of a connection", "termination", meshed(callers(when=[CONNECTION])), MTLS),
 ]

@@ -129,6 +129,8 @@ INSTALL = "".join(
 LITE = "grpc-routing/without-crds"
 LATE = ["K01 kustomization.yaml:4"]
 SECOND = EXPOSURE.replace("argocd}", "two}", 1)
+MESHED = EXPOSURE.replace("gateway: {", "gateway: {namespace: edge, serviceAccount: edge, ")
+SCRAPED = MESHED.replace("{hosts", "{scraper: {namespace: watch, serviceAccount: a}, hosts")
 MODE = EXPOSURE.replace("{hosts", "{mode: termination, hosts")
 MADE = MODE.replace("argocd}", "argocd, labels: {argocd-istio.github.io/mode: termination}}", 1)
 MADE = MADE.replace(
@@ -298,6 +300,21 @@ WRONG: dict[str, tuple[Files, list[str], Reality]] = {
         ["K16 kustomization.yaml:4"],
         "no matches for Id",
     ),
+    "the mesh without the gateway's account": (
+        listing(f"{LITE} mesh"),
+        ["K17 exposure.yaml:4"],
+        "spec.gateway.namespace.* is missing",
+    ),
+    "the mesh's scraper without an account": (
+        listing(f"{LITE} mesh mesh-scraper", exposure=MESHED),
+        ["K17 exposure.yaml:4"],
+        "spec.scraper.namespace.* is missing",
+    ),
+    "the mesh's scraper alone": (
+        listing(f"{LITE} mesh-scraper", exposure=SCRAPED),
+        ["K17 kustomization.yaml:2"],
+        "nothing selected by AuthorizationPolicy",
+    ),
     "a directive before an Exposure": (
         consumer(exposure=f"%YAML 1.2\n---\n{EXPOSURE}"),
         [" exposure.yaml:1"],
@@ -411,6 +428,7 @@ RIGHT: dict[str, tuple[Files, Callable[[list[Object]], bool]]] = {
         anything,
     ),
     "the full CRDs without ours": (listing(LITE, "LIB/base/crds/full"), anything),
+    "the mesh and its scraper": (listing(f"{LITE} mesh mesh-scraper", exposure=SCRAPED), anything),
     "high-availability after the mode": (listing("termination high-availability"), anything),
     "an overlay alone": ({"kustomization.yaml": "resources: [LIB/overlays/termination]\n"}, anything),
     "the same mode in both": (listing("termination", exposure=MODE), anything),

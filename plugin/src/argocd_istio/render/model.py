@@ -136,9 +136,9 @@ class Pods:
     """The pods of one workload, and the port at which a request arrives: 0 where no container has the one named.
 
     `kept_by` is the annotation that keeps that port from a sidecar, at `kept_at`, empty where none; `inbound` are the
-    protocols that Istio reads off the Service ports that lead to it. `strict` are the workloads of the same namespace
-    that take mutual TLS only, of interest outside the mesh; `closed` are the NetworkPolicies there that keep out what
-    an ambient mesh carries.
+    protocols that Istio reads off the Service ports that lead to it. `plain` is whether a label says that they take no
+    mutual TLS. `strict` are the workloads that argocd-server calls and that take mutual TLS only, of interest outside
+    the mesh; `closed` are those of Argo CD whose NetworkPolicies keep out what an ambient mesh carries.
     """
 
     kind: str
@@ -153,6 +153,7 @@ class Pods:
     sidecars: Sidecars
     mutual_tls: MutualTls | None
     authorizations: Authorizations
+    plain: bool
     strict: tuple[str, ...]
     closed: tuple[str, ...]
     place: Place = field(compare=False, repr=False)

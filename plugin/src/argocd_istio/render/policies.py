@@ -6,6 +6,8 @@ port has not in `pilot/pkg/security/authz/model/model.go`.
 
 from __future__ import annotations
 
+from itertools import chain
+
 from argocd_istio.render.istio import ROOT
 from argocd_istio.render.model import Authorization, Authorizations, MutualTls
 from argocd_istio.render.objects import Object, Objects, Place, Selectors
@@ -15,6 +17,9 @@ from argocd_istio.syntax.source import Node
 
 SECURITY = "security.istio.io"
 STRICT = "STRICT"
+NAME, PART_OF = "app.kubernetes.io/name", "app.kubernetes.io/part-of"
+# What argocd-server cannot work without, by a part of its name, and the ports that it calls there.
+_CALLED = {"redis": (6379, 26379), "repo-server": (8081,)}
 HBONE = 15008
 """Where the ambient mesh delivers all connections to a pod."""
 _OF_REQUESTS = {"hosts", "notHosts", "paths", "notPaths", "methods", "notMethods"}
@@ -26,8 +31,8 @@ _CONNECTION = ("source.", "destination.", "connection.", "experimental.envoy.fil
 class _Selecting:
     """Policies, by the pods that they are for: by labels, for their namespace, or for the mesh."""
 
-    def __init__(self, found: list[Object]) -> None:
-        chosen = [(item, labels(item.spec, "selector", "matchLabels")) for item in found]
+    def __init__(self, found: list[Object], field: str = "selector") -> None:
+        chosen = [(item, labels(item.spec, field, "matchLabels")) for item in found]
         self.by_labels = Selectors((item.namespace, selector, item) for item, selector in chosen)
         self._whole: dict[str, list[Object]] = {}
         for item, selector in chosen:
@@ -49,9 +54,7 @@ class Policies:
         self._callers = _Selecting(
             [item for item in callers if not (items(item.spec, "targetRefs") or fields(item.spec, "targetRef"))]
         )
-        self._network: dict[str, list[Object]] = {}
-        for item in objects.of("networking.k8s.io", "NetworkPolicy"):
-            self._network.setdefault(item.namespace, []).append(item)
+        self._network = _Selecting(objects.of("networking.k8s.io", "NetworkPolicy"), "podSelector")
         self._closed: dict[str, tuple[str, ...]] = {}
         self._mesh = mesh
         self._workloads: dict[str, list[Workload]] = {}
@@ -72,59 +75,74 @@ class Policies:
                     return MutualTls(item.title, mode, item is own, Place(item).at("spec", *path))
         return None
 
-    def authorizations(self, workload: Workload) -> Authorizations:
-        """The policies that count for the pods."""
+    def authorizations(self, workload: Workload, port: int) -> Authorizations:
+        """The policies that count for the pods, those of the root namespace included."""
         namespace = workload.item.namespace
-        own = self._callers.by_labels.of(namespace, workload.labels)
-        key = (namespace, *map(id, own))
+        spaces = (namespace,) if namespace == ROOT else (namespace, ROOT)
+        own = [item for space in spaces for item in self._callers.by_labels.of(space, workload.labels)]
+        key = (namespace, port, *map(id, own))
         if key not in self._authorizations:
-            whole = self._callers.whole(namespace)
-            whole = whole if namespace == ROOT else [*whole, *self._callers.whole(ROOT)]
+            whole = [item for space in spaces for item in self._callers.whole(space)]
             found = [*((item, True) for item in own), *((item, False) for item in whole)]
             self._authorizations[key] = Authorizations(
                 Authorization(
-                    item.title, text(item.spec, "action") or "ALLOW", chosen, _reads_requests(item), Place(item)
+                    item.title, text(item.spec, "action") or "ALLOW", chosen, _reads_requests(item, port), Place(item)
                 )
                 for item, chosen in found
             )
         return self._authorizations[key]
 
     def closed(self, namespace: str) -> tuple[str, ...]:
-        """The NetworkPolicies of a namespace with a rule that keeps out what the ambient mesh carries."""
+        """Argo CD's workloads in a namespace whose NetworkPolicies together keep out what the ambient mesh carries."""
         if namespace not in self._closed:
-            here = self._network.get(namespace, [])
-            self._closed[namespace] = tuple(item.name for item in here if _keeps_out(item, HBONE))
+            ours = (one for one in self._workloads.get(namespace, []) if one.labels.get(PART_OF, "argocd") == "argocd")
+            self._closed[namespace] = tuple(one.item.name for one in ours if self._shut(one, HBONE))
         return self._closed[namespace]
 
+    def _shut(self, workload: Workload, port: int) -> bool:
+        """Whether policies for what comes in select the pods, and none admits the port: what one admits is admitted."""
+        namespace = workload.item.namespace
+        selecting = [
+            item
+            for item in chain(self._network.by_labels.of(namespace, workload.labels), self._network.whole(namespace))
+            if "Ingress" in (texts(item.spec, "policyTypes") or ["Ingress"])
+        ]
+        rules = [items(rule, "ports") for item in selecting for rule in items(item.spec, "ingress")]
+        return bool(selecting) and not any(not ports or any(_has(one, port) for one in ports) for ports in rules)
+
     def strict(self, namespace: str) -> tuple[str, ...]:
-        """The workloads of a namespace that take mutual TLS only, by namespace/name."""
+        """The workloads that argocd-server calls, in its namespace, that take mutual TLS only, by namespace/name."""
         if namespace not in self._strict:
             found = []
             for workload in self._workloads.get(namespace, []):
-                policy = self.mutual_tls(workload, 0)
-                if policy and policy.mode == STRICT and self._mesh.membership(workload) == "sidecar":
+                ports = next((ports for part, ports in _CALLED.items() if part in workload.labels.get(NAME, "")), ())
+                policies = [self.mutual_tls(workload, port) for port in ports]
+                strict = any(policy and policy.mode == STRICT for policy in policies)
+                if strict and self._mesh.membership(workload) == "sidecar":
                     found.append(workload.item.title)
             self._strict[namespace] = tuple(found)
         return self._strict[namespace]
 
 
-def _reads_requests(item: Object) -> bool:
-    """Whether a rule asks for what only a request has: a path, a method, a host, a header or a token."""
+def _reads_requests(item: Object, port: int) -> bool:
+    """Whether a rule for the port asks for what only a request has: a path, a method, a host, a header or a token.
+
+    AUDIT and CUSTOM neither admit nor refuse by themselves.
+    """
+    if text(item.spec, "action") not in ("", "ALLOW", "DENY"):
+        return False
     for rule in items(item.spec, "rules"):
         operations = [each.find("operation") for each in items(rule, "to")]
+        if operations:
+            operations = [each for each in operations if str(port) in (texts(each, "ports") or [str(port)])]
+            if not operations:
+                continue
         sources = [each.find("source") for each in items(rule, "from")]
         asked = [_OF_REQUESTS & _keys(each) for each in operations] + [_OF_TOKENS & _keys(each) for each in sources]
         conditions = [text(each, "key") for each in items(rule, "when")]
         if any(asked) or any(not key.startswith(_CONNECTION) for key in conditions):
             return True
     return False
-
-
-def _keeps_out(item: Object, port: int) -> bool:
-    """Whether a rule for what comes in admits other ports and not this one; a rule without ports admits all."""
-    kinds = texts(item.spec, "policyTypes") or ["Ingress"]
-    rules = [items(rule, "ports") for rule in items(item.spec, "ingress")]
-    return "Ingress" in kinds and any(ports and not any(_has(one, port) for one in ports) for ports in rules)
 
 
 def _has(at: Node, port: int) -> bool:

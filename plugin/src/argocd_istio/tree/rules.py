@@ -277,6 +277,36 @@ def misses(tree: Tree) -> Iterator[Finding]:
                 yield patch.place.finding(ERROR, "K16", found, "that of the install", hint)
 
 
+_NEEDS = {
+    "mesh": ("spec.gateway.namespace", "spec.gateway.serviceAccount"),
+    "mesh-scraper": ("spec.scraper.namespace", "spec.scraper.serviceAccount"),
+}
+
+
+def needs(tree: Tree) -> Iterator[Finding]:
+    """K17: a component whose fields the Exposure does not state; mesh-scraper without mesh."""
+    options = [one.entry for one in tree.listed if one.entry.reference and one.entry.reference.part == library.OPTION]
+    names = [entry.reference.name for entry in options if entry.reference]
+    if "mesh-scraper" in names and "mesh" not in names[: names.index("mesh-scraper")] and not tree.unknown:
+        place, hint = options[names.index("mesh-scraper")].place, "list components/mesh before it"
+        yield place.finding(ERROR, "K17", "components/mesh-scraper alone, which refuses the gateway", "mesh too", hint)
+    for name in dict.fromkeys(names):
+        for found in tree.exposures:
+            document = found.document
+            missing = [path for path in _NEEDS.get(name, ()) if not text(document.root, *path.split("."))]
+            if document.kind == GENERATOR and name == "mesh":
+                # Its defaults are istioctl's, and fit no other gateway.
+                own = bool(text(document.root, "spec", "gateway", "namespace")) or bool(
+                    fields(document.root, "spec", "gateway", "selector")
+                )
+                missing = missing[-1:] if own and _NEEDS["mesh"][1] in missing else []
+            if missing:
+                hint = "write it: 'kubectl get pods -A' with the label of those pods shows both"
+                what, expected = f"no {' and no '.join(missing)}", f"it for components/{name}"
+                severity = WARNING if document.kind == GENERATOR and name == "mesh" else ERROR
+                yield document.place("spec", "spec").finding(severity, "K17", what, expected, hint)
+
+
 def generators(tree: Tree) -> Iterator[Finding]:
     """K12: a generator that does not run."""
     for found in tree.documents:
@@ -351,5 +381,6 @@ RULES: tuple[Callable[[Tree], Iterator[Finding]], ...] = (
     other_mode,
     unknown_fields,
     misses,
+    needs,
     unpinned,
 )

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from argocd_istio.lint.rule import Fault, Rule
 from argocd_istio.render.istio import HTTP2, UNDECLARED
-from argocd_istio.render.model import Facts, Pods
+from argocd_istio.render.model import Destination, Facts, Pods
 from argocd_istio.render.policies import HBONE, STRICT
 
 _HTTP1 = ("HTTP", "HTTP_PROXY")
@@ -47,10 +47,15 @@ def _broken(hop: str, pods: Pods, versions: set[bool]) -> str:
     return ""
 
 
+def _tls(destination: Destination) -> str:
+    """The mode that a DestinationRule says; without one the gateway speaks mutual TLS to pods in the mesh."""
+    return destination.policy.tls if destination.policy else ""
+
+
 def _excluded(facts: Facts) -> Iterator[Fault]:
     """The endpoint still says that it speaks mTLS, and nothing in the pod ends it; run."""
-    for hop, pods in facts.pods(lambda _, destination: destination.hop):
-        if pods.mesh == "sidecar" and not pods.redirected and hop == "mTLS":
+    for tls, pods in facts.pods(lambda _, destination: _tls(destination)):
+        if pods.mesh == "sidecar" and not pods.redirected and not pods.plain and tls in ("", "ISTIO_MUTUAL"):
             message = f"{pods.kept_by} keeps port {pods.port} from the sidecar, and the gateway speaks mTLS: 503"
             fix = "remove the annotation, or give the Service a DestinationRule with tls mode DISABLE"
             yield Fault(pods, pods.kept_at, message, fix)
@@ -76,19 +81,19 @@ def _not_enforced(facts: Facts) -> Iterator[Fault]:
             message = f"no sidecar: nothing enforces {' and '.join(named)}"
             fix = "label the Namespace istio-injection: enabled, or remove the policies"
             yield Fault(pods, pods.place, message, fix)
-        elif named and strict and pods.mesh == "sidecar" and not pods.redirected:
+        elif named and pods.mesh == "sidecar" and not pods.redirected:
             message = f"{pods.kept_by} keeps port {pods.port} from the sidecar: {named[0]} does not count for it"
             yield Fault(pods, pods.kept_at, message, "remove the annotation")
 
 
 def _refused(facts: Facts) -> Iterator[Fault]:
     for _, _, destination in facts.argocd_servers():
-        rule, hop = destination.policy, destination.hop
-        for pods in destination.pods.argocd_servers if rule and hop != "mTLS" else ():
+        rule = destination.policy
+        for pods in destination.pods.argocd_servers if rule and rule.tls not in ("", "ISTIO_MUTUAL") else ():
             policy = pods.mutual_tls
             if rule and policy and policy.mode == STRICT and pods.mesh == "sidecar" and pods.redirected:
                 message = f"the pods take mutual TLS only (PeerAuthentication {policy.name}), and DestinationRule "
-                message += f"{rule.rule} sends {hop}: 503"
+                message += f"{rule.rule} says {rule.tls}: 503"
                 fix = "set its tls mode to ISTIO_MUTUAL, or remove it"
                 yield Fault(destination, rule.place, message, fix)
                 break
@@ -101,7 +106,7 @@ def _cut_off(facts: Facts) -> Iterator[Fault]:
         if pods.argocd_server and pods.mesh == "none" and others:
             named = named_few(others)
             message = f"argocd-server has no sidecar, and only mutual TLS reaches {named}: Argo CD cannot work"
-            yield Fault(pods, pods.place, message, "remove the label sidecar.istio.io/inject from its pods")
+            yield Fault(pods, pods.place, message, "give its pods a sidecar too: no sidecar.istio.io/inject with false")
 
 
 def _closed(facts: Facts) -> Iterator[Fault]:
@@ -109,9 +114,11 @@ def _closed(facts: Facts) -> Iterator[Fault]:
     for _, pods in facts.pods(lambda *_: None):
         if pods.argocd_server and pods.mesh == "ambient" and pods.closed:
             named = named_few(pods.closed)
-            message = f"ambient carries connections on port {HBONE}, which NetworkPolicies do not admit ({named}): "
+            message = (
+                f"ambient carries connections on port {HBONE}, which the NetworkPolicies of {named} do not admit: "
+            )
             message += "Argo CD's components do not reach each other"
-            yield Fault(pods, pods.place, message, f"admit TCP {HBONE} in each of their rules")
+            yield Fault(pods, pods.place, message, f"add a NetworkPolicy for all pods that admits TCP {HBONE}")
 
 
 def _asks_for_requests(facts: Facts) -> Iterator[Fault]:
