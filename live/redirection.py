@@ -21,15 +21,21 @@ WHY_NOT = "sidecars need a cluster that root started: only root can give them th
 # Istio's rule for a sidecar that calls its own pod by the pod's address comes by user first, then by group, and between
 # the two everything else on the loopback leaves. Here the kernel knows the sidecar by its group alone. From 127.0.0.6
 # it calls the application.
+_TABLE = "inet istio-proxy-nat"
 _TO_ITSELF = (
-    "inet istio-proxy-nat istio-output oifname lo ip saddr != 127.0.0.6 ip daddr != 127.0.0.1 tcp dport != 15008 "
+    "istio-output oifname lo ip saddr != 127.0.0.6 ip daddr != 127.0.0.1 tcp dport != 15008 "
     f"meta skgid {GROUP} jump istio-in-redirect"
 )
 
 
 def complete(network: str) -> None:
-    """After istio-init: a sidecar reaches its own pod through itself, as where its user is real too."""
-    subprocess.run([*inside(network), "nft", "insert", "rule", *_TO_ITSELF.split()], check=True, capture_output=True)
+    """After istio-init: a sidecar reaches its own pod through itself, as where its user is real too.
+
+    Another container with rights over the network makes no such table, and nothing is done.
+    """
+    nft = [*inside(network), "nft"]
+    if _TABLE in subprocess.run([*nft, "list", "tables"], check=True, capture_output=True, text=True).stdout:
+        subprocess.run([*nft, "insert", "rule", *_TABLE.split(), *_TO_ITSELF.split()], check=True, capture_output=True)
 
 
 def works() -> bool:
