@@ -18,7 +18,7 @@ Breaking = Callable[[Cluster], AbstractContextManager[None]]
 class Break:
     """A mistake in a mode, by name.
 
-    fail: rows that must notice, with a part of what their clients are told then. hold: rows that must not notice.
+    fail: rows that must notice, with a part of what their clients then get. hold: rows that must not notice.
     """
 
     name: str
@@ -29,7 +29,7 @@ class Break:
 
 
 def failing(client: Client, broken: Break) -> dict[str, str]:
-    """What the clients are told, or where only that differs who served them, in the rows not as expected."""
+    """What the clients get, or who served them if only that differs, in the rows not as expected."""
     found = {}
     for row in table.rows(*broken.fail, *broken.hold):
         cell, expected = table.measure(client, row), row.expected[broken.mode]

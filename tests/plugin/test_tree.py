@@ -221,6 +221,13 @@ def test_a_tools_file_needs_no_kustomization(tmp_path: Path, text: str) -> None:
         assert [(one.rule, Path(one.file).name) for one in found] == [("K02", "app.yaml")]
 
 
+def test_other_applications_beside_an_exposure_are_left_alone(tmp_path: Path) -> None:
+    chart = "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: a}\nspec: {source: {chart: x}}\n"
+    foreign = "apiVersion: app.k8s.io/v1beta1\nkind: Application\nmetadata: {name: b}\n"
+    write(tmp_path, {"exposure.yaml": EXPOSURE, "chart.yaml": chart, "foreign.yaml": foreign})
+    assert [one for one in check.check_folder(str(tmp_path)) if one.severity == ERROR] == []
+
+
 @pytest.mark.parametrize("text", [application("components: [../host]"), flux("components: [../host]")])
 def test_a_component_of_the_deploying_tool_is_late(tmp_path: Path, text: str) -> None:
     write(tmp_path, HOST)

@@ -28,7 +28,7 @@ class Results:
         self._without[mode, peer] = failing, asked
 
     def broken(self, mode: str, peer: str, name: str, told: Mapping[str, str]) -> None:
-        """What clients are told after a mistake, in the rows that notice."""
+        """What clients get after a mistake, in the rows that notice."""
         self._broken.append((mode, peer, name, told))
 
     def write(self, folder: Path) -> None:
@@ -56,7 +56,7 @@ class Results:
                 names = "every row" if len(failing) == asked > 0 else "; ".join(failing)
                 figures = f"{cells.count('')} of {len(cells)} | {asked - len(failing)} of {asked}"
                 lines.append(f"| {mode} | {peer} | {figures} | {names} |")
-        lines += ["", "| mistake | mode | mutual TLS | what clients are told |", "| --- | --- | --- | --- |"]
+        lines += ["", "| mistake | mode | mutual TLS | what clients get |", "| --- | --- | --- | --- |"]
         for mode, peer, name, told in self._broken:
             shown = "; ".join(f"{row}: {status}" for row, status in told.items())
             lines.append(f"| {name} | {mode} | {peer} | {shown} |")

@@ -24,7 +24,9 @@ def check_folder(path: str, *, substitute: bool = False) -> list[Finding]:
     """
     from argocd_istio import API_VERSION
     from argocd_istio.files import FileError, read
+    from argocd_istio.tree.check import check_deployments
     from argocd_istio.tree.check import check_folder as check_tree
+    from argocd_istio.tree.deploy import DEPLOYED
 
     if _has_kustomization(path):
         return check_tree(path, substitute=substitute)
@@ -37,9 +39,13 @@ def check_folder(path: str, *, substitute: bool = False) -> list[Finding]:
         raise FileError(path, error.strerror or "cannot be read") from error
     for name in names:
         file = os.path.join(path, name)  # noqa: PTH118
-        if name.endswith((".yaml", ".yml")) and _is_ours(read(file)):
+        data = read(file) if name.endswith((".yaml", ".yml")) else b""
+        if API_VERSION.encode() in data:
             files += 1
             found += check_path(file, substitute=substitute)
+        elif DEPLOYED.search(data) and (deployed := check_deployments(source_of(file))) is not None:
+            files += 1
+            found += deployed
     if not files:
         below = next(filter(_has_kustomization, sorted(entry.path for entry in os.scandir(path) if entry.is_dir())), "")
         found_none = f"found a folder without a kustomization and without a file of {API_VERSION}, expected one"
@@ -51,14 +57,6 @@ def _has_kustomization(folder: str) -> bool:
     from argocd_istio.exposure.component import KUSTOMIZATIONS
 
     return any(os.path.lexists(os.path.join(folder, name)) for name in KUSTOMIZATIONS)  # noqa: PTH118
-
-
-def _is_ours(data: bytes) -> bool:
-    """Whether a file has an Exposure, an Application or a Kustomization of Flux."""
-    from argocd_istio import API_VERSION
-    from argocd_istio.tree.deploy import DEPLOYED
-
-    return API_VERSION.encode() in data or DEPLOYED.search(data) is not None
 
 
 def check_path(file: str, *, substitute: bool = False) -> list[Finding]:

@@ -35,7 +35,7 @@ class Picture:
         return self._pods[id(behind)]
 
     def routes(self, listener: Listener) -> list[Route]:
-        """The routes that requests take there; one that they take nowhere is drawn with what is said of it."""
+        """The routes that requests take there, and those that no request takes if a finding is about them."""
         return [route for route in listener.routes if route.reached or self.at(route)]
 
     @property

@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from argocd_istio.render.model import ArgocdServer
-from argocd_istio.render.objects import Objects, Place, fields, items, text, texts
+from argocd_istio.render.objects import Objects, Place
+from argocd_istio.syntax.nodes import fields, items, text, texts
 from argocd_istio.syntax.source import Node
 
 PORT = 8080

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from argocd_istio.render.model import TlsPolicy, Verifies
-from argocd_istio.render.objects import CORE, GATEWAY_API, Object, Objects, Place, fields, items, text
+from argocd_istio.render.objects import CORE, GATEWAY_API, Object, Objects, Place
+from argocd_istio.syntax.nodes import fields, items, text
 from argocd_istio.syntax.source import Node
 
 _IGNORED = "istio.io/ignore-policy-attachment"

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from argocd_istio.render.objects import CORE, Objects, items, labels, number, text
+from argocd_istio.render.objects import CORE, Objects
+from argocd_istio.syntax.nodes import items, labels, number, text
 from argocd_istio.syntax.source import Node
 
 _PREFIX = "service.beta.kubernetes.io/aws-load-balancer-"

@@ -26,23 +26,10 @@ from argocd_istio.render.model import (
     Sidecars,
     Verifies,
 )
-from argocd_istio.render.objects import (
-    CORE,
-    ISTIO,
-    Chosen,
-    Object,
-    Objects,
-    Place,
-    Selectors,
-    is_true,
-    items,
-    labels,
-    number,
-    text,
-    texts,
-)
+from argocd_istio.render.objects import CORE, ISTIO, Chosen, Object, Objects, Place, Selectors
 from argocd_istio.render.policies import Policies
 from argocd_istio.render.workloads import Mesh, Workload, kept, workloads
+from argocd_istio.syntax.nodes import is_true, items, labels, number, text, texts
 from argocd_istio.syntax.source import Node
 
 EXPORT_TO = "networking.istio.io/exportTo"

@@ -16,7 +16,8 @@ from argocd_istio.render.hosts import Hosts
 from argocd_istio.render.install import given
 from argocd_istio.render.match import AGENT, GRPC
 from argocd_istio.render.model import Certificate, Destination, Hop, Listener, Refused, Route, Rules, Stray, Unrouted
-from argocd_istio.render.objects import GATEWAY_API, Object, Objects, Place, items, labels, number, text, texts
+from argocd_istio.render.objects import GATEWAY_API, Object, Objects, Place
+from argocd_istio.syntax.nodes import items, labels, number, text, texts
 from argocd_istio.syntax.source import Node
 
 _ROUTES = ("HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute")

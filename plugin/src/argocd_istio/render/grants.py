@@ -5,7 +5,8 @@ Source: `ReferenceGrantsCollection` in `pilot/pkg/config/kube/gatewaycommon/refe
 
 from __future__ import annotations
 
-from argocd_istio.render.objects import CORE, GATEWAY_API, Objects, items, text
+from argocd_istio.render.objects import CORE, GATEWAY_API, Objects
+from argocd_istio.syntax.nodes import items, text
 
 
 class Grants:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Container, Iterator
 
 from argocd_istio.render.model import Config, Given, Install, Redis, Twice
-from argocd_istio.render.objects import CORE, Objects, Place, items, number, text, texts
+from argocd_istio.render.objects import CORE, Objects, Place
 from argocd_istio.render.shapes import misfits
 from argocd_istio.render.workloads import Workload
-from argocd_istio.syntax.nodes import labels
+from argocd_istio.syntax.nodes import items, labels, number, text, texts
 from argocd_istio.syntax.source import Node
 from argocd_istio.syntax.values import value
 
@@ -60,7 +60,7 @@ def given(objects: Objects) -> Iterator[Given]:
             yield Given(item.namespace, (text(item.node, *path) if path else "") or item.name, Place(item))
 
 
-# What a Redis is told that has others; and what is in the pods that watch over it.
+# Settings of a Redis that shares its data with others, and a program that watches over one.
 _TOGETHER = ("sentinel", "replicaof", "slaveof", "cluster-enabled")
 
 

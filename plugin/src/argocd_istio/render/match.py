@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from argocd_istio.render import istio
-from argocd_istio.render.objects import fields, labels, number, text, texts
+from argocd_istio.syntax.nodes import fields, labels, number, text, texts
 from argocd_istio.syntax.source import Node
 
 GRPC = "application/grpc"

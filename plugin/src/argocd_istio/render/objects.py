@@ -10,10 +10,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Generic, TypeVar
 
-from argocd_istio.syntax.nodes import fields, is_true, items, labels, number, text, texts
+from argocd_istio.syntax.nodes import items, text
 from argocd_istio.syntax.source import Node, Source
-
-__all__ = ["Chosen", "Object", "Objects", "Place", "fields", "is_true", "items", "labels", "number", "text", "texts"]
 
 CORE, APPS, ISTIO, GATEWAY_API = "", "apps", "networking.istio.io", "gateway.networking.k8s.io"
 _WITHOUT_NAMESPACE = ("Namespace", "ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition", "GatewayClass")

@@ -10,7 +10,7 @@ import re
 from typing import NamedTuple
 
 from argocd_istio.render.model import Moved
-from argocd_istio.render.objects import fields, items, text
+from argocd_istio.syntax.nodes import fields, items, text
 from argocd_istio.syntax.source import Node
 
 

@@ -31,19 +31,8 @@ from argocd_istio.render.model import (
     Unrouted,
     Way,
 )
-from argocd_istio.render.objects import (
-    ISTIO,
-    Object,
-    Objects,
-    Place,
-    fields,
-    is_true,
-    items,
-    labels,
-    number,
-    text,
-    texts,
-)
+from argocd_istio.render.objects import ISTIO, Object, Objects, Place
+from argocd_istio.syntax.nodes import fields, is_true, items, labels, number, text, texts
 from argocd_istio.syntax.source import Node
 
 Routes = tuple[Route, ...]

@@ -7,19 +7,8 @@ from __future__ import annotations
 
 from argocd_istio.render.argocd_server import is_argocd_server
 from argocd_istio.render.model import Membership, Sidecar, Sidecars
-from argocd_istio.render.objects import (
-    CORE,
-    ISTIO,
-    Object,
-    Objects,
-    Place,
-    Selectors,
-    is_true,
-    items,
-    labels,
-    number,
-    text,
-)
+from argocd_istio.render.objects import CORE, ISTIO, Object, Objects, Place, Selectors
+from argocd_istio.syntax.nodes import is_true, items, labels, number, text
 
 _KINDS = (
     ("apps", "Deployment"),

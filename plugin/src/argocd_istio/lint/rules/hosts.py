@@ -11,7 +11,7 @@ from functools import partial
 
 from argocd_istio.exposure.hosts import host_problem
 from argocd_istio.exposure.names import SUBSTITUTE
-from argocd_istio.lint.rule import Fault, Rule
+from argocd_istio.lint.rule import UNROUTED, Fault, Rule
 from argocd_istio.render.hosts import Hosts
 from argocd_istio.render.model import Facts, Listener, Way
 from argocd_istio.render.objects import Place
@@ -147,25 +147,23 @@ def _two_virtual_services(facts: Facts) -> Iterator[Fault]:
 
 
 def _nothing_routes(facts: Facts) -> Iterator[Fault]:
-    ends = {"http": "the gateway answers 404", "tls": "the connection is reset", "tcp": "the connection is refused"}
     for way, listener in facts.listeners():
         if listener.unrouted != "no route" or listener.redirect or listener.tls == "AUTO_PASSTHROUGH":
             continue
         if facts.of_others(way, listener):
             continue
         what = "VirtualService" if listener.api == "Istio" else "route"
-        message = f"no {what} routes this host: {ends[listener.rules]}"
+        message = f"no {what} routes this host: {UNROUTED[listener.rules]}"
         yield Fault(listener, listener.place, message, f"name it in a {what}, or remove it here")
 
 
 def _not_admitted(facts: Facts) -> Iterator[Fault]:
-    ends = {"http": "the gateway answers 404", "tls": "the connection is reset", "tcp": "the connection is refused"}
     for _, listener in facts.listeners():
         if listener.unrouted == "not admitted" and listener.api == "Istio" and not listener.redirect:
             message = f"VirtualService {listener.candidate} may not take this host, by the Gateway's namespace/host"
             namespace = listener.candidate.partition("/")[0]
             fix = f"write {namespace}/ before the host in the Gateway"
-            yield Fault(listener, listener.place, f"{message}: {ends[listener.rules]}", fix)
+            yield Fault(listener, listener.place, f"{message}: {UNROUTED[listener.rules]}", fix)
 
 
 RULES = (

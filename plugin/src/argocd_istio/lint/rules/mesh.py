@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from argocd_istio.lint.rule import Fault, Rule
+from argocd_istio.lint.rule import Fault, Rule, named_few
 from argocd_istio.render.istio import HTTP2, UNDECLARED
 from argocd_istio.render.model import Destination, Facts, Pods
 from argocd_istio.render.policies import HBONE, STRICT
 
 _HTTP1 = ("HTTP", "HTTP_PROXY")
-
-
-def named_few(names: Sequence[str]) -> str:
-    """The first three, and how many more."""
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def _parsed(pods: Pods) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cache
 
-from argocd_istio.lint.rule import Fault, Rule
+from argocd_istio.lint.rule import UNROUTED, Fault, Rule, named_few
 from argocd_istio.render.model import Behind, Destination, Facts, Listener, Pods
 
 ACME = "/.well-known/acme-challenge"
@@ -95,7 +95,7 @@ def _others_too(facts: Facts) -> Iterator[Fault]:
     @cache
     def strangers(behind: Behind) -> tuple[int, str]:
         others = [pods.name.partition("/")[2] for pods in behind if not pods.argocd_server]
-        return len(others), ", ".join(others[:3]) + (f" and {len(others) - 3} more" if len(others) > 3 else "")
+        return len(others), named_few(others)
 
     for _, _, destination in facts.argocd_servers():
         count, named = strangers(destination.pods)
@@ -126,18 +126,17 @@ def _no_servers(facts: Facts) -> Iterator[Fault]:
 
 
 def _route_hidden(facts: Facts) -> Iterator[Fault]:
-    ends = {"http": "the gateway answers 404", "tls": "the connection is reset", "tcp": "the connection is refused"}
     for _, listener in facts.listeners():
         if listener.unrouted == "not exported" and not listener.redirect:
             message = f"exportTo hides VirtualService {listener.candidate} from the gateway's pods"
             fix = _shown(listener)
-            yield Fault(listener, listener.place, f"{message}: {ends[listener.rules]}", fix)
+            yield Fault(listener, listener.place, f"{message}: {UNROUTED[listener.rules]}", fix)
             continue
         for route in listener.routes:
             own = route.owner.partition("/")[0]
             if route.seen is False:
                 message = f"exportTo hides VirtualService {route.owner} from the gateway's pods"
-                yield Fault(route, route.place, f"{message}: {ends[listener.rules]}", _shown(listener))
+                yield Fault(route, route.place, f"{message}: {UNROUTED[listener.rules]}", _shown(listener))
                 break
             if route.seen is None and route.only_own:
                 message = f"exportTo shows VirtualService {route.owner} to gateway pods in namespace {own} alone"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cache
 
-from argocd_istio.lint.rule import Fault, Rule, Severity
+from argocd_istio.lint.rule import UNROUTED, Fault, Rule, Severity
 from argocd_istio.render.model import ArgocdServer, Behind, Destination, Facts, Listener
 
 
@@ -59,7 +59,6 @@ def _opaque(facts: Facts) -> Iterator[Fault]:
 
 
 def _no_rule(facts: Facts) -> Iterator[Fault]:
-    ends = {"http": "the gateway answers 404", "tls": "the connection is reset", "tcp": "the connection is refused"}
     for _, listener in facts.listeners():
         if listener.redirect or listener.tls == "AUTO_PASSTHROUGH":
             continue
@@ -67,10 +66,10 @@ def _no_rule(facts: Facts) -> Iterator[Fault]:
         if listener.unrouted == "no match":
             message = f"VirtualService {listener.candidate} has no {rules} route whose match can hold here, by port, "
             fix = "mend match, or add a route without one"
-            yield Fault(listener, listener.place, f"{message}gateways or sourceNamespace: {ends[rules]}", fix)
+            yield Fault(listener, listener.place, f"{message}gateways or sourceNamespace: {UNROUTED[rules]}", fix)
         elif listener.unrouted == "no rule":
             what = "tls route with this host's SNI" if rules == "tls" else f"{rules} route for this server"
-            message = f"VirtualService {listener.candidate} has no {what}: {ends[rules]}"
+            message = f"VirtualService {listener.candidate} has no {what}: {UNROUTED[rules]}"
             fix = "add one under tls: with sniHosts" if rules == "tls" else f"add one under {rules}:"
             yield Fault(listener, listener.place, message, fix)
 
