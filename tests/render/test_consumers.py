@@ -228,6 +228,12 @@ def test_objects_of_the_same_name_in_another_namespace_stay_as_they_are(tmp_path
             "metadata": metadata | {"name": "argocd-cm"},
             "data": {"url": "mine"},
         },
+        {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": metadata | {"name": "argocd-server"},
+            "spec": {"template": {"metadata": {"labels": {"app": "mine"}}}},
+        },
     ]
     kustomization = {"resources": ["exposure.yaml", "own.yaml"], "components": [f"components/{mode}/without-crds"]}
     text = yaml.safe_dump_all(own)
