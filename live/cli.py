@@ -16,8 +16,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from live import doctor
-from live.cluster import ROOT, Cluster, forget, state_folder
+from live.cluster import Cluster, forget, state_folder
 from live.errors import LiveError
+from live.launch import ROOT
+from live.render import kustomize_build
 from tools.build import ToolError, own_program, say
 from tools.versions import module, release
 
@@ -75,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("status", help="the pods of the running cluster")
     command.set_defaults(run=_status)
 
-    command = commands.add_parser("doctor", help="what the system lacks")
+    command = commands.add_parser("doctor", help="the programs that are missing")
     command.add_argument("--install", action="store_true", help="install it (root on Debian and Ubuntu)")
     command.set_defaults(run=_doctor)
     return parser
@@ -101,7 +103,7 @@ def _port(text: str | None) -> int | None:
 def _up(options: argparse.Namespace) -> None:
     overlay, port = _overlay(options), _port(options.port)
     doctor.require(browser=False, install=True)
-    render = Cluster.kustomize(overlay)  # what does not build is told before anything starts
+    render = kustomize_build(overlay)  # before anything starts: it may not build
     start = time.monotonic()
     with _alone():
         _bring_up(overlay, port, start, render)

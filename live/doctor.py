@@ -1,4 +1,4 @@
-"""What the system must have besides the programs that are built here."""
+"""The programs that the system must have, besides those that are built here."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from live.errors import LiveError
 
 @dataclass(frozen=True)
 class Need:
-    """A program of the system, the Debian package that holds it, and whether only the browser test wants it."""
+    """A program of the system, its Debian package, and whether only the browser tests need it."""
 
     program: str
     package: str
@@ -40,35 +40,35 @@ PATH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
 
 
 def missing(*, browser: bool) -> list[Need]:
-    """What the system lacks, in the order of the table."""
+    """The programs that the system does not have, in the order of the table."""
     return [need for need in NEEDS if (browser or not need.browser) and not shutil.which(need.program, path=PATH)]
 
 
 def limits() -> list[str]:
-    """What a cluster that this user starts cannot do, a line each."""
+    """What a cluster of this user cannot do, one line each."""
     return [] if os.geteuid() == 0 and redirection.works() else [redirection.WHY_NOT]
 
 
 def install_line(needs: list[Need]) -> str:
-    """The command that installs it on Debian and Ubuntu."""
+    """The command that installs them on Debian and Ubuntu."""
     return "apt-get install -y " + " ".join(dict.fromkeys(need.package for need in needs))
 
 
 def require(*, browser: bool, install: bool) -> None:
-    """Raise LiveError unless the system has everything; with `install`, install it where we may."""
-    lacks = missing(browser=browser)
-    if lacks and install and os.geteuid() == 0 and shutil.which("apt-get"):
-        _install(lacks)
-        lacks = missing(browser=browser)
-    if lacks:
-        names = ", ".join(need.program for need in lacks)
-        raise LiveError(f"this system lacks {names}; install (Debian, Ubuntu): sudo {install_line(lacks)}")
+    """Raise LiveError if a program is missing. With `install`, and as root on Debian, install it first."""
+    needs = missing(browser=browser)
+    if needs and install and os.geteuid() == 0 and shutil.which("apt-get"):
+        _install(needs)
+        needs = missing(browser=browser)
+    if needs:
+        names = ", ".join(need.program for need in needs)
+        raise LiveError(f"programs are missing: {names}; on Debian and Ubuntu: sudo {install_line(needs)}")
     _namespaces()
 
 
 def _install(needs: list[Need]) -> None:
     line = install_line(needs)
-    print(f"installing what this system lacks: {line}", flush=True)
+    print(f"installing missing programs: {line}", flush=True)
     # RUNLEVEL=1: Debian's redis-server package must not start a service of its own.
     env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
     for command in (["apt-get", "update"], [*line.split(), "--no-install-recommends"]):
@@ -79,7 +79,7 @@ def _install(needs: list[Need]) -> None:
 
 
 def _namespaces() -> None:
-    """Raise LiveError where the system refuses the namespaces that the cluster lives in."""
+    """Raise LiveError if the system refuses the namespaces that the cluster runs in."""
     words = ["unshare", *([] if os.geteuid() == 0 else ["--map-root-user"]), "--net", "--mount", "--pid", "--fork"]
     probe = [*words, "--mount-proc", "bwrap", "--unshare-user", "--ro-bind", "/", "/", "--proc", "/proc", "true"]
     done = subprocess.run(probe, capture_output=True, text=True, check=False)

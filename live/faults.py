@@ -7,9 +7,10 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from live.cluster import Cluster, Completed
+from live.cluster import Cluster
 from live.errors import LiveError
 from live.network import cable
+from live.shell import Completed
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,8 @@ import pytest
 from live import cli
 from live.cluster import Cluster
 from live.errors import LiveError
+from live.launch import Launched
+from live.render import kustomize_build
 
 
 @pytest.fixture(autouse=True)
@@ -38,7 +40,7 @@ def test_a_damaged_file_in_it_is_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     (tmp_path / "exposed.json").write_text("{")
-    cluster = Cluster(tmp_path, 0)
+    cluster = Cluster(tmp_path, Launched(0))
     monkeypatch.setattr(cli, "_status", lambda _: cluster.hosts)
     assert cli.main(["status"]) == 1
     error = capsys.readouterr().err
@@ -48,7 +50,7 @@ def test_a_damaged_file_in_it_is_one_line(
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"pid": "1", "started": "1"}'])
 def test_a_damaged_note_of_the_cluster_is_no_cluster(text: str, tmp_path: Path) -> None:
     (tmp_path / "cluster.json").write_text(text)
-    with pytest.raises(LiveError, match="nothing is up; start it with: make up"):
+    with pytest.raises(LiveError, match="no cluster runs; start one: make up"):
         Cluster.attach(tmp_path)
 
 
@@ -56,10 +58,10 @@ def test_a_consumer_with_a_generator_is_told_the_variable(tmp_path: Path) -> Non
     (tmp_path / "kustomization.yaml").write_text("generators: [generator.yaml]\n")
     (tmp_path / "generator.yaml").write_text("apiVersion: example.com/v1\nkind: Exposure\nmetadata: {name: cd}\n")
     with pytest.raises(LiveError, match="set KUSTOMIZE_FLAGS='--enable-alpha-plugins --enable-exec'"):
-        Cluster.kustomize(tmp_path)
+        kustomize_build(tmp_path)
 
 
 def test_a_variable_that_no_shell_takes_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KUSTOMIZE_FLAGS", '"')
     with pytest.raises(LiveError, match='KUSTOMIZE_FLAGS=": No closing quotation; write '):
-        Cluster.kustomize("overlays/termination")
+        kustomize_build("overlays/termination")

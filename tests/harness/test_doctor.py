@@ -1,4 +1,4 @@
-"""What the system lacks is one line that says how to get it."""
+"""A missing program is one line that says how to install it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_a_system_with_everything_is_enough() -> None:
 @pytest.mark.parametrize("need", doctor.NEEDS, ids=lambda need: need.program)
 def test_a_missing_program_is_named_with_the_line_that_installs_it(programs: Path, need: doctor.Need) -> None:
     (programs / need.program).unlink()
-    expected = f"this system lacks {need.program}; install (Debian, Ubuntu): sudo apt-get install -y {need.package}"
+    expected = f"programs are missing: {need.program}; on Debian and Ubuntu: sudo apt-get install -y {need.package}"
     # Without apt-get on the PATH nothing is installed, whoever asks.
     with pytest.raises(LiveError) as raised:
         doctor.require(browser=True, install=True)

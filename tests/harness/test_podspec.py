@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from live import volumes
-from live.cluster import Exposed, rolled_out
 from live.podspec import File, NotYet, command, environment, expand, hosts_file, service_links, volume_files
+from live.render import Exposed
+from live.rollout import rolled_out
 from live.sandbox import Mount
 
 OBJECTS: dict[tuple[str, str], dict[str, Any]] = {

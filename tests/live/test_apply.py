@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from live.cluster import Cluster
+from live.render import kustomize_build
 from tests.live.conftest import ROOT
 from tests.live.lifecycle import (
     Argocd,
@@ -42,7 +43,7 @@ def installed(cluster: Cluster, mode: str) -> dict[str, str]:
 
 def test_client_side_apply_creates_every_object(cluster: Cluster, mode: str, installed: dict[str, str]) -> None:
     assert differing(installed, ["created"]) == {}
-    assert len(installed) == cluster.kustomize(overlay(mode)).count(b"\nkind: ")
+    assert len(installed) == kustomize_build(overlay(mode)).count(b"\nkind: ")
 
 
 @pytest.mark.usefixtures("installed")
@@ -69,15 +70,15 @@ def test_second_apply_changes_nothing(cluster: Cluster, mode: str) -> None:
     assert {"admin.password", "server.secretkey"} <= get(cluster, "secret", "argocd-secret")["data"].keys()
     pods = running(cluster)
     again = said(cluster.apply(overlay(mode)).stdout)
-    assert differing(again, ["unchanged"]) == {} and len(again) == cluster.kustomize(overlay(mode)).count(b"\nkind: ")
-    difference = cluster.kubectl("diff", "-f", "-", input=cluster.kustomize(overlay(mode)), check=False)
+    assert differing(again, ["unchanged"]) == {} and len(again) == kustomize_build(overlay(mode)).count(b"\nkind: ")
+    difference = cluster.kubectl("diff", "-f", "-", input=kustomize_build(overlay(mode)), check=False)
     assert (difference.stdout, difference.returncode) == ("", 0)
     assert running(cluster) == pods
 
 
 @pytest.mark.usefixtures("installed")
 def test_server_side_apply_and_strict_dry_runs_find_nothing_to_change(cluster: Cluster, mode: str) -> None:
-    render, pods = cluster.kustomize(overlay(mode)), running(cluster)
+    render, pods = kustomize_build(overlay(mode)), running(cluster)
     dry_run = ("apply", "--dry-run=server", "--validate=strict", "-f", "-")
     assert differing(said(cluster.kubectl(*dry_run, input=render).stdout), ["unchanged"]) == {}
     before = contents(cluster)

@@ -11,6 +11,7 @@ import pytest
 
 from live.cluster import Cluster
 from live.faults import pod_exec
+from live.render import kustomize_build
 from tests.live import table
 from tests.live.conftest import HERE, HOST
 from tests.live.faults.outage import MASTER, PODS, Group
@@ -91,7 +92,7 @@ def test_second_apply_changes_nothing(client: Client, mode: str, tmp_path: Path)
     assert differing(said(cluster.apply(folder).stdout), ["unchanged"]) == {
         "poddisruptionbudget.policy/argocd-redis-sentinel": "configured"
     }
-    difference = cluster.kubectl("diff", "-f", "-", input=cluster.kustomize(folder), check=False)
+    difference = cluster.kubectl("diff", "-f", "-", input=kustomize_build(folder), check=False)
     assert (difference.stdout, difference.returncode) == ("", 0)
     assert running(cluster) == pods
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from live.cluster import Cluster
+from live.render import kustomize_build
 from tests.live.conftest import ROOT
 from tests.live.lifecycle import Argocd, commands, config_map, deliver, get, overlay, run, uid
 from tests.live.table import GRPC_ROUTING
@@ -40,7 +41,7 @@ def install(cluster: Cluster) -> None:
 
 def left(cluster: Cluster, folder: Path) -> set[str]:
     """Which objects of a render are there, as kind/name; deletion may take a moment to end."""
-    render = cluster.kustomize(folder)
+    render = kustomize_build(folder)
     cluster.kubectl("wait", "--for=delete", "pods", "--all", "-n", "argocd", "--timeout=60s")
     return set(cluster.kubectl("get", "--ignore-not-found", "-o", "name", "-f", "-", input=render).stdout.split())
 

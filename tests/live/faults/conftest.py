@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from live.cluster import Cluster
+from live.render import kustomize_build
 from tests.live.faults.outage import Group, Outages
 from tests.live.lifecycle import Argocd, admin_can_log_in, config_map, deliver
 from tests.live.table import GRPC_ROUTING
@@ -53,6 +54,6 @@ def outages(cluster: Cluster, argocd: Argocd, results_dir: Path) -> Iterator[Out
 @pytest.fixture(scope="session")
 def settings(cluster: Cluster, folder: Path) -> dict[str, int]:
     """What bounds the time of two masters, as rendered, in seconds by name; one that writes elsewhere fails here."""
-    render = cluster.kustomize(folder).decode()
+    render = kustomize_build(folder).decode()
     found = dict(re.findall(r"^ +(min-replicas-to-write|min-replicas-max-lag|down_after)[ =](\d+)$", render, re.M))
     return {name: int(value) for name, value in found.items()}

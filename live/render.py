@@ -1,0 +1,84 @@
+"""The render of a folder, and what it exposes."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from live import gateway
+from live.api import Object
+from live.errors import LiveError
+from tools.build import program
+
+
+@dataclass
+class Exposed:
+    """What the applied Gateways say: who is served, by which pods, with which certificates."""
+
+    hosts: list[str] = field(default_factory=list)
+    namespace: str = "argocd"
+    selector: dict[str, str] = field(default_factory=lambda: dict(gateway.DEFAULT_SELECTOR))
+    secrets: list[str] = field(default_factory=list)
+    passthrough: bool = False
+
+    @classmethod
+    def of(cls, objects: Iterable[Object]) -> Exposed:
+        """Read it from a render; empty where it has no Gateway.
+
+        What has another type than Istio's is left to the API server, which names the field.
+        """
+        found = cls()
+        for one in objects:
+            if one.get("kind") != "Gateway" or not one.get("apiVersion", "").startswith("networking.istio.io/"):
+                continue
+            spec = _mapping(one.get("spec"))
+            found.namespace = one["metadata"].get("namespace", found.namespace)
+            found.selector = _mapping(spec.get("selector")) or found.selector
+            for server in map(_mapping, _sequence(spec.get("servers"))):
+                tls = _mapping(server.get("tls"))
+                found.passthrough |= tls.get("mode") == "PASSTHROUGH"
+                if "credentialName" in tls and tls["credentialName"] not in found.secrets:
+                    found.secrets.append(tls["credentialName"])
+                for host in map(str, _sequence(server.get("hosts"))):
+                    name = host.rsplit("/", 1)[-1]
+                    if name not in found.hosts:
+                        found.hosts.append(name)
+        return found
+
+
+def _mapping(value: Any) -> Object:
+    return value if isinstance(value, dict) else {}
+
+
+def _sequence(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def objects_of(render: bytes, kinds: tuple[str, ...]) -> list[Object]:
+    """The objects of some kinds; the others, CRDs above all, are too long to read for nothing."""
+    wanted = re.compile(rf"^kind: ({'|'.join(kinds)})$", re.M)
+    return [yaml.safe_load(text) for text in re.split(r"^---$", render.decode(), flags=re.M) if wanted.search(text)]
+
+
+def kustomize_build(path: str | Path) -> bytes:
+    """The output of `kustomize build`, with the options of the variable KUSTOMIZE_FLAGS. Raises LiveError."""
+    text = os.environ.get("KUSTOMIZE_FLAGS", "")
+    try:
+        flags = shlex.split(text)
+    except ValueError as error:
+        raise LiveError(f"KUSTOMIZE_FLAGS={text}: {error}; write options as in a shell") from error
+    command = [str(program("kustomize")), "build", str(path), *flags]
+    done = subprocess.run(command, capture_output=True, check=False)
+    if done.returncode != 0:
+        last = done.stderr.decode().strip().splitlines()[-1]
+        hint = "; set KUSTOMIZE_FLAGS='--enable-alpha-plugins --enable-exec'" if "plugins disabled" in last else ""
+        raise LiveError(f"kustomize build {path}: {last}{hint}")
+    return done.stdout
