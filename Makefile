@@ -21,7 +21,7 @@ down: ## stop what `make up` started
 status: ## what runs
 	@exec $(PY) -m live status
 
-doctor: ## what this system lacks, with the line that installs it
+doctor: ## the system packages that are missing, with the command that installs them
 	@exec $(PY) -m live doctor
 
 test: lint ## make check, and every mode on the real programs
