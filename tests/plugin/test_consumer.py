@@ -215,7 +215,7 @@ def test_a_host_is_written_as_dns_has_it_with_a_notice(call: Called, tmp_path: P
 def test_the_default_reference_is_main_until_the_first_tag() -> None:
     versions = re.findall(r"^## (v\S+)(.*)", (ROOT / "CHANGELOG.md").read_text(), re.M)
     released = [version for version, state in versions if state != " (not yet released)"]
-    assert consumer.REF == [*released, "main"][0]
+    assert [*released, "main"][0] == consumer.REF
 
 
 def test_the_five_lines_of_the_readme_work(
@@ -227,7 +227,8 @@ def test_the_five_lines_of_the_readme_work(
     [block] = [block for block in re.findall(r"^```sh\n(.*?)^```", text, re.M | re.S) if "pipx" in block]
     install, *commands = block.splitlines()
     address, folder = re.findall(r'"git\+(\S+)@\S+#subdirectory=(\S+)"', install)[0]
-    assert address == consumer.LIBRARY and (ROOT / folder / "pyproject.toml").exists() and f"@{consumer.REF}#" in install
+    assert address == consumer.LIBRARY and f"@{consumer.REF}#" in install
+    assert (ROOT / folder / "pyproject.toml").exists()
     assert len(commands) == 4
     env = git_finds(f"file://{repositories}/argocd-istio.git")
     env["PATH"] = os.pathsep.join([str(installed), str(Path(KUSTOMIZE[0]).parent), env["PATH"]])
