@@ -1,4 +1,4 @@
-# `make` alone lists the targets. Python and the programs are made once, outside the work tree.
+# `make` alone lists the targets. Python and the programs are built once, outside the work tree.
 MODE ?= grpc-routing
 OVERLAY ?=
 PORT ?=
@@ -9,7 +9,7 @@ OFFLINE := -m pytest tests --ignore tests/live --numprocesses auto --dist loadfi
 .DEFAULT_GOAL := help
 .PHONY: help up down status doctor test test-faults test-mesh check lint verify-crds update-crds verify-reference update-reference bump history bench
 
-help: ## this list
+help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 up: ## start Argo CD behind Istio here: MODE=passthrough|termination|grpc-routing, or OVERLAY=DIR for your own; PORT=8443
@@ -18,26 +18,26 @@ up: ## start Argo CD behind Istio here: MODE=passthrough|termination|grpc-routin
 down: ## stop what `make up` started
 	@exec $(PY) -m live down
 
-status: ## what runs
+status: ## show what runs
 	@exec $(PY) -m live status
 
-doctor: ## the programs that are missing, with the line that installs them
+doctor: ## list missing system packages, with the command that installs them
 	@exec $(PY) -m live doctor
 
-test: lint ## make check, and every mode on the real programs
+test: lint ## run make check, and test every mode with the real programs
 	@$(PY) -m live doctor --install
 	@$(PY) $(OFFLINE)
 	@$(PY) -m pytest tests/live --ignore tests/live/faults --ignore tests/live/mesh
 
-test-faults: ## high availability on the real programs while parts of it are killed, frozen and cut off
+test-faults: ## test high availability while parts of it are killed, frozen and cut off
 	@$(PY) -m live doctor --install
 	@$(PY) -m pytest tests/live/faults
 
-test-mesh: ## the whole truth table with Istio's sidecars, and what mistakes with them break; needs root
+test-mesh: ## test every mode with Istio's sidecars, and what mistakes with them break; needs root
 	@$(PY) -m live doctor --install
 	@$(PY) -m pytest tests/live/mesh
 
-check: lint ## everything that needs no running cluster
+check: lint ## run everything that needs no running cluster
 	@$(PY) $(OFFLINE)
 
 lint:
@@ -46,20 +46,20 @@ lint:
 update-crds: ## generate base/crds from Argo CD's Go types
 	@$(PY) -m tools.crds update
 
-verify-crds: ## fail where base/crds is not what update-crds writes
+verify-crds: ## fail if base/crds is not what update-crds writes
 	@$(PY) -m tools.crds verify
 
-update-reference: ## write the JSON Schema and the tables of docs/plugin.md from the code
+update-reference: ## write the JSON Schema, tables of pages and the library's reference from the code
 	@$(PY) -m tools.reference update
 
-verify-reference: ## fail where they are not what update-reference writes
+verify-reference: ## fail if they are not what update-reference writes
 	@$(PY) -m tools.reference verify
 
-bump: ## to another release of Argo CD: ARGOCD=vX.Y.Z, else the newest; RELEASE=vX.Y.Z ahead of its module
+bump: ## update to another release of Argo CD: ARGOCD=vX.Y.Z, else the newest; RELEASE=vX.Y.Z ahead of its module
 	@exec $(PY) -m tools.bump --argocd "$(if $(filter command%,$(origin ARGOCD)),$(ARGOCD))" --release "$(RELEASE)"
 
-history: ## what `make bump` does with the releases of the past, into docs/releases.md
+history: ## write into docs/releases.md what `make bump` does with past releases
 	@exec $(PY) -m tools.bump.history
 
-bench: ## our builds beside upstream's install, as ratios
+bench: ## compare our builds with upstream's install, as ratios
 	@$(PY) -m bench

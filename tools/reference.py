@@ -1,4 +1,5 @@
-"""Write what docs and package say of the code: fields, commands, versions, a picture of `explain`, the JSON Schema.
+"""Write what pages and package take from the code: fields, commands, versions, the library's reference, a picture of
+`explain`, the JSON Schema.
 
 python -m tools.reference update|verify
 """
@@ -16,6 +17,7 @@ import typer
 
 from argocd_istio.cli import CODES
 from argocd_istio.commands import app
+from argocd_istio.consumer import LIBRARY, REF
 from argocd_istio.explain import draw
 from argocd_istio.explain.picture import Picture
 from argocd_istio.exposure import schema
@@ -108,7 +110,7 @@ def compatibility() -> str:
         lines = ["What the tests run:", "", "| Program | Version |", "|---|---|"]
         return "\n".join([*lines, *(f"| {program} | {version} |" for program, version in rows.items())])
     lines = [
-        f"Argo CD {release()} is installed. Its Go module cannot be had yet, so the tests build and run {module()},",
+        f"Argo CD {release()} is installed. Its Go module is not available yet, so the tests build and run {module()},",
         f"and compare every field but the image's tag with the install of {module()}.",
         "",
         "| Program | Installed | What the tests run |",
@@ -138,10 +140,29 @@ def page(path: Path, text: str) -> str:
     return text
 
 
+# Where a page or an example names the library with a reference: for kustomize, pip, pre-commit, and the schema's file.
+_REFERENCE = re.compile(
+    rf"({LIBRARY}//?[^\s?]*\?ref=|git\+{LIBRARY}@|repo: {LIBRARY}\n *rev: |{schema.REPOSITORY}/)[\w.-]+"
+)
+
+
+def referenced(text: str) -> str:
+    """The text with REF at every address of the library that has a reference."""
+    return _REFERENCE.sub(rf"\g<1>{REF}", text)
+
+
+def _refer() -> list[Path]:
+    """The pages and examples that name the library with a reference."""
+    found = (path.relative_to(ROOT) for pattern in ("**/*.md", "examples/**/*.yaml") for path in ROOT.glob(pattern))
+    own = sorted(path for path in found if not re.match(r"\.|results$", path.parts[0]))
+    return [path for path in own if _REFERENCE.search((ROOT / path).read_text())]
+
+
 def files(root: Path = ROOT) -> dict[Path, str]:
     """The text of every file that is written, by its path from the root."""
-    pages = {path: page(path, (root / path).read_text()) for path in SECTIONS}
-    return {**pages, SCHEMA: schema.text(), PICTURE: picture()}
+    pages = {path: (root / path).read_text() for path in [*SECTIONS, *_refer()]}
+    pages |= {path: page(path, pages[path]) for path in SECTIONS}
+    return {path: referenced(text) for path, text in pages.items()} | {SCHEMA: schema.text(), PICTURE: picture()}
 
 
 def update() -> None:

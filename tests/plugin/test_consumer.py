@@ -20,7 +20,7 @@ from argocd_istio.exposure.schema import modeline
 from tests.plugin.cases import exposure
 from tests.render.consumer import write
 from tests.render.render import ROOT, load
-from tests.render.test_examples import TAG, git_finds, repositories  # noqa: F401 - a fixture
+from tests.render.test_examples import git_finds, repositories  # noqa: F401 - a fixture
 from tools.build import program
 
 KUSTOMIZE = [str(program("kustomize")), "build"]
@@ -51,7 +51,6 @@ def test_the_files_are_the_readmes_with_a_line_for_editors(call: Called, tmp_pat
     assert (code, error) == (0, "")
     expected = files(ROOT / "examples/remote")
     expected["exposure.yaml"] = modeline(consumer.REF) + "\n" + re.sub(r"^#.*\n", "", expected["exposure.yaml"])
-    expected["kustomization.yaml"] = expected["kustomization.yaml"].replace(f"?ref={TAG}", f"?ref={consumer.REF}")
     assert files(tmp_path / "cd") == expected
     assert out.splitlines() == [
         "Wrote cd/exposure.yaml and cd/kustomization.yaml. Next:",
@@ -214,8 +213,9 @@ def test_a_host_is_written_as_dns_has_it_with_a_notice(call: Called, tmp_path: P
 
 
 def test_the_default_reference_is_main_until_the_first_tag() -> None:
-    unreleased = "(not yet released)" in (ROOT / "CHANGELOG.md").read_text()
-    assert ("main" if unreleased else TAG) == consumer.REF and consumer.LIBRARY in (ROOT / "README.md").read_text()
+    versions = re.findall(r"^## (v\S+)(.*)", (ROOT / "CHANGELOG.md").read_text(), re.M)
+    released = [version for version, state in versions if state != " (not yet released)"]
+    assert [*released, "main"][0] == consumer.REF
 
 
 def test_the_five_lines_of_the_readme_work(
@@ -227,7 +227,8 @@ def test_the_five_lines_of_the_readme_work(
     [block] = [block for block in re.findall(r"^```sh\n(.*?)^```", text, re.M | re.S) if "pipx" in block]
     install, *commands = block.splitlines()
     address, folder = re.findall(r'"git\+(\S+)@\S+#subdirectory=(\S+)"', install)[0]
-    assert address == consumer.LIBRARY and (ROOT / folder / "pyproject.toml").exists() and f"@{TAG}#" in install
+    assert address == consumer.LIBRARY and f"@{consumer.REF}#" in install
+    assert (ROOT / folder / "pyproject.toml").exists()
     assert len(commands) == 4
     env = git_finds(f"file://{repositories}/argocd-istio.git")
     env["PATH"] = os.pathsep.join([str(installed), str(Path(KUSTOMIZE[0]).parent), env["PATH"]])

@@ -14,9 +14,8 @@ from hatchling.builders.wheel import WheelBuilder
 from hatchling.metadata.core import ProjectMetadata
 from hatchling.plugin.manager import PluginManager
 
-from argocd_istio.consumer import EXPOSURE, LIBRARY
+from argocd_istio.consumer import EXPOSURE, LIBRARY, REF
 from tests.render.render import ROOT
-from tests.render.test_examples import TAG
 from tools.reference import every_command
 
 PACKAGE = tomllib.loads((ROOT / "plugin/pyproject.toml").read_text())["project"]
@@ -43,7 +42,7 @@ def test_the_files_are_those_that_init_writes_and_the_examples_have() -> None:
 def test_the_documented_configuration_names_the_hook() -> None:
     blocks = re.findall(r"^```yaml\n(.*?)^```", (ROOT / "docs/plugin.md").read_text(), re.M | re.S)
     [repository] = [yaml.safe_load(block)["repos"][0] for block in blocks if block.startswith("repos:")]
-    assert repository == {"repo": LIBRARY, "rev": TAG, "hooks": [{"id": HOOK["id"]}]}
+    assert repository == {"repo": LIBRARY, "rev": REF, "hooks": [{"id": HOOK["id"]}]}
 
 
 def test_installing_the_root_installs_the_package_and_no_file_of_its_own(tmp_path: Path) -> None:

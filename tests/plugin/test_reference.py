@@ -61,6 +61,14 @@ def test_a_stale_file_is_named(tmp_path: Path) -> None:
         reference.verify(tmp_path)
 
 
+def test_one_constant_moves_every_page_and_example(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reference, "REF", "v9.9.9")
+    texts = {str(path): text for path, text in reference.files().items() if path != reference.SCHEMA}
+    assert {"README.md", "docs/plugin.md", "examples/remote/kustomization.yaml"} <= texts.keys()
+    for path, text in texts.items():
+        assert not re.search(r"\?ref=main|@main#|rev: main|/main/", text), path
+
+
 # What the wiring looks at to refuse an Exposure that names a function.
 REFUSED = {"/kind", "/metadata/configFn"}
 

@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 import yaml
 
+from argocd_istio.consumer import REF
 from argocd_istio.drift.compare import outside_redis
 from tests.plugin.cases import FUNCTION
 from tests.render.consumer import MODES, exposure, one, write
 from tests.render.render import ROOT, BuildError, Object, build, load
-from tests.render.test_examples import ADDRESS, TAG
+from tests.render.test_examples import ADDRESS
 from tools.build import argocd_module
 
 TOP = [path.name for path in ROOT.iterdir() if path.is_dir() and not path.name.startswith(".")]
@@ -82,9 +83,12 @@ def test_every_make_target_and_argument_exists(name: str) -> None:
 
 
 @per_document
-def test_every_address_of_the_library_is_one_that_the_examples_name(name: str) -> None:
-    for url, ref in re.findall(r"(https://\S+?)//\S*\?ref=([\w.]+)", TEXTS[name]):
-        assert (url, ref) == (ADDRESS, TAG)
+def test_every_reference_of_the_library_is_the_one_that_init_writes(name: str) -> None:
+    """`make update-reference` writes those that it knows; here is every form that looks like one."""
+    for url, ref in re.findall(r"(https://\S+?)//\S*\?ref=([\w.-]+)", TEXTS[name]):
+        assert (url, ref) == (ADDRESS, REF)
+    others = r"argocd-istio@([\w.-]+)|^ *rev: (\S+)|githubusercontent\.com/argocd-istio/argocd-istio/([\w.-]+)"
+    assert {"".join(found) for found in re.findall(others, TEXTS[name], re.M)} <= {REF}
 
 
 def test_every_overlay_component_example_and_target_is_named() -> None:
@@ -122,7 +126,7 @@ def documented(folder: Path, parts: list[tuple[str, str]]) -> list[Object]:
         file = folder / name
         file.parent.mkdir(parents=True, exist_ok=True)
         here = os.path.relpath(ROOT, file.parent)
-        file.write_text(re.sub(rf"{re.escape(ADDRESS)}//(\S+)\?ref={TAG}", rf"{here}/\1", content))
+        file.write_text(re.sub(rf"{re.escape(ADDRESS)}//(\S+)\?ref={REF}", rf"{here}/\1", content))
     return build(folder)
 
 

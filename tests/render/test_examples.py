@@ -22,7 +22,7 @@ from tools.build import program
 from tools.reference import SCHEMA
 
 ADDRESS = "https://github.com/argocd-istio/argocd-istio"
-TAG = "v0.1.0"
+TAG = "v9.9.1"
 EXAMPLES = sorted(
     file.parent.relative_to(ROOT)
     for file in (ROOT / "examples").rglob("kustomization.yaml")
@@ -48,13 +48,14 @@ def _builders() -> list[Builder]:
 
 @pytest.fixture(scope="module")
 def repositories(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with this library as a bare repository, tagged as the examples name it."""
+    """A folder with this library as a bare repository, with the reference that the examples name, and a tag."""
     top = tmp_path_factory.mktemp("git")
     work = top / "work"
     for part in ("base", "overlays", "components"):
         shutil.copytree(ROOT / part, work / part)
     identity = ["-c", "user.name=test", "-c", "user.email=test@localhost"]
-    for command in (["init", "-q", "-b", REF], ["add", "."], [*identity, "commit", "-qm", "library"], ["tag", TAG]):
+    tags = [["tag", name] for name in sorted({TAG, REF} - {"main"})]
+    for command in (["init", "-q", "-b", "main"], ["add", "."], [*identity, "commit", "-qm", "library"], *tags):
         subprocess.run(["git", *command], cwd=work, check=True)
     subprocess.run(["git", "clone", "-q", "--bare", str(work), str(top / "argocd-istio.git")], check=True)
     return top

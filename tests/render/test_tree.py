@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from argocd_istio.consumer import REF
 from argocd_istio.findings import ERROR
 from argocd_istio.tree.check import check_folder
 from argocd_istio.tree.order import CRDS, OBJECTS
@@ -451,7 +452,9 @@ def test_a_right_folder_is_silent_and_builds(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=str)
 def test_every_example_is_silent(example: Path) -> None:
-    assert check_folder(str(ROOT / example)) == []
+    # Until the first tag, the examples can name only a branch, which check notes.
+    accepted = {"K08"} if REF == "main" else set()
+    assert {finding.rule for finding in check_folder(str(ROOT / example))} <= accepted
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,10 @@
-# What the scripts share. They need what is in Redis's Alpine image; Debian has the same.
-# Files with the password are their owner's only.
+# Shared by all scripts. They need only programs of Redis's Alpine image; Debian has the same ones.
+# Only the owner can read files with the password.
 umask 077
-# For redis-cli, so that the password is no argument, which others could read.
+# For redis-cli: as an argument, other processes could read the password.
 export REDISCLI_AUTH="$REDIS_PASSWORD"
 
-# The configuration files of Redis and Sentinel take it as one word; a made one is letters, digits and dashes.
+# The configuration files of Redis and Sentinel need it as one word. A generated one has letters, digits and dashes.
 case $REDIS_PASSWORD in
   '' | *[[:space:]\\\"\']*)
     echo 'Secret argocd-redis, key auth: found no password or one with a space, quote or backslash; expected one word; change it and delete the pods' >&2
@@ -12,15 +12,15 @@ case $REDIS_PASSWORD in
     ;;
 esac
 
-# A shell that is process 1 ends on a signal only where told.
+# As process 1, a shell ends on a signal only if it has a trap.
 trap 'exit 1' TERM
 
-# These scripts write no name in braces: Flux replaces those, and an unknown one by nothing.
+# These scripts have no variables in braces: Flux would replace them, and unknown ones with nothing.
 group=$(expr "$POD_NAME" : '\(.*\)-')
 pods="$group-0 $group-1 $group-2"
 
-# The address of Service $1; fails while it is not known. With its namespace, because a pod's own name alone
-# means the pod: its address changes.
+# Prints the address of Service $1; fails while it is unknown. With the namespace, because a pod's own name alone
+# resolves to the pod, whose address changes.
 address() {
   getent hosts "$1.$POD_NAMESPACE.svc" | awk '{ print $1; exit }' | grep .
 }
@@ -28,20 +28,20 @@ address() {
 # Redis and Sentinel may hang.
 limit="timeout 2"
 
-# A command to this pod's Redis, or with -h to another's.
+# Sends a command to this pod's Redis, or with -h to another one.
 redis() {
   $limit redis-cli "$@"
 }
 
-# A command to the Sentinel at host $1. Fails on an error reply.
+# Sends a command to the Sentinel at host $1. Fails on an error reply.
 sentinel() {
   host=$1
   shift
   $limit redis-cli -e -h "$host" -p 26379 sentinel "$@"
 }
 
-# Is there a successor should the master be lost? This Sentinel must reach a majority, and see two replicas without a
-# fault that are linked to the master and may take over.
+# Succeeds if there is a successor for a lost master: this Sentinel must reach a majority, and see two healthy replicas
+# that are connected to the master and may take over.
 whole() {
   sentinel 127.0.0.1 ckquorum argocd | grep -q '^OK' &&
     sentinel 127.0.0.1 replicas argocd | awk '
@@ -52,8 +52,8 @@ whole() {
       END { exit replicas != 2 }'
 }
 
-# Has the Sentinel of another pod make another Redis master than this one, address $own. One that was paused says OK
-# and does nothing, so then the next is asked.
+# Asks the Sentinel of another pod to promote another Redis in place of this one, address $own. A Sentinel that was paused
+# answers OK and does nothing; then the next one is asked.
 hand_over() {
   for pod in $pods; do
     if [ "$pod" != "$POD_NAME" ] && sentinel "$pod" failover argocd; then

@@ -1,12 +1,12 @@
 #!/bin/sh
-# Starts this pod's Redis, as master or as replica. The Sentinels decide; where none of them knows a master yet,
-# it is pod 0. Run at every start of the container: a Redis that was master comes back as what it is now.
+# Starts this pod's Redis, as master or as replica. The Sentinels decide; if none of them knows a master yet, pod 0 is the
+# master. It runs at every start of the container, so a former master starts in its current role.
 set -eu
 . /scripts/lib.sh
 
 # How many of the three Sentinels must agree that the master is lost: a majority.
 quorum=2
-# Milliseconds without an answer after which it is. The bound in redis.conf must stay below.
+# Milliseconds without an answer until it counts as lost. The limit in redis.conf must be lower.
 down_after=5000
 # Seconds that a former master with data waits for a successor: three elections.
 patience=30
@@ -16,7 +16,7 @@ until own=$(address "$POD_NAME") && first=$(address "$group-0"); do
   sleep 1
 done
 
-# A line for each Sentinel that answers: "EPOCH MASTER", or "none" where it knows no master.
+# Prints a line for each Sentinel that answers: "EPOCH MASTER", or "none" if it knows no master.
 ask() {
   for pod in $pods; do
     sentinel "$pod" master argocd 2>&1 | awk -v pod="$pod" '
@@ -28,21 +28,21 @@ ask() {
   done
 }
 
-# Sets $master. Fails where too few of the Sentinels answer.
+# Sets $master. Fails if too few Sentinels answer.
 look() {
   answers=$(ask)
   [ "$(echo "$answers" | wc -l)" -ge 2 ] || return 1
-  # The highest epoch is the last election.
+  # The highest epoch is that of the last election.
   last=$(echo "$answers" | grep -v none | sort -n | tail -n 1)
   if [ -n "$last" ]; then
     master=$(echo "$last" | cut -d ' ' -f 2-)
   else
-    # None of the three knows a master: there never was one. Two could be new, and the third have the data.
+    # Only if none of the three knows a master there never was one: two could be new, and the third could have the data.
     [ "$(echo "$answers" | grep -c none)" = 3 ] && master=$first
   fi
 }
 
-# Tells this pod's Sentinel what the others know.
+# Passes to this pod's Sentinel what the others know.
 introduce() {
   known=$(sentinel 127.0.0.1 get-master-addr-by-name argocd) &&
     { [ -n "$known" ] || sentinel 127.0.0.1 monitor argocd "$master" 6379 "$quorum"; } &&
@@ -56,32 +56,32 @@ until look && introduce > /dev/null; do
   sleep 1
 done
 
-# Is it so, by command $1, in the two other pods?
+# Succeeds if command $1 succeeds for both other pods.
 others() {
   for pod in $pods; do
     [ "$pod" = "$POD_NAME" ] || "$1" "$pod" || return 1
   done
 }
 
-# Does the Redis of pod $1 say that it has no data?
+# Succeeds if the Redis of pod $1 says that it has no data.
 empty() {
   [ "$(redis -h "$1" dbsize)" = 0 ]
 }
 
-# Does it say that it must not take over? A replica that was not yet in step; in the first seconds, when there cannot
-# be a new master, also one that was cut off and is back.
+# Succeeds if it says that it must not take over: a replica that was not yet in sync. In the first seconds there cannot
+# be a new master, so then also a master that was cut off and is back.
 behind() {
   [ "$waited" -lt 4 ] && not='slave_priority:0|role:master' || not='slave_priority:0'
   redis -h "$1" info replication | tr -d '\r' | grep -qxE "$not"
 }
 
-# Lets the Redis of pod $1 take over with the data that it has.
+# Allows the Redis of pod $1 to take over with the data that it has.
 allow() {
   empty "$1" || redis -h "$1" config set replica-priority 100
 }
 
-# This Redis was the master, and its data may be gone or behind. So a replica takes over, where one may. Else it is
-# master again: with its data, or without where the others have none either, as at the first start.
+# This Redis was the master, and its data may be lost or old. So a replica takes over, if one may. Otherwise this Redis is
+# master again: with its data, or without data if the others have none either, as at the first start.
 since=$(date +%s)
 asked=0
 while [ "$master" = "$own" ]; do
@@ -93,7 +93,7 @@ while [ "$master" = "$own" ]; do
     break
   fi
   echo "waiting for another Redis to take over, or for both others to say that they cannot"
-  # An election takes less: where a second pod is new too, its Sentinel knows no replica and hinders elections.
+  # An election takes less time. But if a second pod is new too, its Sentinel knows no replica and hinders elections.
   if [ $((waited - asked)) -ge 8 ]; then
     asked=$waited
     hand_over || true

@@ -1,12 +1,12 @@
 #!/bin/sh
-# Starts this pod's Sentinel. It begins without a master: redis.sh tells it, and the others when asked.
+# Starts this pod's Sentinel, without a master: redis.sh sets it.
 set -eu
 . /scripts/lib.sh
 
-# ready.sh looks anew.
+# ready.sh must check again.
 rm -f /data/whole
 
-# Sentinel keeps what it knows in its file, so it is written once.
+# Sentinel saves its state in this file, so the script writes it only once.
 if [ ! -s /data/sentinel.conf ]; then
   until own=$(address "$POD_NAME"); do
     echo "waiting for the address of Service $POD_NAME"
@@ -16,7 +16,7 @@ if [ ! -s /data/sentinel.conf ]; then
     cat /scripts/sentinel.conf
     echo "sentinel announce-ip $own"
     echo "sentinel announce-port 26379"
-    # Fixed: a replaced pod is the same Sentinel, not one more whose votes are missing.
+    # Fixed, so that a replaced pod is the same Sentinel and not an additional one whose votes are missing.
     echo "sentinel myid $(printf %s "$POD_NAME" | sha1sum | cut -c1-40)"
     echo "requirepass $REDIS_PASSWORD"
     echo "sentinel sentinel-pass $REDIS_PASSWORD"

@@ -24,7 +24,7 @@ from argocd_istio.syntax.source import Node, SourceError, parse, visible
 
 LIBRARY = "https://github.com/argocd-istio/argocd-istio"
 REF = "main"
-"""What a new consumer names of the library, until there is a first tag."""
+"""The reference of the library in new consumers and, by `make update-reference`, on every page and in the examples."""
 EXPOSURE = "exposure.yaml"
 FLAGS = "--enable-alpha-plugins --enable-exec"
 

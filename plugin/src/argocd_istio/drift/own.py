@@ -296,13 +296,13 @@ _SENTINEL = "three Redis that Sentinel watches, in the place of upstream's"
 
 # Of each script and setting of `components/high-availability/redis`: the first half of its SHA-256.
 SCRIPTS = {
-    "lib.sh": "e867250c6a23ac91ccd840905dd023db",
-    "ready.sh": "fa14853efae0f875fe2eecf652ffadcb",
-    "redis.conf": "c3290bbde551df02323f21ae3445234c",
-    "redis.sh": "beff69931cde0cf0a51e0382990acb02",
-    "sentinel.conf": "7dbfd4c037bbcdefa95c8f96f61456e3",
-    "sentinel.sh": "1c806742d490b164760fe322ad1a0e96",
-    "stop.sh": "910f7dae4a1a4fa0da4a79622aeff649",
+    "lib.sh": "773e9b16bffc0f8d7945b5270d3c1d2c",
+    "ready.sh": "0732b988c795eaeec340d73b63ab80ce",
+    "redis.conf": "9e8adf9faa516917ab15fc186792bfdb",
+    "redis.sh": "6c0604cb21d6f718023b313e471d575e",
+    "sentinel.conf": "cbbc82a60db3f254b454d861ffc60b89",
+    "sentinel.sh": "06538cfa9422b725ad2f7811f9d24cd4",
+    "stop.sh": "08641a42dbc80f9ec3f5c001a5ba3bdf",
 }
 
 
