@@ -1,4 +1,4 @@
-"""One live cluster for all live tests of a run."""
+"""A live cluster for each file of live tests: no file depends on what another one left."""
 
 from __future__ import annotations
 
@@ -7,16 +7,26 @@ from pathlib import Path
 
 import pytest
 
+from live import doctor
 from live.cluster import Cluster
+from live.errors import LiveError
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 HOST = "argocd.example.com"
 
 
-@pytest.fixture(scope="session")
+def pytest_configure() -> None:
+    """A missing program is one line, not a failure after minutes."""
+    try:
+        doctor.require(browser=True, install=False)
+    except LiveError as error:
+        pytest.exit(str(error), returncode=2)
+
+
+@pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
-    """The control plane and the gateway; what is applied is the test module's affair."""
+    """The control plane and the gateway; the tests apply the rest."""
     running = Cluster.start()
     try:
         running.set_hosts([HOST])

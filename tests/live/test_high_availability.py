@@ -48,12 +48,6 @@ def available(mode: str, folder: Path) -> Path:
     return write(folder, {"resources": [f"overlays/{mode}"], "components": ["components/high-availability"]})
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _clean(cluster: Cluster) -> Iterator[None]:
-    yield
-    erase(cluster)
-
-
 @pytest.fixture(scope="module", params=MODES)
 def mode(request: pytest.FixtureRequest) -> str:
     name: str = request.param

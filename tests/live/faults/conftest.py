@@ -18,14 +18,14 @@ from tests.render.consumer import write
 APPLICATION = "watched"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A consumer: the overlay with the component."""
     kustomization = {"resources": [f"overlays/{GRPC_ROUTING}"], "components": ["components/high-availability"]}
     return write(tmp_path_factory.mktemp("high-availability"), kustomization)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def argocd(cluster: Cluster, folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Argocd:
     """The running install with an Application, and an administrator who is logged in."""
     cluster.apply(folder)
@@ -44,14 +44,14 @@ def group(cluster: Cluster, argocd: Argocd) -> Group:
     return found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def outages(cluster: Cluster, argocd: Argocd, results_dir: Path) -> Iterator[Outages]:
     collected = Outages(Group(cluster).version)
     yield collected
     collected.write(results_dir)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def settings(cluster: Cluster, folder: Path) -> dict[str, int]:
     """What bounds the time of two masters, as rendered, in seconds by name; one that writes elsewhere fails here."""
     render = kustomize_build(folder).decode()
