@@ -387,7 +387,7 @@ class PodRunner:
         self._initialized = False
         self._containers = [Container(self, spec) for spec in pod["spec"]["containers"]]
         self._inbox: queue.SimpleQueue[Object | None] = queue.SimpleQueue()
-        self._told: Object = {}
+        self._reported: Object = {}
         self._gone = False
         self._refreshed = time.monotonic()
 
@@ -498,9 +498,9 @@ class PodRunner:
             "containerStatuses": [c.status() for c in self._containers],
             "conditions": [{"type": key, "status": str(value)} for key, value in conditions.items()],
         }
-        if status == self._told:
+        if status == self._reported:
             return
-        self._told = status
+        self._reported = status
         # The times are stamped on at the end: a change of them alone is no news.
         stamped = [{**condition, "lastTransitionTime": now()} for condition in status["conditions"]]
         full = {**status, "conditions": stamped}

@@ -25,13 +25,13 @@ class Break:
     mode: str
     breaking: Breaking
     fail: dict[str, str]
-    hold: tuple[str, ...]
+    unaffected: tuple[str, ...]
 
 
 def failing(client: Client, broken: Break) -> dict[str, str]:
     """What the clients get, or who served them if only that differs, in the rows not as expected."""
     found = {}
-    for row in table.rows(*broken.fail, *broken.hold):
+    for row in table.rows(*broken.fail, *broken.unaffected):
         cell, expected = table.measure(client, row), row.expected[broken.mode]
         if cell != expected:
             part = broken.fail.get(row.name, "")

@@ -93,13 +93,13 @@ def takes(cluster: Cluster) -> str:
 def without_sidecar(cluster: Cluster) -> Iterator[None]:
     """The namespace without our Sidecar."""
     with _gone(cluster, *SIDECAR):
-        _anew(cluster, "HTTP")
+        _wait_protocol(cluster, "HTTP")
         yield
-    _anew(cluster, "TCP")
+    _wait_protocol(cluster, "TCP")
     cluster.wait_ready()
 
 
-def _anew(cluster: Cluster, protocol: str) -> None:
+def _wait_protocol(cluster: Cluster, protocol: str) -> None:
     """Wait until the sidecar takes its port for that. A connection that was made before stays what it was."""
     until(lambda: takes(cluster) == protocol, 30, f"a sidecar that takes {protocol}")
     cluster.restart_gateway()
@@ -157,11 +157,11 @@ def older_sidecar(cluster: Cluster) -> Iterator[None]:
     create(cluster, theirs)
     younger(cluster, *SIDECAR)
     try:
-        _anew(cluster, "HTTP")
+        _wait_protocol(cluster, "HTTP")
         yield
     finally:
         cluster.kubectl("delete", SIDECAR[0], "theirs", "-n", "argocd")
-    _anew(cluster, "TCP")
+    _wait_protocol(cluster, "TCP")
     cluster.wait_ready()
 
 

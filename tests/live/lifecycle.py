@@ -61,7 +61,7 @@ def intrude(cluster: Cluster) -> None:
     cluster.kubectl("create", "-f", "-", input=json.dumps(again))
 
 
-def said(output: str) -> dict[str, str]:
+def apply_results(output: str) -> dict[str, str]:
     """What `kubectl apply` says of each object, as {object: word}."""
     return dict(line.removesuffix(" (server dry run)").rsplit(" ", 1) for line in output.splitlines())
 

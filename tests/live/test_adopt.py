@@ -17,6 +17,7 @@ from tests.live.conftest import HERE, HOST, ROOT
 from tests.live.lifecycle import (
     Argocd,
     Object,
+    apply_results,
     commands,
     config_map,
     deliver,
@@ -25,7 +26,6 @@ from tests.live.lifecycle import (
     get,
     overlay,
     run,
-    said,
     uid,
     until,
     workloads_ready,
@@ -84,12 +84,12 @@ def adopted(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Adopt
     deliver(cluster, argocd, "before", {"config.json": config_map("before", {"made": "before"})})
     uids = {which: uid(cluster, *which) for which in KEPT}
     before = secrets(cluster)
-    words = said(cluster.apply(overlay(GRPC_ROUTING)).stdout)
+    words = apply_results(cluster.apply(overlay(GRPC_ROUTING)).stdout)
     cluster.wait_ready()
     return Adopted(before, uids, words)
 
 
-def test_apply_takes_every_object_over(adopted: Adopted) -> None:
+def test_apply_adopts_every_object(adopted: Adopted) -> None:
     new = {name for name, word in adopted.words.items() if word == "created"}
     assert {name.split("/")[0].split(".", 1)[-1] for name in new} == {"networking.istio.io", "service"}
     assert differing(adopted.words, ["created", "configured", "unchanged"]) == {}
@@ -102,7 +102,7 @@ def test_secrets_projects_and_applications_are_the_same_objects(cluster: Cluster
 
 
 @pytest.mark.usefixtures("adopted")
-def test_old_passwords_open_the_new_gateway(cluster: Cluster, tmp_path: Path) -> None:
+def test_old_passwords_work_through_the_new_gateway(cluster: Cluster, tmp_path: Path) -> None:
     Argocd(cluster, tmp_path).login("alice", ALICE)
     argocd = Argocd(cluster, tmp_path).login("admin", ADMIN)
     argocd("app", "sync", "before", "--timeout", "30")
@@ -111,7 +111,7 @@ def test_old_passwords_open_the_new_gateway(cluster: Cluster, tmp_path: Path) ->
 
 @pytest.mark.usefixtures("adopted")
 def test_second_apply_after_adoption_changes_nothing(cluster: Cluster) -> None:
-    assert differing(said(cluster.apply(overlay(GRPC_ROUTING)).stdout), ["unchanged"]) == {}
+    assert differing(apply_results(cluster.apply(overlay(GRPC_ROUTING)).stdout), ["unchanged"]) == {}
 
 
 def neighbour(host: str) -> Object:
@@ -134,7 +134,7 @@ def neighbour(host: str) -> Object:
 
 @pytest.mark.usefixtures("adopted")
 @pytest.mark.parametrize(("host", "disturbs"), [("*", False), ("*.example.com", False), (HOST, True)])
-def test_older_gateway_disturbs_with_the_same_host_only(cluster: Cluster, host: str, disturbs: bool) -> None:
+def test_older_gateway_interferes_only_for_the_same_host(cluster: Cluster, host: str, disturbs: bool) -> None:
     cluster.kubectl("apply", "-f", "-", input=json.dumps(neighbour(host)))
     try:
         cluster.kubectl("delete", "gateways.networking.istio.io", "argocd", "-n", "argocd")
@@ -223,8 +223,8 @@ def test_edited_install_needs_the_documented_commands(cluster: Cluster, tmp_path
 
 
 @pytest.mark.usefixtures("edited")
-def test_taken_over_install_serves_every_client_with_grpc_routing(cluster: Cluster) -> None:
+def test_adopted_install_serves_every_client_with_grpc_routing(cluster: Cluster) -> None:
     cluster.apply(overlay(GRPC_ROUTING))
     cluster.wait_ready()
     assert wrong(cluster, GRPC_ROUTING) == []
-    assert differing(said(cluster.apply(overlay(GRPC_ROUTING)).stdout), ["unchanged"]) == {}
+    assert differing(apply_results(cluster.apply(overlay(GRPC_ROUTING)).stdout), ["unchanged"]) == {}

@@ -12,6 +12,7 @@ from live.render import kustomize_build
 from tests.live.conftest import ROOT
 from tests.live.lifecycle import (
     Argocd,
+    apply_results,
     cli_options,
     config_map,
     deliver,
@@ -20,7 +21,6 @@ from tests.live.lifecycle import (
     get,
     overlay,
     running,
-    said,
 )
 from tests.live.questions import Client, curl
 from tests.live.table import MODES
@@ -36,7 +36,7 @@ def mode(request: pytest.FixtureRequest) -> str:
 def installed(cluster: Cluster, mode: str) -> dict[str, str]:
     """The overlay applied client-side to a cluster that had nothing of Argo CD; what apply said of each object."""
     erase(cluster)
-    words = said(cluster.apply(overlay(mode)).stdout)
+    words = apply_results(cluster.apply(overlay(mode)).stdout)
     cluster.wait_ready()
     return words
 
@@ -69,7 +69,7 @@ def test_second_apply_changes_nothing(cluster: Cluster, mode: str) -> None:
     # Argo CD has written its own keys by now, beside those that are applied.
     assert {"admin.password", "server.secretkey"} <= get(cluster, "secret", "argocd-secret")["data"].keys()
     pods = running(cluster)
-    again = said(cluster.apply(overlay(mode)).stdout)
+    again = apply_results(cluster.apply(overlay(mode)).stdout)
     assert differing(again, ["unchanged"]) == {} and len(again) == kustomize_build(overlay(mode)).count(b"\nkind: ")
     difference = cluster.kubectl("diff", "-f", "-", input=kustomize_build(overlay(mode)), check=False)
     assert (difference.stdout, difference.returncode) == ("", 0)
@@ -77,17 +77,17 @@ def test_second_apply_changes_nothing(cluster: Cluster, mode: str) -> None:
 
 
 @pytest.mark.usefixtures("installed")
-def test_server_side_apply_and_strict_dry_runs_find_nothing_to_change(cluster: Cluster, mode: str) -> None:
+def test_server_side_apply_and_dry_runs_change_nothing(cluster: Cluster, mode: str) -> None:
     render, pods = kustomize_build(overlay(mode)), running(cluster)
     dry_run = ("apply", "--dry-run=server", "--validate=strict", "-f", "-")
-    assert differing(said(cluster.kubectl(*dry_run, input=render).stdout), ["unchanged"]) == {}
+    assert differing(apply_results(cluster.kubectl(*dry_run, input=render).stdout), ["unchanged"]) == {}
     before = contents(cluster)
-    applied = said(cluster.apply(overlay(mode), server_side=True).stdout)
+    applied = apply_results(cluster.apply(overlay(mode), server_side=True).stdout)
     # kubectl says the same word whether it changed something or not.
     assert differing(applied, ["serverside-applied"]) == {} and len(applied) == render.count(b"\nkind: ")
     assert contents(cluster) == before
     done = cluster.kubectl(*dry_run, "--server-side", input=render)
-    assert len(said(done.stdout)) == len(applied)
+    assert len(apply_results(done.stdout)) == len(applied)
     assert running(cluster) == pods
 
 

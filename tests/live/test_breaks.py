@@ -96,63 +96,63 @@ BREAKS = [
         GRPC_ROUTING,
         patched("virtualservices", UNSPLIT),
         fail={CLI: "ok, warns to use --grpc-web", GRPC: "UNIMPLEMENTED"},
-        hold=(UI, API, GRPC_WEB),
+        unaffected=(UI, API, GRPC_WEB),
     ),
     Break(
         "gRPC is matched by the user agent",
         GRPC_ROUTING,
         patched("virtualservices", BY_USER_AGENT),
         fail={GRPC_WEB: "status code 415", GRPC: "UNIMPLEMENTED"},
-        hold=(UI, API, CLI),
+        unaffected=(UI, API, CLI),
     ),
     Break(
         "gRPC is matched by a prefix of the content type",
         GRPC_ROUTING,
         patched("virtualservices", BY_PREFIX),
         fail={GRPC_WEB: "status code 415"},
-        hold=(UI, API, CLI, GRPC),
+        unaffected=(UI, API, CLI, GRPC),
     ),
     Break(
         "the certificate is in the wrong namespace",
         GRPC_ROUTING,
         secret_in_argocd,
         fail={UI: "reset", API: "reset", CLI: "failed", GRPC: "UNAVAILABLE"},
-        hold=(HTTP,),
+        unaffected=(HTTP,),
     ),
     Break(
         "argocd-server ends TLS too",
         TERMINATION,
         insecure("false", "true"),
         fail={UI: "307", API: "307", CLI: "failed"},
-        hold=(HTTP,),
+        unaffected=(HTTP,),
     ),
     Break(
         "port 80 does not redirect",
         TERMINATION,
         patched("gateways", NO_REDIRECT),
         fail={HTTP: "404", HTTP_POST: "404"},
-        hold=(UI, API),
+        unaffected=(UI, API),
     ),
     Break(
         "any namespace may claim the host",
         TERMINATION,
         patched("gateways", BARE_HOST),
         fail={CLAIMED: "418"},
-        hold=(UI, API, HTTP),
+        unaffected=(UI, API, HTTP),
     ),
     Break(
         "any namespace may claim the host",
         PASSTHROUGH,
         patched("gateways", BARE_HOST),
         fail={UI: "reset", CLAIMED: "reset", CLI: "failed"},
-        hold=(HTTP,),
+        unaffected=(HTTP,),
     ),
     Break(
         "argocd-server does not end TLS",
         PASSTHROUGH,
         insecure("true", "false"),
         fail={UI: "reset", API: "reset", CLI: "failed", GRPC: "UNAVAILABLE"},
-        hold=(HTTP,),
+        unaffected=(HTTP,),
     ),
 ]
 
@@ -183,7 +183,7 @@ def test_only_the_grpc_route_never_repeats_a_call(modes: Callable[[str], Client]
 
 
 @pytest.mark.parametrize("broken", BREAKS, ids=lambda broken: f"{broken.mode}: {broken.name}")
-def test_break_shows_in_the_table(modes: Callable[[str], Client], broken: Break) -> None:
+def test_a_mistake_is_noticed_by_the_table(modes: Callable[[str], Client], broken: Break) -> None:
     client = modes(broken.mode)
     assert eventually(client, broken, {}) == {}
     with broken.breaking(client.cluster):

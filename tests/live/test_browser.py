@@ -53,7 +53,7 @@ def browser(cluster: Cluster, mode: str, tmp_path: Path) -> Iterator[Browser]:
         yield running
 
 
-def test_browser_follows_the_redirect_and_works_with_the_api(browser: Browser, cluster: Cluster, mode: str) -> None:
+def test_browser_follows_the_redirect_and_uses_the_api(browser: Browser, cluster: Cluster, mode: str) -> None:
     browser.open(f"http://{HOST}/visit.html")
     assert browser.redirects() == [(f"http://{HOST}/visit.html", 301, PAGE)]
     assert browser.evaluate("location.href") == PAGE

@@ -82,7 +82,7 @@ def lines(up: Completed, start: str) -> list[str]:
     return [line for line in up.stdout.splitlines() if line.startswith(start)]
 
 
-def test_the_printed_lines_work_as_pasted_in_each_mode_and_down_ends_all(person: Person) -> None:
+def test_printed_commands_work_in_each_mode_until_down(person: Person) -> None:
     for mode in ("termination", "grpc-routing", "passthrough"):
         up = person.make("up", f"MODE={mode}", f"PORT={person.port}")
         assert up.returncode == 0, up.stderr
@@ -102,7 +102,7 @@ def test_the_printed_lines_work_as_pasted_in_each_mode_and_down_ends_all(person:
     assert person.make("down").stderr == "nothing was up\n"
 
 
-def test_what_cannot_start_is_one_line_and_starts_nothing(person: Person) -> None:
+def test_wrong_options_give_one_line_and_start_nothing(person: Person) -> None:
     (person.cache / "empty").mkdir()
     broken = ROOT / "examples/environments/common"  # a component, which does not build alone
     with socket.create_server(("127.0.0.1", person.port)):
@@ -120,7 +120,7 @@ def test_what_cannot_start_is_one_line_and_starts_nothing(person: Person) -> Non
             assert not (person.cache / "live").exists()
 
 
-def test_what_the_cluster_refuses_is_one_line_and_leaves_nothing_running(person: Person) -> None:
+def test_a_refused_overlay_gives_one_line_and_stops(person: Person) -> None:
     refused = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "Not_A_Name", "namespace": "default"}}
     folder = write(person.cache / "refused", {"resources": ["own.yaml"]}, own=refused)
     up = person.start("up", f"OVERLAY={folder}", f"PORT={person.port}")
@@ -131,7 +131,7 @@ def test_what_the_cluster_refuses_is_one_line_and_leaves_nothing_running(person:
     assert ended(started)
 
 
-def test_a_folder_of_ones_own_comes_up_whatever_it_selects_and_leaves_to_others(person: Person) -> None:
+def test_overlay_without_crds_and_with_own_selector_works(person: Person) -> None:
     mode = {"resources": ["exposure.yaml"], "components": ["components/grpc-routing/without-crds"]}
     own = write(person.cache / "own", mode, exposure=exposure(gateway={"selector": {"app": "edge", "istio": "edge"}}))
     up = person.make("up", f"OVERLAY={own}", f"PORT={person.port}")
@@ -148,7 +148,7 @@ def test_a_folder_of_ones_own_comes_up_whatever_it_selects_and_leaves_to_others(
     assert f'"Version":"{module()}' in paste(*lines(up, "curl ")).stdout
 
 
-def test_a_folder_without_a_gateway_is_said_to_expose_nothing_and_where_another_does_to_need_a_new_start(
+def test_overlay_without_gateway_exposes_nothing_or_is_refused(
     person: Person,
 ) -> None:
     bare = f"OVERLAY={ROOT / 'base/argocd'}"
@@ -192,7 +192,7 @@ def begun(up: subprocess.Popen[str], person: Person, *, ready: bool) -> Cluster:
     ],
     ids=["Ctrl-C while it starts", "Ctrl-C while it applies", "the terminal is closed", "SIGTERM to make"],
 )
-def test_a_start_that_is_interrupted_leaves_nothing_running(
+def test_an_interrupted_start_leaves_nothing_running(
     person: Person, number: signal.Signals, everyone: bool, ready: bool
 ) -> None:
     up = person.start("up", f"PORT={person.port}")
@@ -208,7 +208,7 @@ def test_a_start_that_is_interrupted_leaves_nothing_running(
         socket.create_connection(("127.0.0.1", person.port), timeout=1).close()
 
 
-def test_a_start_that_was_killed_is_ended_by_the_next(person: Person) -> None:
+def test_up_ends_a_start_that_was_killed(person: Person) -> None:
     up = person.start("up", f"PORT={person.port}")
     left = begun(up, person, ready=False)
     os.killpg(up.pid, signal.SIGKILL)

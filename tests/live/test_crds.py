@@ -35,20 +35,20 @@ def crds(request: pytest.FixtureRequest, cluster: Cluster) -> str:
 
 @pytest.mark.usefixtures("crds")
 @pytest.mark.parametrize("samples", GOOD, ids=lambda path: path.stem)
-def test_good_ones_are_accepted(cluster: Cluster, samples: Path) -> None:
+def test_valid_objects_are_accepted(cluster: Cluster, samples: Path) -> None:
     done = cluster.kubectl(*CREATE, samples)
     assert done.stdout.count(" created (server dry run)") == len(list(yaml.safe_load_all(samples.read_text())))
 
 
 @pytest.mark.usefixtures("crds")
 @pytest.mark.parametrize("wrong", WRONG, ids=lambda item: f"{item['kind']} {item['metadata']['name']}")
-def test_wrong_ones_are_refused(cluster: Cluster, wrong: dict[str, Any]) -> None:
+def test_invalid_objects_are_refused(cluster: Cluster, wrong: dict[str, Any]) -> None:
     done = cluster.kubectl(*CREATE, "-", input=yaml.safe_dump(wrong), check=False)
     assert done.returncode != 0
     assert wrong["metadata"]["annotations"]["expected"] in done.stderr
 
 
-def test_template_of_a_nested_generator_is_known_to_the_full_crds_only(cluster: Cluster, crds: str) -> None:
+def test_only_full_crds_accept_a_nested_generators_template(cluster: Cluster, crds: str) -> None:
     done = cluster.kubectl(*CREATE, SAMPLES / "nested-template.yaml", check=False)
     assert (done.returncode == 0) == (crds == "full"), done.stderr
     if crds == "default":
@@ -56,7 +56,7 @@ def test_template_of_a_nested_generator_is_known_to_the_full_crds_only(cluster: 
             assert f'{nested}.template"' in done.stderr
 
 
-def test_full_crds_are_too_large_for_client_side_apply(cluster: Cluster, crds: str) -> None:
+def test_client_side_apply_rejects_the_full_crds(cluster: Cluster, crds: str) -> None:
     if crds == "full":
         done = cluster.apply(ROOT / "base/crds/full", check=False)
         assert done.returncode != 0
@@ -82,7 +82,7 @@ def _known(schema: dict[str, Any]) -> set[str]:
     return {name for name in found if name.split()[-1] not in ("template", "values")}
 
 
-def test_samples_use_every_generator_that_the_crd_knows() -> None:
+def test_samples_use_every_generator_of_the_crd() -> None:
     crd = yaml.load((ROOT / "base/crds/full/applicationset.yaml").read_text(), yaml.CSafeLoader)
     spec = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]["generators"]
     plain, nested = (item["spec"]["generators"] for item in yaml.safe_load_all(GOOD[2].read_text()))

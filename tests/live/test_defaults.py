@@ -25,7 +25,7 @@ def filled_in(answer: Object, sent: Object) -> Object:
     return result
 
 
-def test_api_server_fills_in_exactly_the_defaults_of_the_table(cluster: Cluster) -> None:
+def test_api_server_defaults_match_the_table(cluster: Cluster) -> None:
     erase(cluster)
     upstream = load((argocd_module() / "manifests/install.yaml").read_text())
     namespace = next(item for item in build("base/argocd") if item["kind"] == "Namespace")

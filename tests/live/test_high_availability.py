@@ -20,6 +20,7 @@ from tests.live.lifecycle import (
     Argocd,
     addresses,
     admin_can_log_in,
+    apply_results,
     differing,
     documented,
     erase,
@@ -27,7 +28,6 @@ from tests.live.lifecycle import (
     intrude,
     overlay,
     running,
-    said,
     session,
     uid,
     until,
@@ -75,7 +75,7 @@ def test_cell(client: Client, mode: str, row: Row) -> None:
     assert table.measure(client, row) == row.expected[mode]
 
 
-def test_both_argocd_server_are_asked(client: Client, mode: str) -> None:
+def test_both_argocd_servers_serve_requests(client: Client, mode: str) -> None:
     hosts = {
         entry["upstream_host"] for entry in client.cluster.access_log() if entry["upstream_host"] not in (None, "-")
     }
@@ -89,7 +89,7 @@ def test_second_apply_changes_nothing(client: Client, mode: str, tmp_path: Path)
     cluster.apply(folder)  # of what `intrude` made again, the first apply writes a note
     pods = running(cluster)
     # kubectl sends the selector of a disruption budget again every time, and says so.
-    assert differing(said(cluster.apply(folder).stdout), ["unchanged"]) == {
+    assert differing(apply_results(cluster.apply(folder).stdout), ["unchanged"]) == {
         "poddisruptionbudget.policy/argocd-redis-sentinel": "configured"
     }
     difference = cluster.kubectl("diff", "-f", "-", input=kustomize_build(folder), check=False)
@@ -104,7 +104,7 @@ def test_every_pod_is_restricted(client: Client, mode: str) -> None:
     assert (done.stdout, done.stderr) == ("namespace/argocd labeled (server dry run)\n", "")
 
 
-def test_redis_and_sentinel_are_known_by_the_addresses_that_stay(client: Client, mode: str) -> None:
+def test_redis_and_sentinel_use_the_services_addresses(client: Client, mode: str) -> None:
     """Not by the pod's own address, which its own name means in the hosts file that a kubelet writes."""
     group = Group(client.cluster)
     for pod in PODS:
@@ -117,7 +117,7 @@ def test_redis_and_sentinel_are_known_by_the_addresses_that_stay(client: Client,
         assert sorted(known) == sorted([*group.addresses.values(), *others])
 
 
-def test_the_password_is_its_owner_s_only(client: Client, mode: str) -> None:
+def test_only_the_owner_can_read_the_password(client: Client, mode: str) -> None:
     cluster = client.cluster
     password = Group(cluster).env["REDISCLI_AUTH"]
     for pod, container in itertools.product(PODS, ("redis", "sentinel")):
@@ -144,7 +144,7 @@ def left(cluster: Cluster, name: str) -> list[str]:
 
 @pytest.mark.usefixtures("client")
 @pytest.mark.parametrize("mode", [GRPC_ROUTING], scope="module")
-def test_a_running_install_changes_back_to_one_redis_and_again(cluster: Cluster, tmp_path: Path) -> None:
+def test_an_install_switches_to_one_redis_and_back(cluster: Cluster, tmp_path: Path) -> None:
     before = uid(cluster, "application", "probe")
     cluster.apply(overlay(GRPC_ROUTING))
     workloads_ready(cluster)
@@ -164,16 +164,16 @@ def test_a_running_install_changes_back_to_one_redis_and_again(cluster: Cluster,
     assert uid(cluster, "application", "probe") == before
 
 
-def test_the_documented_line_replaces_a_first_password_that_is_refused(cluster: Cluster, tmp_path: Path) -> None:
+def test_documented_command_replaces_a_refused_first_password(cluster: Cluster, tmp_path: Path) -> None:
     """Two argocd-server that start together may each make one, and only one of the two is told."""
-    told = {"stringData": {"password": "of-the-other"}}
-    cluster.kubectl("patch", "secret", "argocd-initial-admin-secret", "-n", "argocd", "-p", json.dumps(told))
+    other = {"stringData": {"password": "of-the-other"}}
+    cluster.kubectl("patch", "secret", "argocd-initial-admin-secret", "-n", "argocd", "-p", json.dumps(other))
     assert session(cluster) == 401
     admin_can_log_in(cluster, tmp_path)
     assert session(cluster) == 200 and cluster.admin_password() != "of-the-other"
 
 
-def test_another_password_is_taken_by_the_documented_line(cluster: Cluster, tmp_path: Path) -> None:
+def test_documented_command_changes_the_redis_password(cluster: Cluster, tmp_path: Path) -> None:
     before = get(cluster, "secret", "argocd-redis")["data"]
     documented(cluster, HIGH_AVAILABILITY, "Another password", tmp_path)
     cluster.wait_ready(120)
@@ -182,7 +182,7 @@ def test_another_password_is_taken_by_the_documented_line(cluster: Cluster, tmp_
     assert wrong(cluster, GRPC_ROUTING) == []
 
 
-def test_upstream_high_availability_is_taken_over(cluster: Cluster, tmp_path: Path) -> None:
+def test_upstream_high_availability_is_adopted(cluster: Cluster, tmp_path: Path) -> None:
     erase(cluster)
     cluster.kubectl("create", "namespace", "argocd")
     upstream = argocd_module() / "manifests/ha/install.yaml"

@@ -55,7 +55,7 @@ def client(cluster: Cluster, namespace: None, mode: str, peer: str, tmp_path_fac
     return Client(cluster, HOST)
 
 
-def test_every_pod_has_a_sidecar_which_reads_nothing_of_argocd_servers_port(client: Client) -> None:
+def test_pods_have_sidecars_and_the_port_is_tcp(client: Client) -> None:
     found = injected.sidecars(client.cluster)
     assert found and all(found.values()), found
     assert injected.takes(client.cluster) == "TCP"

@@ -47,7 +47,7 @@ def left(cluster: Cluster, folder: Path) -> set[str]:
 
 
 @pytest.mark.usefixtures("install")
-def test_keeping_way_keeps_applications_and_crds_and_takes_the_rest(cluster: Cluster, tmp_path: Path) -> None:
+def test_keep_commands_keep_only_applications_and_crds(cluster: Cluster, tmp_path: Path) -> None:
     argocd = Argocd(cluster, tmp_path).login("admin", cluster.admin_password())
     argocd("proj", "create", "team")
     deliver(cluster, argocd, "leave", {"config.json": config_map("leave", {"deployed": "true"})})
@@ -63,7 +63,7 @@ def test_keeping_way_keeps_applications_and_crds_and_takes_the_rest(cluster: Clu
 
 
 @pytest.mark.usefixtures("install")
-def test_install_that_comes_back_serves_the_kept_applications(cluster: Cluster, tmp_path: Path) -> None:
+def test_a_new_install_serves_the_kept_applications(cluster: Cluster, tmp_path: Path) -> None:
     before = uid(cluster, "application", "leave")
     cluster.apply(overlay(GRPC_ROUTING))
     cluster.wait_ready()
@@ -73,7 +73,7 @@ def test_install_that_comes_back_serves_the_kept_applications(cluster: Cluster, 
 
 
 @pytest.mark.usefixtures("install")
-def test_deleting_way_deletes_everything(cluster: Cluster, tmp_path: Path) -> None:
+def test_delete_commands_delete_everything(cluster: Cluster, tmp_path: Path) -> None:
     argocd = Argocd(cluster, tmp_path).login("admin", cluster.admin_password())
     deliver(cluster, argocd, "taken", {"config.json": config_map("taken", {"deployed": "true"})})
     finalizers = {"metadata": {"finalizers": [FINALIZER]}}
@@ -88,6 +88,6 @@ def test_deleting_way_deletes_everything(cluster: Cluster, tmp_path: Path) -> No
     assert get(cluster, "configmap", "leave", "default")["data"] == {"deployed": "true"}
 
 
-def test_deleting_way_says_so_before_its_commands() -> None:
+def test_a_warning_comes_before_the_delete_commands() -> None:
     text = (ROOT / UNINSTALLING).read_text().split(f"## {DELETE}\n", 1)[1]
     assert re.match(r"\s*\*\*This deletes every Application", text)

@@ -295,8 +295,8 @@ class Watch:
         """What the fault did; `master` was it then, and may accept writes for `alone` seconds. Ends the writer."""
         spans = {pod: accepting(list(samples.lines)) for pod, samples in self._samples.items()}
         for pod, found in spans.items():
-            told = ", ".join(f"{begin - self.began:.2f} to {end - self.began:.2f} s" for begin, end in found)
-            print(f"{fault}: {pod} accepts writes {told or 'never'}")
+            times = ", ".join(f"{begin - self.began:.2f} to {end - self.began:.2f} s" for begin, end in found)
+            print(f"{fault}: {pod} accepts writes {times or 'never'}")
         first = max((end for begin, end in spans[master] if begin < self.began), default=self.began)
         lone = None if first > time.time() - 1 else round(max(0.0, first - self.began), 2)
         return Outage(

@@ -55,7 +55,7 @@ def noticed(settings: dict[str, int]) -> float:
     return settings["down_after"] / 1000 - 1
 
 
-def test_a_lone_master_stops_before_another_is_made(settings: dict[str, int]) -> None:
+def test_a_lone_master_stops_before_its_successor_starts(settings: dict[str, int]) -> None:
     assert settings["min-replicas-to-write"] == 1
     assert bound(settings) <= noticed(settings)
 
@@ -252,9 +252,7 @@ def evict(cluster: Cluster, pod: str) -> str:
     return "" if done.returncode == 0 else done.stderr
 
 
-def test_while_a_replica_is_away_no_other_may_be_drained_and_a_new_pod_is_not_ready(
-    cluster: Cluster, group: Group
-) -> None:
+def test_no_second_redis_is_drained_during_an_outage(cluster: Cluster, group: Group) -> None:
     """A master that is lost then may have no successor. The others stay ready, or a rollout would replace them too."""
     master = group.master()
     away, other = (pod for pod in PODS if pod != master)
@@ -306,7 +304,7 @@ def restart_server(cluster: Cluster) -> None:
     cluster.kubectl("rollout", "status", "-n", "argocd", "deployment/argocd-server", "--timeout=60s")
 
 
-def test_without_its_key_in_redis_a_revoked_token_is_good_again(cluster: Cluster, group: Group, tmp_path: Path) -> None:
+def test_revoked_token_works_again_without_its_redis_key(cluster: Cluster, group: Group, tmp_path: Path) -> None:
     """What the tests of revoked tokens hold on to."""
     token = revoked(cluster, tmp_path)
     taken = group.take("revoked-token|*")
@@ -318,7 +316,7 @@ def test_without_its_key_in_redis_a_revoked_token_is_good_again(cluster: Cluster
 # --- the same again and again
 
 
-def test_rounds_of_killing_the_master(
+def test_the_master_is_killed_repeatedly(
     cluster: Cluster,
     group: Group,
     settings: dict[str, int],
@@ -448,12 +446,12 @@ def test_without_min_replicas_two_masters_accept_writes(
         least(settings["min-replicas-to-write"])
 
 
-def test_redis_and_sentinel_tell_nothing_without_the_password(cluster: Cluster, group: Group) -> None:
+def test_redis_and_sentinel_require_the_password(cluster: Cluster, group: Group) -> None:
     for address, port in itertools.product(group.addresses.values(), ("6379", "26379")):
         assert cluster.exec(["redis-cli", "-h", address, "-p", port, "role"]).stdout.startswith("NOAUTH")
 
 
-def test_a_wrong_password_for_sentinel_shows(cluster: Cluster, group: Group) -> None:
+def test_a_wrong_sentinel_password_is_noticed(cluster: Cluster, group: Group) -> None:
     deployment = ("deployment/argocd-server", "-n", "argocd")
     cluster.kubectl("set", "env", *deployment, "REDIS_SENTINEL_PASSWORD=wrong")
     cluster.kubectl("rollout", "status", *deployment, "--timeout=60s")

@@ -27,9 +27,9 @@ class Results:
         """The rows that fail without it, of so many that were asked."""
         self._without[mode, peer] = failing, asked
 
-    def broken(self, mode: str, peer: str, name: str, told: Mapping[str, str]) -> None:
+    def broken(self, mode: str, peer: str, name: str, results: Mapping[str, str]) -> None:
         """What clients get after a mistake, in the rows that notice."""
-        self._broken.append((mode, peer, name, told))
+        self._broken.append((mode, peer, name, results))
 
     def write(self, folder: Path) -> None:
         """Write `mesh.md`."""
@@ -57,7 +57,7 @@ class Results:
                 figures = f"{cells.count('')} of {len(cells)} | {asked - len(failing)} of {asked}"
                 lines.append(f"| {mode} | {peer} | {figures} | {names} |")
         lines += ["", "| mistake | mode | mutual TLS | what clients get |", "| --- | --- | --- | --- |"]
-        for mode, peer, name, told in self._broken:
-            shown = "; ".join(f"{row}: {status}" for row, status in told.items())
+        for mode, peer, name, results in self._broken:
+            shown = "; ".join(f"{row}: {status}" for row, status in results.items())
             lines.append(f"| {name} | {mode} | {peer} | {shown} |")
         return "\n".join(lines) + "\n"

@@ -46,7 +46,7 @@ BREAKS = [
             GRPC_ROUTING,
             older("argocd-server-grpc", injected.without_sidecar),
             fail={UI: "503", GRPC_WEB: "status code"},
-            hold=(CLI, GRPC, HTTP),
+            unaffected=(CLI, GRPC, HTTP),
         ),
     ),
     (
@@ -56,7 +56,7 @@ BREAKS = [
             GRPC_ROUTING,
             older("argocd-server", injected.older_sidecar),
             fail={CLI: "ok, warns to use --grpc-web", GRPC: "UNIMPLEMENTED"},
-            hold=(UI, API, GRPC_WEB, HTTP),
+            unaffected=(UI, API, GRPC_WEB, HTTP),
         ),
     ),
     (
@@ -66,7 +66,7 @@ BREAKS = [
             GRPC_ROUTING,
             injected.excluded,
             fail={UI: "503", API: "503", CLI: "failed", GRPC: "UNAVAILABLE"},
-            hold=(HTTP,),
+            unaffected=(HTTP,),
         ),
     ),
     (
@@ -76,7 +76,7 @@ BREAKS = [
             GRPC_ROUTING,
             injected.not_injected,
             fail={DIFF: "error getting cached app managed resources: EOF"},
-            hold=(UI, API, CLI, GRPC, HTTP),
+            unaffected=(UI, API, CLI, GRPC, HTTP),
         ),
     ),
 ]
@@ -156,7 +156,7 @@ def test_without_our_sidecar_the_known_rows_fail(client: Client, mode: str, peer
 
 
 @pytest.mark.parametrize(("peer", "broken"), BREAKS, ids=[broken.name for _, broken in BREAKS])
-def test_a_mistake_shows(cluster: Cluster, folder: Path, peer: str, broken: Break, results: Results) -> None:
+def test_a_mistake_is_noticed(cluster: Cluster, folder: Path, peer: str, broken: Break, results: Results) -> None:
     client = bring_up(cluster, folder, broken.mode, peer)
     assert eventually(client, broken, {}) == {}
     with broken.breaking(cluster):
