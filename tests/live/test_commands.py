@@ -99,7 +99,7 @@ def test_printed_commands_work_in_each_mode_until_down(person: Person) -> None:
     assert status.returncode == 0 and "argocd-server-" in status.stdout
     assert person.make("down").returncode == 0
     assert person.cluster() is None and paste(curl).returncode != 0
-    assert person.make("down").stderr == "nothing was up\n"
+    assert person.make("down").stderr == "nothing was running\n"
 
 
 def test_wrong_options_give_one_line_and_start_nothing(person: Person) -> None:
@@ -111,7 +111,7 @@ def test_wrong_options_give_one_line_and_start_nothing(person: Person) -> None:
             "no kustomization.yaml there": [f"OVERLAY={person.cache / 'empty'}"],
             f"kustomize build {broken}: ": [f"OVERLAY={broken}"],
             f"cannot listen on 127.0.0.1 (Address already in use); try PORT={person.port + 1}": [f"PORT={person.port}"],
-            "no port; choose a number from 1 to 65535": ["PORT=https"],
+            "not a port; choose a number from 1 to 65535": ["PORT=https"],
         }
         for message, words in cases.items():
             done = person.make("up", *words)
@@ -161,7 +161,9 @@ def test_overlay_without_gateway_exposes_nothing_or_is_refused(
     assert f'"Version":"{module()}' in paste(*lines(up, "curl ")).stdout
 
     up = person.make("up", bare)
-    assert up.returncode != 0 and "has no Gateway, and the one of an earlier overlay would stay; first: " in up.stderr
+    assert (
+        up.returncode != 0 and "has no Gateway, and the Gateway of an earlier overlay would stay; first: " in up.stderr
+    )
 
 
 def ended(process: int) -> bool:
@@ -215,5 +217,5 @@ def test_up_ends_a_start_that_was_killed(person: Person) -> None:
     up.communicate(timeout=60)
     assert person.cluster() and not left.ready
     again = person.make("up", f"PORT={person.port}")
-    assert again.returncode == 0 and "ending a start that was broken off" in again.stderr
+    assert again.returncode == 0 and "ending a start that did not finish" in again.stderr
     assert person.make("down").returncode == 0

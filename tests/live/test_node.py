@@ -87,9 +87,9 @@ sleep 600
     mounts = [{"name": "data", "mountPath": "/data"}, {"name": "settings", "mountPath": "/settings"}]
     volumes = [{"name": "data", "emptyDir": {}}, {"name": "settings", "configMap": {"name": "settings"}}]
     security = {"runAsUser": 1234, "readOnlyRootFilesystem": True}
-    run(cluster, "walls", script, volumeMounts=mounts, securityContext=security, pod={"volumes": volumes})
-    eventually(lambda: "cannot list resource" in output(cluster, "walls"))
-    text = output(cluster, "walls")
+    run(cluster, "isolated", script, volumeMounts=mounts, securityContext=security, pod={"volumes": volumes})
+    eventually(lambda: "cannot list resource" in output(cluster, "isolated"))
+    text = output(cluster, "isolated")
     assert text.splitlines()[:2] == ["1234", "CapEff:\t0000000000000000"]
     assert "touch: cannot touch '/nowhere': Read-only file system" in text
     assert "emptyDir is writable" in text
@@ -129,7 +129,7 @@ def test_an_exec_probe_runs_in_the_container(cluster: Cluster, namespace: str) -
 
 @pytest.mark.parametrize(
     ("name", "script", "why"),
-    [("fails", "echo ill; exit 3", "exit code 3: ill"), ("hangs", "sleep 60", "no end after 1")],
+    [("fails", "echo sick; exit 3", "exit code 3: sick"), ("hangs", "sleep 60", "still running after 1")],
 )
 def test_an_exec_probe_that_fails_or_hangs_restarts(
     cluster: Cluster, namespace: str, name: str, script: str, why: str
