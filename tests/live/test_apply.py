@@ -1,4 +1,4 @@
-"""Each overlay from nothing to a synced Application, and applied again in every way, on a running Argo CD."""
+"""Apply each overlay to an empty cluster, sync an Application, and apply the overlay again in every way."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def mode(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module")
 def installed(cluster: Cluster, mode: str) -> dict[str, str]:
-    """The overlay applied client-side to a cluster that had nothing of Argo CD; what apply said of each object."""
+    """Apply the overlay client-side to a cluster without Argo CD; returns the result of apply for each object."""
     erase(cluster)
     words = apply_results(cluster.apply(overlay(mode)).stdout)
     cluster.wait_ready()
@@ -57,7 +57,7 @@ def test_cli_syncs_an_application_through_the_gateway(cluster: Cluster, mode: st
 
 
 def contents(cluster: Cluster) -> dict[str, tuple[object, object]]:
-    """What was asked for in each object that an apply could change."""
+    """The spec and data of each object that an apply could change."""
     istio = ",".join(f"{kind}.networking.istio.io" for kind in ("gateways", "virtualservices", "sidecars"))
     kinds = f"deployments,statefulsets,services,networkpolicies,configmaps,{istio}"
     found = json.loads(cluster.kubectl("get", kinds, "-n", "argocd", "-o", "json").stdout)["items"]
@@ -66,7 +66,7 @@ def contents(cluster: Cluster) -> dict[str, tuple[object, object]]:
 
 @pytest.mark.usefixtures("installed")
 def test_second_apply_changes_nothing(cluster: Cluster, mode: str) -> None:
-    # Argo CD has written its own keys by now, beside those that are applied.
+    # By now Argo CD has added its own keys to those that are applied.
     assert {"admin.password", "server.secretkey"} <= get(cluster, "secret", "argocd-secret")["data"].keys()
     pods = running(cluster)
     again = apply_results(cluster.apply(overlay(mode)).stdout)
@@ -83,7 +83,7 @@ def test_server_side_apply_and_dry_runs_change_nothing(cluster: Cluster, mode: s
     assert differing(apply_results(cluster.kubectl(*dry_run, input=render).stdout), ["unchanged"]) == {}
     before = contents(cluster)
     applied = apply_results(cluster.apply(overlay(mode), server_side=True).stdout)
-    # kubectl says the same word whether it changed something or not.
+    # kubectl prints the same result for changed and unchanged objects.
     assert differing(applied, ["serverside-applied"]) == {} and len(applied) == render.count(b"\nkind: ")
     assert contents(cluster) == before
     done = cluster.kubectl(*dry_run, "--server-side", input=render)
@@ -104,7 +104,7 @@ def test_everything_works_in_another_namespace(cluster: Cluster, tmp_path: Path)
     assert application["metadata"]["namespace"] == "delivery"
     assert application["status"]["sync"]["status"] == "Synced"
     assert get(cluster, "configmap", "moved", "default")["data"] == {"from": "delivery"}
-    # The native gRPC client writes the port into its authority.
+    # The native gRPC client adds the port to its authority.
     entries = (entry for entry in cluster.access_log() if (entry["authority"] or "").split(":")[0] == host)
     asked = {entry["upstream_cluster"] for entry in entries}
     assert asked == {

@@ -1,4 +1,4 @@
-"""Each part of `make bench` comes to its end."""
+"""Each part of `make bench` runs and gives results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`make up`, `make status` and `make down` as a person types them; the lines that they print work as pasted."""
+"""Tests of `make up`, `make status` and `make down`, and of the commands that they print."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def free_port() -> int:
 
 
 class Person:
-    """Someone with a cache of their own that holds the programs, and a port of their own."""
+    """A user with an own port and an own cache, which contains the programs."""
 
     def __init__(self, cache: Path) -> None:
         self.cache, self.port = cache, free_port()
         for entry in cache_dir().iterdir():
             if not entry.name.startswith("live"):
                 (cache / entry.name).symlink_to(entry)
-        # Of the make that runs the tests, nothing may reach the one that they run.
+        # The make that runs the tests must not pass its variables to the make that they run.
         own = {key: value for key, value in os.environ.items() if not key.startswith("MAKE") and key != "MFLAGS"}
         self._env = {**own, "ARGOCD_ISTIO_CACHE": str(cache)}
 
@@ -46,7 +46,7 @@ class Person:
         )
 
     def start(self, *words: str) -> subprocess.Popen[str]:
-        """The same in a process group of its own, not waited for."""
+        """Run make in the background, in its own process group."""
         return subprocess.Popen(
             ["make", *words],
             cwd=ROOT,
@@ -58,7 +58,7 @@ class Person:
         )
 
     def cluster(self) -> Cluster | None:
-        """What runs; None where nothing does."""
+        """The running cluster; None if there is none."""
         try:
             return Cluster.attach(self.cache / "live")
         except LiveError:
@@ -74,7 +74,7 @@ def person(tmp_path: Path) -> Iterator[Person]:
 
 
 def paste(line: str) -> Completed:
-    """Run a printed line as a shell of the user's own network does."""
+    """Run a printed line in a shell, in the user's own network."""
     return subprocess.run(["sh", "-c", line], capture_output=True, text=True, timeout=60, check=False)
 
 
@@ -161,13 +161,12 @@ def test_overlay_without_gateway_exposes_nothing_or_is_refused(
     assert f'"Version":"{module()}' in paste(*lines(up, "curl ")).stdout
 
     up = person.make("up", bare)
-    assert (
-        up.returncode != 0 and "has no Gateway, and the Gateway of an earlier overlay would stay; first: " in up.stderr
-    )
+    assert up.returncode != 0
+    assert "has no Gateway, and the Gateway of an earlier overlay would stay; first: make down" in up.stderr
 
 
 def ended(process: int) -> bool:
-    """Whether a process is no more, or only its exit code is left. The kernel ends a cluster with its first one."""
+    """Whether a process has ended, or is a zombie. When a cluster's first process ends, the kernel ends the others."""
     try:
         return Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0] in "ZX"
     except OSError:
@@ -175,7 +174,7 @@ def ended(process: int) -> bool:
 
 
 def begun(up: subprocess.Popen[str], person: Person, *, ready: bool) -> Cluster:
-    """The cluster of a start that goes on: its first process, or with `ready` once an overlay is being applied."""
+    """The cluster of a running `up`: once its first process exists or, with `ready`, once the cluster is ready."""
     deadline = time.monotonic() + 60
     while not (found := person.cluster()) or (ready and not found.ready):
         assert time.monotonic() < deadline and up.poll() is None
@@ -189,7 +188,7 @@ def begun(up: subprocess.Popen[str], person: Person, *, ready: bool) -> Cluster:
         (signal.SIGINT, True, False),
         (signal.SIGINT, True, True),
         (signal.SIGHUP, True, True),
-        # A supervisor ends the one process that it started, make.
+        # A supervisor signals only the process that it started: make.
         (signal.SIGTERM, False, True),
     ],
     ids=["Ctrl-C while it starts", "Ctrl-C while it applies", "the terminal is closed", "SIGTERM to make"],

@@ -1,4 +1,4 @@
-"""The API server takes good Applications, AppProjects and ApplicationSets, and refuses wrong ones, by either CRDs."""
+"""With each set of CRDs, the API server accepts valid objects of Argo CD and refuses invalid ones."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ CREATE = ("create", "--dry-run=server", "--validate=strict", "--namespace=defaul
 
 @pytest.fixture(scope="module", params=["default", "full"])
 def crds(request: pytest.FixtureRequest, cluster: Cluster) -> str:
-    """The CRDs are served, applied in the way that they are made for."""
+    """Apply the CRDs in the documented way, and wait until they are served; returns the name of the set."""
     name: str = request.param
     erase(cluster)
     folder = ROOT / "base/crds" / {"default": ".", "full": "full"}[name]
     cluster.apply(folder, server_side=name == "full")
     deadline = time.monotonic() + 30
     while cluster.kubectl("get", "applications,appprojects,applicationsets", check=False).returncode != 0:
-        assert time.monotonic() < deadline, "the CRDs are not served"
+        assert time.monotonic() < deadline, "the CRDs are not served after 30 s"
     return name
 
 
@@ -64,7 +64,7 @@ def test_client_side_apply_rejects_the_full_crds(cluster: Cluster, crds: str) ->
 
 
 def _kinds(generators: list[dict[str, Any]]) -> Iterator[str]:
-    """Each generator's kind, with the provider of those that ask one: `scmProvider github`."""
+    """The kind of each generator; for those with a provider also the kind with it, as in `scmProvider github`."""
     for generator in generators:
         for kind, spec in generator.items():
             yield kind

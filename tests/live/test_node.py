@@ -1,4 +1,4 @@
-"""The node holds a Pod to its manifest as a kubelet would."""
+"""The node runs a Pod according to its manifest, like a kubelet."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def namespace(cluster: Cluster) -> Iterator[str]:
 
 
 def run(cluster: Cluster, name: str, script: str, **more: Any) -> None:
-    """A Pod of the argocd image that runs a shell script.
+    """Create a Pod of the argocd image that runs a shell script.
 
-    `more` are fields of its container or, as `pod`, of its spec.
+    `more` are additional fields of its container and, as `pod`, of its spec.
     """
     spec = more.pop("pod", {})
     container = {"name": name, "image": "argocd", "command": ["sh", "-c", script], **more}
@@ -42,10 +42,10 @@ def run(cluster: Cluster, name: str, script: str, **more: Any) -> None:
 
 
 def eventually(met: Callable[[], object], seconds: float = 30) -> None:
-    """Wait until `met` says so; fail when it does not."""
+    """Wait until `met()` is true. Raises AssertionError after `seconds`."""
     deadline = time.monotonic() + seconds
     while not met():
-        assert time.monotonic() < deadline, f"not met in {seconds} s"
+        assert time.monotonic() < deadline, f"not true after {seconds} s"
         time.sleep(0.2)
 
 
@@ -143,7 +143,7 @@ def test_an_exec_probe_that_fails_or_hangs_restarts(
 def test_a_prestop_hook_runs_before_the_signal(cluster: Cluster, namespace: str) -> None:
     script = "trap 'echo signal >>/proc/1/fd/1; exit' TERM; while :; do sleep 0.1; done"
     hook = {"preStop": {"exec": {"command": ["sh", "-c", "sleep 1; echo hook"]}}}
-    # kubectl gives up long before the pod would be ended by force: it hears the signal.
+    # kubectl times out long before the grace period ends, so the pod must end by the signal.
     run(cluster, "ends", script, lifecycle=hook, pod={"terminationGracePeriodSeconds": 3600})
     eventually(lambda: "running" in status(cluster, "ends")["state"])
     cluster.kubectl("delete", "pod", "ends", "-n", namespace)
@@ -151,7 +151,7 @@ def test_a_prestop_hook_runs_before_the_signal(cluster: Cluster, namespace: str)
 
 
 def test_a_sidecar_starts_first_and_ends_last(cluster: Cluster, namespace: str) -> None:
-    # It begins late, and the other ends late.
+    # The sidecar starts slowly, and the main container ends slowly.
     script = "{}; date +%s.%N; touch /tmp/up; trap '{}; date +%s.%N; exit' TERM; while :; do sleep 0.1; done"
     up = {"exec": {"command": ["test", "-e", "/tmp/up"]}, "periodSeconds": 1, "failureThreshold": 30}
     command = ["sh", "-c", script.format("sleep 1", ":")]
@@ -208,7 +208,7 @@ def test_the_message_names_an_unknown_image(cluster: Cluster, namespace: str, na
 
 
 def service(name: str, **more: Any) -> dict[str, Any]:
-    """A headless Service of the pods with label `app`."""
+    """A headless Service of the pods whose label `app` is `name`."""
     spec = {"clusterIP": "None", "selector": {"app": name}, "ports": [{"port": 6379}], **more}
     return {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name, "namespace": NAMESPACE}, "spec": spec}
 
@@ -218,7 +218,7 @@ REDIS = {"name": "redis", "image": "redis", "args": ["--save", "", "--protected-
 
 @pytest.fixture(scope="module")
 def stateful(cluster: Cluster, namespace: str) -> dict[str, str]:
-    """A StatefulSet of two pods that are never ready, behind two headless Services; the pods' addresses by name."""
+    """A StatefulSet of two pods that are never ready, with two headless Services; returns the pods' addresses."""
     probe = {"exec": {"command": ["false"]}, "periodSeconds": 1}
     labels = {"app": "twins", "also": "hidden"}
     workload = {
@@ -235,7 +235,7 @@ def stateful(cluster: Cluster, namespace: str) -> dict[str, str]:
                 "spec": {
                     "terminationGracePeriodSeconds": 1,
                     "containers": [{**REDIS, "readinessProbe": probe}],
-                    # Not possible on one node, and not looked at here.
+                    # Impossible with one node, but this node ignores it.
                     "affinity": {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [
                         {"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": labels}}
                     ]}},
@@ -263,7 +263,7 @@ def test_a_headless_service_resolves_to_its_pods(cluster: Cluster, stateful: dic
     eventually(lambda: ask("twins") == set(stateful.values()))
     assert ask(f"twins-1.twins.{NAMESPACE}.svc.cluster.local") == {stateful["twins-1"]}
     assert ask("twins-1.twins") == {stateful["twins-1"]}
-    assert ask("hidden") == set(), "pods that are not ready have no address where the Service does not publish it"
+    assert ask("hidden") == set(), "only a Service with publishNotReadyAddresses resolves to pods that are not ready"
 
 
 def ping(cluster: Cluster, address: str) -> str:
