@@ -349,7 +349,7 @@ class Outages:
         found = {"redis": self._version, "faults": [asdict(one) for one in self._found], "rounds": self.rounds}
         (folder / "faults.json").write_text(json.dumps(found, indent=1) + "\n")
         table = [["fault", *HEADINGS.values()], ["---"] * (len(HEADINGS) + 1), *map(self._line, self._found)]
-        legend = "Seconds: the longest time without a success (first five), then as it says. Writes are counted."
+        legend = "Times in seconds; the first five are the longest time without a success. Writes are counted."
         parts = [f"# Faults, Redis {self._version}", legend, _markdown(table)]
         if self.rounds:
             rows = [[kind, *map(str, spread([found[kind] for found in self.rounds]))] for kind in self.rounds[0]]

@@ -176,7 +176,7 @@ def sentinel_of_a_server(cluster: Cluster) -> str:
 class Fault:
     """A fault of the master.
 
-    limit: seconds within which users must succeed again; None if more than one Redis is lost.
+    limit: seconds within which users must succeed again; None for no limit.
     deleted: pods are deleted. lossless: no write may be lost. master: the pod that must be the master; None for any.
     """
 
