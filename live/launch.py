@@ -155,7 +155,7 @@ def _child(process: subprocess.Popen[bytes]) -> int:
         if found:
             return int(found[0])
         time.sleep(0.005)
-    raise LiveError("the kernel refused the namespaces of the cluster; see what is missing: make doctor")
+    raise LiveError("the namespaces of the cluster could not be created; see what is missing: make doctor")
 
 
 def _why(state: Path) -> str:
