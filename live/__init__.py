@@ -1,1 +1,1 @@
-"""The real programs as processes in private network namespaces: a cluster of one node, without containers."""
+"""A cluster of one node without containers: the real programs, as processes in private network namespaces."""

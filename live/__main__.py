@@ -1,7 +1,7 @@
 import signal
 import sys
 
-# Ctrl-C while the rest is loaded ends this without a traceback; main takes it from there.
+# Ctrl-C during the imports ends this without a traceback; later, main handles it.
 if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 

@@ -1,6 +1,6 @@
-"""Names and addresses that more than one part of the live cluster needs."""
+"""Names and addresses that several parts of the live cluster use."""
 
-# Every network namespace hangs on the node by a cable of its own and reaches the others through it.
+# Each network namespace is connected to the node by its own veth pair, and reaches the others through the node.
 NODE_NAME = "node"
 NODE_ADDRESS = "10.77.0.1"
 CLIENT_ADDRESS = "10.77.0.2"
@@ -11,9 +11,9 @@ API_PORT = 6443
 
 GATEWAY_NAMESPACE = "istio-system"
 GATEWAY = "istio-ingressgateway"
-# Fixed, so that a client's hosts file outlives a restart of the gateway.
+# Fixed, so that clients' hosts files stay valid after a restart of the gateway.
 GATEWAY_ADDRESS = "10.96.0.80"
 ENVOY_ADMIN_PORT = 15000
 
-# Where the programs of the argocd image see the repositories that Cluster.git_repository makes.
+# Where containers of the argocd image see the repositories of Cluster.git_repository.
 REPOSITORIES = "/repositories"

@@ -19,7 +19,7 @@ APPLY_PATCH = "application/apply-patch+yaml"
 
 
 class ApiError(Exception):
-    """The API server's refusal; `status` is the HTTP status."""
+    """The API server refused a request; `status` is the HTTP status."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -27,7 +27,7 @@ class ApiError(Exception):
 
 
 class Api:
-    """The API server as seen from the node; every thread may use it."""
+    """A client of the API server, used on the node. Safe for threads."""
 
     def __init__(self, authority: Path, token: str) -> None:
         self._tls = ssl.create_default_context(cafile=str(authority))
@@ -48,7 +48,7 @@ class Api:
         return response
 
     def request(self, method: str, path: str, body: object = None, content_type: str = "application/json") -> Object:
-        """One call. Raises ApiError for a refusal and OSError where nothing answers."""
+        """One request; returns the JSON answer. Raises ApiError if it is refused, and OSError if nothing answers."""
         with self._send(method, path, body, content_type, timeout=30) as response:
             result: Object = json.loads(response.read())
         return result
@@ -57,7 +57,7 @@ class Api:
         return self.request("GET", path)
 
     def find(self, path: str) -> Object | None:
-        """As `get`; None where there is no such object."""
+        """Like `get`, but None if the object does not exist."""
         try:
             return self.get(path)
         except ApiError as error:
@@ -70,7 +70,7 @@ class Api:
         return self.request("PATCH", f"{path}?fieldManager=live&force=true", manifest, APPLY_PATCH)
 
     def ready(self) -> bool:
-        """Whether the API server says that it can serve."""
+        """Whether the API server is ready (/readyz)."""
         try:
             with self._send("GET", "/readyz", None, "application/json", timeout=5):
                 return True
@@ -78,9 +78,9 @@ class Api:
             return False
 
     def watch(self, path: str) -> Iterator[tuple[str, list[Object]]]:
-        """Every state of a collection, without end.
+        """Follow a collection forever.
 
-        First, and again after every interruption, `("LIST", all objects)`; then one object at a time
+        Yields `("LIST", all objects)` first and after every interruption; then one object at a time
         with ADDED, MODIFIED or DELETED.
         """
         while True:

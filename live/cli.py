@@ -30,7 +30,7 @@ MODES = sorted(path.name for path in (ROOT / "overlays").iterdir() if path.is_di
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     options = _parser().parse_args(arguments)
-    # As Ctrl-C: what was begun is undone.
+    # Handled like Ctrl-C: an unfinished start is undone.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _interrupt)
@@ -40,7 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
         say(f"{options.command}: {_in_one_line(error)}")
         return 1
     except OSError as error:
-        say(f"{options.command}: {error}; if the folder of the cluster was changed: make down, then make up")
+        say(f"{options.command}: {error}; if files of the cluster were changed: make down, then make up")
         return 1
     except KeyboardInterrupt:
         return 130
@@ -52,11 +52,11 @@ def _interrupt(*_: object) -> None:
 
 
 def _in_one_line(error: Exception) -> str:
-    """The message; of a program's long output the line that tells most."""
+    """The message; of a program's long output the first line with an error."""
     lines = str(error).splitlines() or [type(error).__name__]
     if isinstance(error, ToolError) or len(lines) == 1:
         return str(error)
-    # What programs log for themselves begins with a letter and a date.
+    # Log lines (klog) start with a letter and a date.
     telling = [line for line in lines if "error" in line.lower() and not re.search(r"\b[IEWF]\d{4} ", line)]
     return f"{(telling or lines)[0]} (one of {len(lines)} lines)"
 
@@ -68,17 +68,17 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("up", help="start the cluster, or switch the running one, and apply an overlay")
     command.add_argument("--mode", default="grpc-routing", help=", ".join(MODES))
     command.add_argument("--overlay", help="a consumer's own folder instead of a mode")
-    command.add_argument("--port", help="the loopback port that leads to the gateway's 443 (8443)")
+    command.add_argument("--port", help="the loopback port that forwards to the gateway's port 443 (default: 8443)")
     command.set_defaults(run=_up)
 
     command = commands.add_parser("down", help="stop what up started")
     command.set_defaults(run=_down)
 
-    command = commands.add_parser("status", help="the pods of the running cluster")
+    command = commands.add_parser("status", help="list the pods of the running cluster")
     command.set_defaults(run=_status)
 
-    command = commands.add_parser("doctor", help="the programs that are missing")
-    command.add_argument("--install", action="store_true", help="install it (root on Debian and Ubuntu)")
+    command = commands.add_parser("doctor", help="list the programs that are missing")
+    command.add_argument("--install", action="store_true", help="install them (as root on Debian and Ubuntu)")
     command.set_defaults(run=_doctor)
     return parser
 
@@ -87,7 +87,7 @@ def _overlay(options: argparse.Namespace) -> Path:
     if options.overlay:
         folder = Path(options.overlay).absolute()
         if not any((folder / name).exists() for name in ("kustomization.yaml", "kustomization.yml", "Kustomization")):
-            raise LiveError(f"OVERLAY={options.overlay}: no kustomization.yaml there; name a folder that has one")
+            raise LiveError(f"OVERLAY={options.overlay}: no kustomization.yaml there; give a folder that contains one")
         return folder
     if options.mode not in MODES:
         raise LiveError(f"MODE={options.mode}: no such mode; choose one of: {', '.join(MODES)}")
@@ -96,14 +96,14 @@ def _overlay(options: argparse.Namespace) -> Path:
 
 def _port(text: str | None) -> int | None:
     if text is not None and not (text.isdecimal() and 0 < int(text) < 65536):
-        raise LiveError(f"PORT={text}: no port; choose a number from 1 to 65535")
+        raise LiveError(f"PORT={text}: not a port; choose a number from 1 to 65535")
     return int(text) if text else None
 
 
 def _up(options: argparse.Namespace) -> None:
     overlay, port = _overlay(options), _port(options.port)
     doctor.require(browser=False, install=True)
-    render = kustomize_build(overlay)  # before anything starts: it may not build
+    render = kustomize_build(overlay)  # before anything starts, because it may fail
     start = time.monotonic()
     with _alone():
         _bring_up(overlay, port, start, render)
@@ -112,11 +112,13 @@ def _up(options: argparse.Namespace) -> None:
 def _bring_up(overlay: Path, port: int | None, start: float, render: bytes) -> None:
     cluster, fresh = _running(port)
     if cluster.hosts and b"\nkind: Gateway\n" not in render and b"\n  name: argocd-server\n" in render:
-        raise LiveError(f"{overlay}: has no Gateway, and the one of an earlier overlay would stay; first: make down")
+        raise LiveError(
+            f"{overlay}: has no Gateway, and the Gateway of an earlier overlay would stay; first: make down"
+        )
     crds = f"name: {CRD}\n".encode() in render
     try:
         if not crds and not cluster.kubectl("get", "customresourcedefinitions", CRD, "--ignore-not-found").stdout:
-            say("this overlay leaves Argo CD's CRDs to others: applying base/crds first")
+            say("this overlay does not contain Argo CD's CRDs: applying base/crds first")
             cluster.apply(ROOT / "base" / "crds")
         say(f"applying {overlay.relative_to(ROOT) if overlay.is_relative_to(ROOT) else overlay}")
         try:
@@ -138,39 +140,39 @@ def _bring_up(overlay: Path, port: int | None, start: float, render: bytes) -> N
 
 @contextlib.contextmanager
 def _alone() -> Iterator[None]:
-    """Hold the lock of the one cluster that a user has. Raises LiveError where another command holds it."""
+    """Lock the user's one cluster. Raises LiveError if another command has locked it."""
     folder = state_folder()
     folder.parent.mkdir(parents=True, exist_ok=True)
     with folder.with_name("live.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise LiveError("another make up or make down is at work; wait for its end") from error
+            raise LiveError("another make up or make down is running; wait until it ends") from error
         yield
 
 
 def _built() -> str:
-    """Which Argo CD runs, and what it does without."""
+    """Which Argo CD runs, and what it does not include."""
     if own_program("argocd"):
-        return "Argo CD is the program that ARGOCD names"
-    ahead = "" if module() == release() else f" in place of {release()}, whose module cannot be had yet"
+        return "Argo CD is the program in the variable ARGOCD"
+    ahead = "" if module() == release() else f" instead of {release()}, whose Go module is not available yet"
     return (
         f"Argo CD {module()} built from its Go module{ahead}; "
-        "it has no UI files: the API and the CLI work, / shows no page"
+        "it has no UI files: the API and the CLI work, but / shows no page"
     )
 
 
 def _running(port: int | None) -> tuple[Cluster, bool]:
-    """The cluster that is up, or a new one; and whether it is new."""
+    """The running cluster or a new one, and whether it is new."""
     with contextlib.suppress(LiveError):
         cluster = Cluster.attach()
         if cluster.ready:
             if port not in (None, cluster.port):
-                say(f"already up on 127.0.0.1:{cluster.port}; for PORT={port} first: make down")
+                say(f"already up on 127.0.0.1:{cluster.port}; to use PORT={port}, first: make down")
             return cluster, False
-        say("ending a start that was broken off")
+        say("ending a start that did not finish")
         cluster.stop()
-    forget(state_folder())  # of a cluster that ended by itself
+    forget(state_folder())  # left by a cluster that ended by itself
     port = port or 8443
     try:
         listener = socket.create_server(("127.0.0.1", port))
@@ -189,11 +191,11 @@ def _running(port: int | None) -> tuple[Cluster, bool]:
 def _welcome(cluster: Cluster) -> str:
     end = "make down stops it."
     if not cluster.hosts:
-        return f"\nNothing is exposed: this overlay has no Gateway of Istio.\nmake status shows what runs, {end}"
+        return f"\nNothing is exposed: this overlay has no Istio Gateway.\nmake status shows what runs, {end}"
     port, host, password = cluster.port, cluster.hosts[0], cluster.admin_password()
     wrapper = _wrapper(cluster)
     ca = shlex.quote(str(cluster.ca))
-    # Without a gRPC route the CLI falls back by itself, with a warning at each call.
+    # Without a gRPC route the CLI falls back to gRPC-Web, with a warning at each call.
     web = " --grpc-web" if cluster.only_web else ""
     return f"""
 URL       https://{host}  (here: 127.0.0.1:{port})
@@ -208,9 +210,9 @@ curl --cacert {ca} --connect-to ::127.0.0.1:{port} https://{host}/api/version
 
 
 def _wrapper(cluster: Cluster) -> str:
-    """A script that runs the argocd CLI in the user's own network, where the exposed names mean this machine.
+    """A script that runs the argocd CLI in the user's own network, with the exposed hosts resolved to this machine.
 
-    The CLI asks only /etc/hosts and DNS for names, so it gets a hosts file of its own.
+    The CLI resolves hosts only by /etc/hosts and DNS, so the script gives it a hosts file of its own.
     """
     hosts = cluster.state / "loopback-hosts"
     hosts.write_text("".join(f"127.0.0.1 {name}\n" for name in ["localhost", *cluster.hosts]))
@@ -230,7 +232,7 @@ def _down(options: argparse.Namespace) -> None:
             cluster = Cluster.attach()
         except LiveError:
             forget(state_folder())
-            say("nothing was up")
+            say("nothing was running")
             return
         cluster.stop()
         say("stopped")
@@ -239,12 +241,12 @@ def _down(options: argparse.Namespace) -> None:
 def _status(options: argparse.Namespace) -> None:
     cluster = Cluster.attach()
     if not cluster.ready:
-        raise LiveError("still starting, or broken off: then make up ends it and starts anew")
+        raise LiveError("the cluster is still starting; if its start was interrupted: make up ends it and starts again")
     print(cluster.kubectl("get", "pods", "-A", "-o", "wide").stdout, end="")
 
 
 def _doctor(options: argparse.Namespace) -> None:
     doctor.require(browser=True, install=options.install)
-    print("this system has everything")
+    print("no program is missing")
     for line in doctor.limits():
         print(line)

@@ -1,4 +1,4 @@
-"""The live cluster as tests and the command line use it."""
+"""The live cluster, as used by tests and the command line."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ from tools.build import cache_dir
 
 
 def state_folder() -> Path:
-    """Where `make up` keeps its cluster."""
+    """The state folder of the cluster that `make up` starts."""
     return cache_dir() / "live"
 
 
 def forget(folder: Path) -> None:
     """Remove a state folder."""
-    # argocd-repo-server hides its clones in folders that even their owner cannot read.
+    # argocd-repo-server keeps its clones in folders that even their owner cannot read.
     subprocess.run(["chmod", "-R", "u+rwX", str(folder)], capture_output=True, check=False)
     shutil.rmtree(folder, ignore_errors=True)
 
 
 class Cluster(Shell):
-    """A cluster of one node, in namespaces of its own; see `start` and `attach`."""
+    """A cluster of one node, in its own Linux namespaces; see `start` and `attach`."""
 
     def __init__(self, state: Path, launched: Launched) -> None:
         super().__init__(state, launched.pid)
@@ -53,9 +53,9 @@ class Cluster(Shell):
     ) -> Cluster:
         """Start the control plane and the gateway, without Argo CD.
 
-        `state_dir` must not exist; without it the state is in a temporary folder. The cluster ends
-        with this process, unless `keep`. Connections to the socket `listener` go to the gateway's
-        port 443. Raises LiveError.
+        `state_dir` must not exist; the default is a temporary folder. The cluster ends with this process,
+        unless `keep`. Connections to the socket `listener` are forwarded to the gateway's port 443.
+        Raises LiveError if a process fails to start.
         """
         state = state_dir or Path(tempfile.mkdtemp(prefix="argocd-istio-")) / "live"
         cluster = cls(state, Launched.start(state, keep=keep, listener=listener))
@@ -79,8 +79,9 @@ class Cluster(Shell):
     def apply(self, path: str | Path, server_side: bool = False, *, check: bool = True) -> Completed:
         """`kustomize build path | kubectl apply -f -`.
 
-        The certificates that the render leaves to others are issued, the hosts are made known to the
-        clients, and the gateway's pods get the labels that the Gateway selects.
+        Also issues the certificates that the render refers to but does not contain, adds the hosts to the
+        clients' hosts file, and gives the gateway's pods the labels that the Gateway selects.
+        Raises LiveError if the build or, with `check`, kubectl fails.
         """
         render = kustomize_build(path)
         objects = objects_of(render, kinds=("Gateway", "Secret"))
@@ -110,7 +111,7 @@ class Cluster(Shell):
             self._apply_objects([gateway.deployment(exposed.selector)[1]])
         except LiveError as error:
             raise LiveError(
-                f"a Gateway's spec.selector, {exposed.selector}: no pod can have such labels: {error}"
+                f"a Gateway's spec.selector, {exposed.selector}: not valid as labels of a pod: {error}"
             ) from error
         path = self.state / "exposed.json.new"
         path.write_text(json.dumps(asdict(exposed)))
@@ -121,12 +122,10 @@ class Cluster(Shell):
         try:
             return Exposed(**json.loads(path.read_text())) if path.exists() else Exposed()
         except (ValueError, TypeError) as error:
-            raise LiveError(
-                f"{path}: {error}; the folder of the cluster was changed: make down, then make up"
-            ) from error
+            raise LiveError(f"{path}: {error}; files of the cluster were changed: make down, then make up") from error
 
     def _certificate(self, name: str, namespace: str, hosts: list[str], labels: dict[str, str] | None = None) -> None:
-        """Issue a certificate into a Secret, once for the same hosts."""
+        """Issue a certificate into a Secret, unless it has one for the same hosts."""
         note = json.dumps(hosts)
         key = "argocd-istio.github.io/hosts"
         found = self.kubectl("get", "secret", "-n", namespace, name, "-o", "json", "--ignore-not-found").stdout
@@ -150,8 +149,8 @@ class Cluster(Shell):
         wait_rolled_out(self, deadline)
         exposed = self._exposed()
         if exposed.passthrough:
-            # argocd-server reads its certificate before it begins to watch it: one that was made in between
-            # is missed until it changes.
+            # argocd-server reads its certificate, and later starts to watch it. It misses a Secret that was created
+            # in between, until that changes.
             secret = ("secret", "argocd-server-tls", "-n", exposed.namespace)
             self.kubectl("annotate", *secret, "--overwrite", f"argocd-istio.github.io/ready={time.time()}", check=False)
         for host in exposed.hosts:
@@ -169,27 +168,27 @@ class Cluster(Shell):
 
     @property
     def ready(self) -> bool:
-        """Whether its start came to its end."""
+        """Whether its start is complete."""
         return (self.state / "ready").exists()
 
     @property
     def only_web(self) -> bool:
-        """Whether what was applied last has no way for native gRPC: TLS ends at the gateway, and no route is gRPC's."""
+        """Whether the last applied overlay cannot serve native gRPC: the gateway ends TLS and has no gRPC route."""
         routes = ("virtualservices.networking.istio.io", "-n", self._exposed().namespace, "-o", "json")
         return not self._exposed().passthrough and "application/grpc" not in self.kubectl("get", *routes).stdout
 
     @property
     def port(self) -> int:
-        """The loopback port of the user's own network that leads to the gateway; 0 for none."""
+        """The loopback port of the user's own network that forwards to the gateway; 0 for none."""
         return int((self.state / "port").read_text())
 
     @property
     def hosts(self) -> list[str]:
-        """The hosts of the overlay that was applied last."""
+        """The hosts of the last applied overlay."""
         return self._exposed().hosts
 
     def set_hosts(self, names: list[str]) -> None:
-        """Which names lead clients to the gateway."""
+        """Set the names that clients resolve to the gateway."""
         lines = ["127.0.0.1 localhost", *(f"{self.gateway_ip} {name}" for name in names)]
         (self.state / "client-hosts").write_text("\n".join(lines) + "\n")
 
@@ -197,15 +196,15 @@ class Cluster(Shell):
 
     @property
     def ca(self) -> Path:
-        """The certificate of the test CA that signs what the gateway shows, in PEM."""
+        """The PEM file of the test CA, which signs the gateway's certificates."""
         return self._authority.certificate
 
     def issue(self, hosts: list[str], name: str) -> tuple[bytes, bytes]:
-        """A certificate for `hosts` signed by the test CA, and its key, in PEM; `name` is its common name."""
+        """A certificate for `hosts`, signed by the test CA, and its key, both in PEM; `name` is the common name."""
         return self._authority.issue(name, hosts)
 
     def git_repository(self, name: str, files: Mapping[str, str | bytes]) -> str:
-        """Commit `files` (path: text) to the git repository `name`; returns the URL that Argo CD can read."""
+        """Commit `files` (path: content) to the git repository `name`; returns the URL for Argo CD."""
         folder = self.state / "repositories" / name
         git = ["git", "-C", str(folder), "-c", "user.name=live", "-c", "user.email=live@localhost"]
         if not folder.exists():
@@ -220,37 +219,37 @@ class Cluster(Shell):
         return f"file://{REPOSITORIES}/{name}"
 
     def admin_password(self) -> str:
-        """The password that argocd-server made for the account admin."""
+        """The initial password that argocd-server generated for the account admin."""
         secret = ("secret", "argocd-initial-admin-secret", "-n", self._exposed().namespace)
         return self.kubectl("get", *secret, "-o", "go-template={{.data.password|base64decode}}").stdout
 
     # --- what happened
 
     def logs(self, workload: str) -> str:
-        """The output of all pods, past ones too, of a Deployment or StatefulSet."""
+        """The output of all pods of a Deployment or StatefulSet, also of deleted ones."""
         folders = sorted((self.state / "pods").glob(f"*_{workload}-*"), key=lambda path: path.stat().st_mtime)
         logs = [log for folder in folders for log in sorted(folder.glob("*.log"))]
         return "".join(log.read_text(errors="replace") for log in logs)
 
     def access_log(self) -> list[Object]:
-        """One object a request or connection that the gateway served, oldest first.
+        """One object per request or connection that the gateway handled, oldest first.
 
-        Its keys are those of live.control_plane.ACCESS_LOG.
+        The keys are those of live.control_plane.ACCESS_LOG.
         """
         lines = (line for line in self.logs(GATEWAY).splitlines() if line.startswith("{") and line.endswith("}"))
         return [json.loads(line) for line in lines]
 
     def envoy_admin(self, path: str) -> str:
-        """GET on the admin interface of the running gateway."""
+        """The answer to GET `path` on the Envoy admin interface of the gateway. Raises LiveError if no gateway runs."""
         pod = ("pods", "-n", GATEWAY_NAMESPACE, gateway.SELECTED, "--field-selector=status.phase=Running")
         pods = json.loads(self.kubectl("get", *pod, "-o", "json").stdout)["items"]
         if not pods:
-            raise LiveError("no gateway pod runs; see: kubectl get pods -n istio-system")
-        # It listens on the pod's loopback only.
+            raise LiveError("no gateway pod is running; see: kubectl get pods -n istio-system")
+        # The admin interface listens only on the pod's loopback.
         command = ["curl", "-sS", "--max-time", "10", f"http://127.0.0.1:{ENVOY_ADMIN_PORT}{path}"]
         return self.exec(command, network=namespace_of(pods[-1]), check=True).stdout
 
     def restart_gateway(self) -> None:
-        """A fresh Envoy, which has only what the present objects give it."""
+        """Replace the gateway's pod: a new Envoy is configured only from the current objects."""
         self.kubectl("delete", "pods", "-n", GATEWAY_NAMESPACE, gateway.SELECTED)
         self.kubectl("rollout", "status", f"deployment/{GATEWAY}", "-n", GATEWAY_NAMESPACE, "--timeout=60s")

@@ -1,4 +1,4 @@
-"""The programs that are not pods: etcd, Kubernetes' control plane, kube-proxy and istiod."""
+"""Starts the programs that are not pods: etcd, the Kubernetes control plane, kube-proxy and istiod."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ CONTROLLERS = (
     "namespace-controller",
 )
 
-# One line a request or connection, so that a test can tell which upstream served it.
+# One line per request or connection, so that tests can check which upstream served it.
 ACCESS_LOG = {
     "start": "%START_TIME%",
     "protocol": "%PROTOCOL%",
@@ -60,7 +60,7 @@ ACCESS_LOG = {
 
 
 class ControlPlane:
-    """Starts the programs, each with a log of its own in `state`/log."""
+    """Starts the programs, each with its own log in `state`/log."""
 
     def __init__(self, state: Path, programs: dict[str, Path], token: str) -> None:
         self._state, self._programs, self._token = state, programs, token
@@ -72,7 +72,7 @@ class ControlPlane:
         self.api = Api(self.authority.certificate, token)
 
     def _start(self, name: str, *args: str, env: dict[str, str] | None = None) -> None:
-        # A clean environment: settings of the user's shell are not settings of the cluster.
+        # A clean environment: variables of the user's shell must not configure the cluster.
         with (self._log / f"{name}.log").open("ab") as log:
             self._running[name] = subprocess.Popen(
                 [str(self._programs[name]), *args],
@@ -84,7 +84,7 @@ class ControlPlane:
             )
 
     def check(self) -> None:
-        """Raise LiveError where a program ended."""
+        """Raise LiveError if a program has ended."""
         for name, process in self._running.items():
             code = process.poll()
             if code is not None:
@@ -93,7 +93,7 @@ class ControlPlane:
                 raise LiveError(f"{name} ended with exit code {code}: {last[0]} (see {log})")
 
     def start_kubernetes(self) -> None:
-        """From nothing to an API server that answers; the controllers follow by themselves."""
+        """Start etcd, the API server and the controllers; returns when the API server is ready. Raises LiveError."""
         secrets = self._state / "control-plane"
         secrets.mkdir()
         self._start(
@@ -102,7 +102,7 @@ class ControlPlane:
             "--listen-client-urls=http://127.0.0.1:2379",
             "--advertise-client-urls=http://127.0.0.1:2379",
             "--listen-peer-urls=http://127.0.0.1:2380",
-            "--unsafe-no-fsync",  # its data are thrown away with the cluster
+            "--unsafe-no-fsync",  # its data is deleted with the cluster
             "--log-level=warn",
         )
         (secrets / "service-account.key").write_bytes(signing_key())
@@ -150,7 +150,7 @@ class ControlPlane:
         )
 
     def start_proxy(self) -> None:
-        """Service addresses; needs the Node object."""
+        """Start kube-proxy, which serves Service addresses; needs the Node object."""
         config = {
             "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
             "kind": "KubeProxyConfiguration",
@@ -158,7 +158,7 @@ class ControlPlane:
             "hostnameOverride": NODE_NAME,
             "clientConnection": {"kubeconfig": str(self.kubeconfig)},
             "nftables": {"minSyncPeriod": "50ms", "syncPeriod": "30s"},
-            # The machine's connection tracking limits are not ours to change.
+            # We must not change the machine's connection tracking limits.
             "conntrack": {"maxPerCore": 0, "min": 0, "tcpEstablishedTimeout": "0s", "tcpCloseWaitTimeout": "0s"},
         }
         path = self._state / "control-plane" / "kube-proxy.json"
@@ -166,7 +166,7 @@ class ControlPlane:
         self._start("kube-proxy", f"--config={path}")
 
     def start_istiod(self) -> None:
-        """Istio's control plane: it injects gateways and sidecars, signs their identities and configures them."""
+        """Start istiod, which injects gateways and sidecars, signs their certificates and configures them."""
         ca = self._state / "istiod"
         ca.mkdir()
         certificate = self.authority.certificate.read_bytes()
@@ -182,11 +182,11 @@ class ControlPlane:
             "accessLogEncoding": "JSON",
             "accessLogFormat": json.dumps(ACCESS_LOG),
             "rootNamespace": GATEWAY_NAMESPACE,
-            # Tests read the access log, and wait for pods to end.
+            # Short, because tests read the access log and wait until pods end.
             "defaultConfig": {"fileFlushInterval": "0.05s", "terminationDrainDuration": "1s"},
         }
         (ca / "mesh.json").write_text(json.dumps(mesh))
-        # The folder is fixed, below the one that istiod runs in.
+        # istiod reads this path, relative to its working directory.
         injection.write(self._state / "var/lib/istio/inject", self._programs["istiod-chart"])
         self._start(
             "pilot-discovery",
@@ -199,9 +199,9 @@ class ControlPlane:
             env={
                 "ROOT_CA_DIR": str(ca),
                 "POD_NAMESPACE": GATEWAY_NAMESPACE,
-                # As in a cluster whose kubelets tell their version; ours has none.
+                # istiod decides by the kubelets' version, but our Node does not report one.
                 "ENABLE_NATIVE_SIDECARS": "true",
-                # Filters of Istio's own proxy, which a vanilla Envoy has not.
+                # Filters of Istio's own proxy, which a vanilla Envoy does not have.
                 "PILOT_ENABLE_METADATA_EXCHANGE": "false",
                 "PILOT_ENABLE_ALPN_FILTER": "false",
             },

@@ -1,4 +1,4 @@
-"""The programs that the system must have, besides those that are built here."""
+"""The programs that the system must provide; all others are built."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ NEEDS = (
     Need("certutil", "libnss3-tools", browser=True),
 )
 
-# What a user's own PATH may leave out.
+# A user's PATH may not contain these folders.
 PATH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
 
 
 def missing(*, browser: bool) -> list[Need]:
-    """The programs that the system does not have, in the order of the table."""
+    """The programs that the system does not have, in the order of NEEDS."""
     return [need for need in NEEDS if (browser or not need.browser) and not shutil.which(need.program, path=PATH)]
 
 
 def limits() -> list[str]:
-    """What a cluster of this user cannot do, one line each."""
+    """What a cluster started by this user cannot do, one line each."""
     return [] if os.geteuid() == 0 and redirection.works() else [redirection.WHY_NOT]
 
 
@@ -55,7 +55,10 @@ def install_line(needs: list[Need]) -> str:
 
 
 def require(*, browser: bool, install: bool) -> None:
-    """Raise LiveError if a program is missing. With `install`, and as root on Debian, install it first."""
+    """Raise LiveError if a program is missing or the system refuses namespaces.
+
+    With `install`, and as root on Debian or Ubuntu, install missing programs first.
+    """
     needs = missing(browser=browser)
     if needs and install and os.geteuid() == 0 and shutil.which("apt-get"):
         _install(needs)
@@ -69,7 +72,7 @@ def require(*, browser: bool, install: bool) -> None:
 def _install(needs: list[Need]) -> None:
     line = install_line(needs)
     print(f"installing missing programs: {line}", flush=True)
-    # RUNLEVEL=1: Debian's redis-server package must not start a service of its own.
+    # RUNLEVEL=1: Debian's redis-server package must not start its service.
     env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
     for command in (["apt-get", "update"], [*line.split(), "--no-install-recommends"]):
         done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)

@@ -1,5 +1,5 @@
-"""What goes wrong for a user."""
+"""Errors that are shown to the user."""
 
 
 class LiveError(Exception):
-    """The message is one line: what, what was found, and what to do."""
+    """The message is one line: what failed, what was found, and what to do."""

@@ -1,4 +1,4 @@
-"""What befalls pods: their processes are killed or stand still, their network is cut."""
+"""Faults to inject into pods: kill or stop their processes, or cut off their network."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from live.shell import Completed
 
 @dataclass(frozen=True)
 class Door:
-    """The way into a running container: its pod's network namespace, its first process, the words that enter it."""
+    """How to enter a running container: its pod's network namespace, its first process, the command that enters it."""
 
     network: str
     init: int
@@ -23,7 +23,7 @@ class Door:
 
 
 def doors(cluster: Cluster, pod: str, container: str = "*", namespace: str = "argocd") -> list[Door]:
-    """The running containers of a pod, or that one. Raises LiveError where none runs."""
+    """The running containers of a pod that match the glob `container`. Raises LiveError if there are none."""
     files = (cluster.state / "pods" / f"{namespace}_{pod}").glob(f"{container}.json")
     found = [Door(*json.loads(path.read_text())) for path in files]
     if not found:
@@ -34,20 +34,20 @@ def doors(cluster: Cluster, pod: str, container: str = "*", namespace: str = "ar
 def pod_exec(
     cluster: Cluster, pod: str, container: str, command: list[str], *, namespace: str = "argocd", timeout: float = 10
 ) -> Completed:
-    """Run a command in a container, as `kubectl exec` does. Raises LiveError where it fails."""
+    """Run a command in a container, like `kubectl exec`; `timeout` in seconds. Raises LiveError if it fails."""
     [door] = doors(cluster, pod, container, namespace)
     return cluster.node_exec([*door.enter, *command], timeout=timeout)
 
 
 def kill(cluster: Cluster, *pods: str, container: str = "*", namespace: str = "argocd") -> None:
-    """End every process of these pods at once, without a warning; the pods stay, their containers start again."""
+    """Kill every process of these pods with SIGKILL. The pods stay, and their containers start again."""
     found = [door for pod in pods for door in doors(cluster, pod, container, namespace)]
     cluster.node_exec(["kill", "-KILL", *(str(door.init) for door in found)])
 
 
 @contextlib.contextmanager
 def frozen(cluster: Cluster, pod: str, namespace: str = "argocd") -> Iterator[None]:
-    """Every process of a pod stands still: connections stay open, nothing answers."""
+    """Stop every process of a pod (SIGSTOP): connections stay open, but nothing answers."""
     roots = [str(door.init) for door in doors(cluster, pod, namespace=namespace)]
     _signal(cluster, "STOP", roots)
     try:
@@ -57,7 +57,7 @@ def frozen(cluster: Cluster, pod: str, namespace: str = "argocd") -> Iterator[No
 
 
 def _signal(cluster: Cluster, signal: str, roots: list[str]) -> None:
-    """Send a signal to every process of the process namespaces of `roots`; one that has just ended is no failure."""
+    """Send a signal to every process in the PID namespaces of `roots`; ignores processes that have just ended."""
     script = """\
 signal=$1; shift
 for root; do
@@ -69,7 +69,7 @@ done"""
 
 @contextlib.contextmanager
 def cut_off(cluster: Cluster, pod: str, namespace: str = "argocd") -> Iterator[None]:
-    """No packet reaches a pod or leaves it, and nobody is told."""
+    """Drop every packet to and from a pod, without an error to the sender."""
     link = cable(doors(cluster, pod, namespace=namespace)[0].network)
     rules = f"""\
 table ip {link} {{

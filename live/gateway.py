@@ -1,4 +1,4 @@
-"""The ingress gateway, as Istio's own chart for gateways makes it."""
+"""The objects of the ingress gateway, as in Istio's gateway chart."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from live.api import Object
 from live.injection import POD_LABEL
 
 DEFAULT_SELECTOR = {"istio": "ingressgateway"}
-# Stays as it is whatever a Gateway selects: a Deployment's selector cannot change. No Gateway selects this key.
+# The Deployment's selector, which cannot change. No Gateway selects this label.
 OWN_LABEL = {"live/gateway": GATEWAY}
 SELECTED = "--selector=" + ",".join(f"{key}={value}" for key, value in OWN_LABEL.items())
 
@@ -19,9 +19,9 @@ def _meta(name: str) -> Object:
 
 
 def deployment(selector: dict[str, str]) -> tuple[str, Object]:
-    """The Deployment whose pods have the labels that a Gateway selects, and its API path.
+    """The API path and the manifest of a Deployment whose pods have the labels that a Gateway selects.
 
-    As in the chart of Istio's gateways, istiod's webhook fills in the container.
+    As in Istio's gateway chart, istiod's webhook fills in the container.
     """
     labels = {**selector, **OWN_LABEL, POD_LABEL: "true"}
     container = {
@@ -45,7 +45,7 @@ def deployment(selector: dict[str, str]) -> tuple[str, Object]:
 
 
 def foundation() -> list[tuple[str, Object]]:
-    """What the gateway needs once: Namespace, ServiceAccount, leave to read Secrets, Service."""
+    """The gateway's other objects, each with its API path: Namespace, ServiceAccount, RBAC for Secrets, Service."""
     namespace = f"namespaces/{GATEWAY_NAMESPACE}"
     rbac = f"/apis/rbac.authorization.k8s.io/v1/{namespace}"
     role_ref = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": GATEWAY}

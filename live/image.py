@@ -1,6 +1,6 @@
-"""What stands for a container image: the real program, and the few files around it that a pod relies on.
+"""The node's replacement for a container image: the real program, and the few other files that a pod needs.
 
-The rest of an image (the system's libraries and tools) is the machine's own /usr, read-only.
+The rest of an image (system libraries and tools) is the machine's own /usr, read-only.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from tools.versions import module, release
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-# argocd-repo-server runs these two and reads what they print: an answer of "no" is not a failure.
+# argocd-repo-server runs these two and reads their output: an invalid signature is not a failure.
 GPG_WRAPPER = """\
 #!/bin/sh
 gpg "$@" 2>&1
@@ -27,10 +27,10 @@ GIT_VERIFY_WRAPPER = """\
 git verify-commit "$1" 2>&1 || git verify-tag "$1" 2>&1 || true
 """
 
-# dex cannot be had as a module or a package. argocd-dex starts it only where single sign-on is configured.
+# dex is not available as a Go module or a package. argocd-dex starts it only if single sign-on is configured.
 NO_DEX = """\
 #!/bin/sh
-echo "dex: this node has no dex: single sign-on cannot be tried here" >&2
+echo "dex: this node has no dex: single sign-on does not work here" >&2
 exit 1
 """
 
@@ -52,8 +52,8 @@ ARGOCD_NAMES = (
 class Image:
     """An image's configuration and files.
 
-    `programs` is a folder that becomes /usr/local/bin, `binds` are more programs in it by name;
-    `folders` exist beside those of the machine; `shared` are files and folders of the machine seen read-only.
+    `programs` is mounted as /usr/local/bin, and `binds` adds programs to it by name. `folders` are created empty.
+    `shared` maps paths in the container to files and folders of the machine, mounted read-only.
     """
 
     user: int
@@ -72,7 +72,7 @@ class Image:
 
 
 class Images:
-    """The images that this node has, by the last part of their name."""
+    """The images of this node, by the last part of their name."""
 
     def __init__(self, folder: Path, programs: dict[str, Path], repositories: Path) -> None:
         argocd = folder / "argocd"
@@ -84,13 +84,13 @@ class Images:
         dex = folder / "dex"
         dex.mkdir()
         _script(dex / "dex", NO_DEX)
-        # Redis's image is Alpine Linux: its shell and tools are busybox.
+        # Redis's image is based on Alpine Linux: its shell and tools are busybox.
         redis, machine = folder / "redis", {name: _program(name) for name in ("redis-server", "redis-cli", "busybox")}
         redis.mkdir()
         applets = subprocess.run([machine["busybox"], "--list"], check=True, capture_output=True, text=True)
         for name in applets.stdout.split():
             (redis / name).symlink_to("busybox")
-        # What is built is the module's; the release that is installed may be ahead of it.
+        # The program is built from the Go module; the installed release may be newer.
         self._argocd = dict.fromkeys([release(), module()])
         self._images = {
             "argocd": Image(
@@ -123,10 +123,10 @@ class Images:
         }
 
     def find(self, reference: str) -> Image | None:
-        """The image for a reference such as `quay.io/argoproj/argocd:TAG`; None where the node has none.
+        """The image for a reference such as `quay.io/argoproj/argocd:TAG`; None if the node has none.
 
-        Of Argo CD the node has one version, for the release that is installed and for the module that it is built
-        from; Redis, dex and Istio's proxy are what the node has, whatever the tag.
+        The node has one version of Argo CD, for the tags of the installed release and of the Go module. For Redis,
+        dex and Istio's proxy it ignores the tag.
         """
         name, _, tag = reference.split("@")[0].rsplit("/", 1)[-1].partition(":")
         return None if name == "argocd" and tag not in ("", *self._argocd) else self._images.get(name)
@@ -138,7 +138,7 @@ class Images:
 
 
 def _program(name: str) -> Path:
-    """A program of the machine, where links end: Debian's redis-server is one to another name."""
+    """A program of the machine, with links resolved: Debian's redis-server is a link to another name."""
     return Path(shutil.which(name) or f"/usr/bin/{name}").resolve()
 
 

@@ -1,6 +1,6 @@
-"""What Istio's chart sets up around istiod: its Service, and the webhook that injects sidecars and gateways.
+"""The objects that Istio's chart creates for istiod: its Service, and the webhook that injects sidecars and gateways.
 
-Templates and values are the chart's own, read from the pinned module.
+Templates and values are read from the chart in the pinned Go module.
 """
 
 from __future__ import annotations
@@ -22,31 +22,31 @@ NAMESPACE_LABEL, POD_LABEL, REVISION = "istio-injection", "sidecar.istio.io/inje
 
 
 def write(folder: Path, chart: Path) -> None:
-    """Write what istiod reads for its webhook: the two templates that are used here, and the values they read."""
+    """Write the webhook's configuration for istiod: the two templates used here, and their values."""
     folder.mkdir(parents=True)
     templates = {
         "sidecar": (chart / "files/injection-template.yaml").read_text(),
         "gateway": (chart / "files/gateway-injection-template.yaml").read_text(),
     }
-    # One that names no template gets a sidecar.
+    # A pod that names no template gets a sidecar.
     config = {"policy": "enabled", "defaultTemplates": ["sidecar"], "templates": templates}
     (folder / "config").write_text(json.dumps(config))
     (folder / "values").write_text(json.dumps(_values(chart)))
 
 
 def _values(chart: Path) -> Object:
-    """The part of the chart's values that it hands to the templates, with one change."""
+    """The chart's values that it passes to the templates, with one change."""
     [every] = yaml.load((chart / "values.yaml").read_bytes(), yaml.CSafeLoader).values()
     values: Object = {key: every[key] for key in ("global", "sidecarInjectorWebhook", "revision")}
     values["pilot"] = {key: every[key] for key in ("cni", "env")}
     values["gateways"] = {key: every["gateways"][key] for key in ("securityContext", "seccompProfile")}
-    # nft is there for kube-proxy already; iptables is not.
+    # nft is installed, because kube-proxy needs it; iptables is not.
     values["global"]["nativeNftables"] = True
     return values
 
 
 def objects(authority: Authority) -> list[tuple[str, Object]]:
-    """The Service of istiod, which is no pod here, and its webhook, each with its API path."""
+    """The Service of istiod, which is not a pod here, and its webhook, each with its API path."""
     namespace = f"namespaces/{GATEWAY_NAMESPACE}"
     meta = {"name": "istiod", "namespace": GATEWAY_NAMESPACE}
     ports = [("https-dns", 15012, 15012), ("https-webhook", 443, 15017)]
@@ -78,7 +78,7 @@ def objects(authority: Authority) -> list[tuple[str, Object]]:
 
 
 def _webhooks(ca: str) -> list[Object]:
-    """One for each way to ask for injection: a namespace or a pod, by Istio's label or by a revision."""
+    """One webhook for each way to request injection: on a namespace or a pod, by Istio's label or by a revision."""
     absent = {name: {"key": name, "operator": "DoesNotExist"} for name in (NAMESPACE_LABEL, POD_LABEL, REVISION)}
     revision = {"key": REVISION, "operator": "In", "values": ["default"]}
     enabled = {"key": NAMESPACE_LABEL, "operator": "In", "values": ["enabled"]}

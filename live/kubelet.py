@@ -1,4 +1,4 @@
-"""Runs the Pods of the API server as processes: the loop that a kubelet has."""
+"""Runs the Pods of the API server as processes, like a kubelet."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from live.mirror import Mirror
 from live.network import Network, inside, namespace_of
 from live.podspec import File, Lookup, NotYet, command, environment, hosts_file, volume_files
 from live.probe import Prober
-from live.sandbox import Mount, Process, Wall, etc_files
+from live.sandbox import Mount, Process, Sandbox, etc_files
 
 TICK = 0.1
-"""Seconds between two looks at a pod."""
+"""Seconds between two checks of a pod."""
 
 KINDS = {"ConfigMap": "configmaps", "Secret": "secrets"}
 
 REFRESH = 1.0
-"""Seconds between two looks at the ConfigMaps and Secrets of a running pod's volumes."""
+"""Seconds between two updates of a running pod's volumes from their ConfigMaps and Secrets."""
 
 
 def now() -> str:
@@ -38,14 +38,14 @@ def now() -> str:
 
 
 class Hosts:
-    """The hosts files of the pods, by a name of each; they change in place because containers hold them open."""
+    """The pods' hosts files, by the pods' network names. They are changed in place, because containers mount them."""
 
     def __init__(self, folder: Path, api: Api) -> None:
         self._folder = folder
         self._folder.mkdir()
         self._pods: dict[str, Object] = {}
         self._lock = threading.Lock()
-        with self._lock:  # neither calls back before both are there
+        with self._lock:  # no callback before both exist
             self._slices = Mirror(api, "/apis/discovery.k8s.io/v1/endpointslices", self._rewrite)
             self._services = Mirror(api, "/api/v1/services", self._rewrite)
 
@@ -58,7 +58,7 @@ class Hosts:
                 self._write(name)
 
     def path(self, name: str, pod: Object) -> Path:
-        """The file of a pod: short names for the Services of its namespace, long ones for all."""
+        """The hosts file of a pod: short names for the Services of its namespace, long names for all."""
         with self._lock:
             if name not in self._pods:
                 self._pods[name] = pod
@@ -67,7 +67,7 @@ class Hosts:
         return self._folder / name
 
     def drop(self, name: str) -> None:
-        """The pod is gone."""
+        """Remove the file of a pod that has ended."""
         with self._lock:
             if self._pods.pop(name, None):
                 (self._folder / name).unlink()
@@ -76,14 +76,14 @@ class Hosts:
         path = self._folder / name
         text = hosts_file(self.services(), self._slices.all(), self._pods[name])
         if text != path.read_text():
-            # Never empty in between: somebody may be reading.
+            # Not truncated first: a reader must never see an empty file.
             with path.open("r+") as out:
                 out.write(text)
                 out.truncate()
 
 
 class Kubelet:
-    """Takes every Pod that has no node, and runs it until it is deleted."""
+    """Binds every Pod to the one node, and runs it until it is deleted."""
 
     def __init__(self, api: Api, network: Network, images: Images, hosts: Hosts, folder: Path) -> None:
         self.api, self.network, self.images, self.hosts, self.folder = api, network, images, hosts, folder
@@ -92,7 +92,7 @@ class Kubelet:
         self._pods: dict[str, PodRunner] = {}
 
     def register(self) -> None:
-        """Make the Node object."""
+        """Create the Node object."""
         node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": NODE_NAME, "labels": _node_labels()}}
         self.api.request("POST", "/api/v1/nodes", node)
         status = {
@@ -102,7 +102,7 @@ class Kubelet:
         self.api.request("PATCH", f"/api/v1/nodes/{NODE_NAME}/status", {"status": status}, MERGE_PATCH)
 
     def run(self) -> None:
-        """Follow the Pods; does not return."""
+        """Watch the Pods; does not return."""
         for event, found in self.api.watch("/api/v1/pods"):
             if event == "LIST":
                 alive = {pod["metadata"]["uid"] for pod in found}
@@ -138,7 +138,7 @@ class Kubelet:
             threading.Thread(target=runner.run, name=pod["metadata"]["name"], daemon=True).start()
 
     def lookup(self) -> Lookup:
-        """A look-up for the start of a container: as things are now, each object asked for once."""
+        """A lookup for the start of a container: reads the API server, each object only once."""
 
         @functools.cache
         def find(kind: str, namespace: str, name: str) -> Object | None:
@@ -147,7 +147,7 @@ class Kubelet:
         return find
 
     def recall(self, kind: str, namespace: str, name: str) -> Object | None:
-        """A look-up for what runs already: at no cost, and a moment behind."""
+        """A lookup for running containers: without a request, but slightly out of date."""
         return self._mirrors[kind].find(namespace, name)
 
     def token(self, pod: Object, ref: Object) -> str:
@@ -168,7 +168,7 @@ def _node_labels() -> dict[str, str]:
 
 
 class Container:
-    """One container of a pod through its starts and ends."""
+    """One container of a pod, across its restarts."""
 
     def __init__(self, pod: PodRunner, spec: Object) -> None:
         self.pod, self.spec, self.name = pod, spec, spec["name"]
@@ -187,12 +187,12 @@ class Container:
 
     @property
     def stays(self) -> bool:
-        """Whether it is an init container that goes on beside the others: a sidecar."""
+        """Whether it is an init container with restartPolicy Always: a sidecar."""
         return self.spec.get("restartPolicy") == "Always"
 
     @property
     def passed(self) -> bool:
-        """Whether an init container lets those after it start: it has ended well, or it stays and has started."""
+        """Whether the containers after this init container may start: it has succeeded, or it is a started sidecar."""
         if self.stays:
             return self.process is not None and self.started
         return bool(self.state.get("terminated", {}).get("exitCode") == 0)
@@ -203,26 +203,26 @@ class Container:
 
     @property
     def door(self) -> Path:
-        """A file that is there while the container runs: its pod's network, its first process, the words that enter."""
+        """A file that exists while the container runs, with the fields of live.faults.Door as a JSON array."""
         return self.pod.folder / f"{self.name}.json"
 
     def start(self) -> None:
-        """Start if it is time to and if all it names exists; else the state says what it waits for."""
+        """Start if it is due and everything that it needs exists; else `state` says what it waits for."""
         if time.monotonic() < self._start_at:
             return
         image = self.pod.kubelet.images.find(self.spec["image"])
         if image is None:
             known = self.pod.kubelet.images.known
-            text = f"image {self.spec['image']}: this node has only {known}; use one of these"
+            text = f"image {self.spec['image']}: this node has only {known}; use one of them"
             self._wait("ErrImagePull", text, 5)
             return
         try:
-            wall, line = self._plan(image)
+            sandbox, line = self._plan(image)
         except NotYet as missing:
             self._wait("CreateContainerConfigError", str(missing), 0.2)
             return
-        self.process = Process(wall, line, inside(self.pod.network), self.log)
-        self._network_admin = wall.network_admin
+        self.process = Process(sandbox, line, inside(self.pod.network), self.log)
+        self._network_admin = sandbox.network_admin
         new = self.door.with_suffix(".new")
         new.touch(mode=0o600)
         new.write_text(json.dumps([self.pod.network, self.process.init, self.process.enter]))
@@ -240,7 +240,7 @@ class Container:
         self.state = {"waiting": {"reason": reason, "message": message}}
         self._start_at = time.monotonic() + seconds
 
-    def _plan(self, image: Image) -> tuple[Wall, list[str]]:
+    def _plan(self, image: Image) -> tuple[Sandbox, list[str]]:
         pod, kubelet = self.pod.pod, self.pod.kubelet
         lookup = kubelet.lookup()
         env = environment(pod, self.spec, image.environment(), kubelet.hosts.services(), lookup)
@@ -248,13 +248,13 @@ class Container:
         user = own.get("runAsUser", podwide.get("runAsUser", image.user))
         group = own.get("runAsGroup", podwide.get("runAsGroup", user))
         if user == 0 and own.get("runAsNonRoot", podwide.get("runAsNonRoot", False)):
-            raise NotYet("container has runAsNonRoot and would run as root")
+            raise NotYet("container has runAsNonRoot and would run as root; set runAsUser")
         network_admin = user == 0 and "NET_ADMIN" in own.get("capabilities", {}).get("add", [])
         if network_admin and not redirection.works():
-            raise NotYet(f"container asks for NET_ADMIN: {redirection.WHY_NOT}")
+            raise NotYet(f"container requests NET_ADMIN: {redirection.WHY_NOT}")
         etc = self.pod.folder / f"{self.name}.etc"
         etc_files(etc, image, user, group, kubelet.hosts.path(self.pod.network, pod))
-        wall = Wall(
+        sandbox = Sandbox(
             image=image,
             user=user,
             group=group,
@@ -266,7 +266,7 @@ class Container:
             etc=etc,
             network_admin=network_admin,
         )
-        return wall, command(self.spec, image.entrypoint, image.args, env)
+        return sandbox, command(self.spec, image.entrypoint, image.args, env)
 
     def _mount(self, mount: Object, lookup: Lookup) -> Mount:
         folder, writable = self.pod.volume(mount["name"], lookup)
@@ -276,7 +276,7 @@ class Container:
         return Mount(source, mount["mountPath"], read_only=not writable or mount.get("readOnly", False))
 
     def advance(self) -> None:
-        """What `step` is for an init container: one that does not stay is started until it has ended well."""
+        """`step` for an init container: one that is not a sidecar is started until it succeeds."""
         if self.stays:
             self.step()
         elif self.process is None:
@@ -290,14 +290,14 @@ class Container:
                 redirection.complete(self.pod.network)
 
     def step(self) -> None:
-        """Start, probe, note the end, start again."""
+        """Start the container, run its probes, or restart it after it has ended."""
         if self.process is None:
             self.start()
             return
         if self.process.exit_code() is not None:
             self.ended()
             self.restarts += 1
-            # A kubelet begins anew after ten minutes, and waits longer.
+            # A kubelet resets its back-off after ten minutes, and waits longer.
             self._in_a_row = 1 if time.monotonic() > self._started_at + 10 else self._in_a_row + 1
             wait = min(2.0 ** (self._in_a_row - 1), 10.0)
             self._wait("CrashLoopBackOff", f"exit code {self.last['terminated']['exitCode']}", wait)
@@ -323,7 +323,7 @@ class Container:
         self.stop(5)
 
     def stop(self, grace: float, turn: threading.Event | None = None) -> None:
-        """End politely: its hook, then at its `turn` a signal; by force when `grace` seconds are over."""
+        """Run the preStop hook, wait for `turn`, send SIGTERM; kill the container `grace` seconds after the call."""
         assert self.process
         deadline = time.monotonic() + grace
         hook = self.spec.get("lifecycle", {}).get("preStop", {})
@@ -341,7 +341,7 @@ class Container:
         self.process.kill()
 
     def ended(self) -> int:
-        """Note the end of the process; returns its exit code."""
+        """Record the end of the process; returns its exit code."""
         assert self.process
         code = self.process.exit_code() or 0
         self.process = None
@@ -370,33 +370,33 @@ class Container:
 
 
 class PodRunner:
-    """One pod, from its binding to its end, in a thread of its own."""
+    """Runs one pod, from its binding to its end, in its own thread."""
 
     def __init__(self, kubelet: Kubelet, pod: Object) -> None:
         self.kubelet, self.pod = kubelet, pod
         meta = pod["metadata"]
         self.folder = kubelet.folder / f"{meta['namespace']}_{meta['name']}"
-        # A StatefulSet gives the same name again: one folder, and one log, for all of them.
+        # A StatefulSet reuses a pod's name: all pods of a name share a folder and a log.
         self.folder.mkdir(exist_ok=True)
         self.network = namespace_of(pod)
         self.address = ""
         self._began = now()
-        # By name: what was written into each volume, None for an empty directory.
+        # The files written to each volume, by its name; None for an emptyDir.
         self._volumes: dict[str, dict[str, File] | None] = {}
         self._init = [Container(self, spec) for spec in pod["spec"].get("initContainers", [])]
         self._initialized = False
         self._containers = [Container(self, spec) for spec in pod["spec"]["containers"]]
         self._inbox: queue.SimpleQueue[Object | None] = queue.SimpleQueue()
-        self._told: Object = {}
+        self._reported: Object = {}
         self._gone = False
         self._refreshed = time.monotonic()
 
     def update(self, pod: Object) -> None:
-        """The API server has a new state of the pod."""
+        """The pod has changed in the API server."""
         self._inbox.put(pod)
 
     def gone(self) -> None:
-        """The API server has the pod no longer."""
+        """The pod no longer exists in the API server."""
         self._inbox.put(None)
 
     def run(self) -> None:
@@ -426,7 +426,7 @@ class PodRunner:
             time.sleep(TICK)
 
     def _ending(self) -> bool:
-        """Wait a tick for news; whether the pod is to end."""
+        """Wait up to TICK seconds for a change; returns whether the pod must end."""
         try:
             news = self._inbox.get(timeout=TICK)
             if news is None:
@@ -449,7 +449,7 @@ class PodRunner:
             if time.monotonic() > self._refreshed + REFRESH:
                 self._refreshed = time.monotonic()
                 for name in self._volumes:
-                    # What a running container has it keeps, even where its source is gone.
+                    # A running container keeps its files, even if their source is deleted.
                     with contextlib.suppress(NotYet):
                         self._fill(name, self.kubelet.recall)
         waits = not self._initialized or any("waiting" in c.state for c in self._containers)
@@ -457,11 +457,11 @@ class PodRunner:
 
     @property
     def _lasting(self) -> list[Container]:
-        """The containers that run as long as the pod does, its sidecars among them."""
+        """The containers that run as long as the pod: the sidecars and the main containers."""
         return [*(c for c in self._init if c.stays), *self._containers]
 
     def volume(self, name: str, lookup: Lookup) -> tuple[Path, bool]:
-        """A volume's folder and whether it may be written to; made at its first use."""
+        """A volume's folder, and whether it is writable; created at its first use."""
         if name not in self._volumes:
             self._fill(name, lookup)
         return self._volume_folder(name), self._volumes[name] is None
@@ -470,11 +470,11 @@ class PodRunner:
         return self.folder / str(self.pod["metadata"]["uid"]) / name
 
     def _fill(self, name: str, lookup: Lookup) -> None:
-        """Make a volume, or bring it up to date."""
+        """Create or update a volume."""
         volume = next(entry for entry in self.pod["spec"]["volumes"] if entry["name"] == name)
         sources = volume.get("projected", {}).get("sources", [])
         if name in self._volumes and any("serviceAccountToken" in source for source in sources):
-            return  # the token is good for a year; it need not be asked for again
+            return  # the token is valid for a year, so it is not renewed
         files = volume_files(self.pod, volume, lookup, self.kubelet.token)
         folder = self._volume_folder(name)
         if files is None:
@@ -485,7 +485,7 @@ class PodRunner:
         self._volumes[name] = files
 
     def _tell(self, phase: str) -> None:
-        """Write the pod's status where it changed."""
+        """Write the pod's status if it has changed."""
         ready = phase == "Running" and all(c.ready for c in self._lasting)
         conditions = {"PodScheduled": True, "Initialized": self._initialized, "ContainersReady": ready, "Ready": ready}
         status: Object = {
@@ -498,10 +498,10 @@ class PodRunner:
             "containerStatuses": [c.status() for c in self._containers],
             "conditions": [{"type": key, "status": str(value)} for key, value in conditions.items()],
         }
-        if status == self._told:
+        if status == self._reported:
             return
-        self._told = status
-        # The times are stamped on at the end: a change of them alone is no news.
+        self._reported = status
+        # Added after the comparison: a change of these times alone is not a new status.
         stamped = [{**condition, "lastTransitionTime": now()} for condition in status["conditions"]]
         full = {**status, "conditions": stamped}
         meta = self.pod["metadata"]
@@ -509,10 +509,10 @@ class PodRunner:
         self.kubelet.api.request("PATCH", path, {"metadata": {"uid": meta["uid"]}, "status": full}, MERGE_PATCH)
 
     def _stop(self) -> None:
-        """End the containers, politely where the pod's grace period allows, and let the API server forget the pod."""
+        """End the containers within the pod's grace period, and delete the Pod object."""
         meta = self.pod["metadata"]
         grace = 0 if self._gone else meta.get("deletionGracePeriodSeconds", 30)
-        alone = threading.Event()  # a sidecar's hook runs with the others', its signal comes after their end
+        alone = threading.Event()  # sidecars run their hooks with the others, but get the signal after the others' end
         ending = {
             c: threading.Thread(target=c.stop, args=(grace, alone if c.stays else None))
             for c in self._lasting

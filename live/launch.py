@@ -1,4 +1,4 @@
-"""The processes of a cluster: how they start in namespaces of their own, and how they end."""
+"""Starts and ends the processes of a cluster, in their own namespaces."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ PROGRAMS = (
     "argocd",
 )
 
-# What is read from Istio's module as it is.
+# Files that are used from Istio's Go module unchanged.
 ISTIO_FILES = {
     "istio-crds": "manifests/charts/base/files/crd-all.gen.yaml",
     "istiod-chart": injection.CHART,
@@ -47,10 +47,10 @@ class Launched:
 
     @classmethod
     def start(cls, state: Path, *, keep: bool, listener: socket.socket | None) -> Launched:
-        """Make the state folder and start the node in it; returns when the control plane and the gateway are ready.
+        """Create the state folder and start the node in it; returns when the control plane and the gateway are ready.
 
-        The processes end with this one, unless `keep`. Connections to the socket `listener` go to the gateway's
-        port 443. Raises LiveError.
+        The processes end with this one, unless `keep`. Connections to the socket `listener` are forwarded to the
+        gateway's port 443. Raises LiveError if a process ends or the kernel refuses namespaces.
         """
         _prepare(state, listener)
         read_end, write_end = os.pipe()
@@ -77,14 +77,14 @@ class Launched:
 
     @classmethod
     def find(cls, state: Path) -> Launched:
-        """The processes that run in this state folder. Raises LiveError if none do."""
+        """The running processes of this state folder. Raises LiveError if there are none."""
         with contextlib.suppress(OSError, ValueError, TypeError, LookupError):
             known = json.loads((state / "cluster.json").read_text())
             if started(known["pid"]) == known["started"]:
                 return cls(known["pid"])
         if (state / "failed").exists():
             raise LiveError(f"the cluster ended by itself: {(state / 'failed').read_text()}; start it again: make up")
-        raise LiveError("no cluster runs; start one: make up MODE=grpc-routing")
+        raise LiveError("no cluster is running; start one: make up MODE=grpc-routing")
 
     def end(self) -> None:
         """End all processes, and wait until they have ended."""
@@ -100,9 +100,9 @@ class Launched:
 
 
 def started(pid: int) -> str | None:
-    """When a process started, in the kernel's clock ticks; None if it has ended.
+    """When a process started, in clock ticks since boot; None if it has ended.
 
-    A process number is used again; number and start time together are not.
+    The kernel reuses a process number, but not together with its start time.
     """
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
@@ -112,7 +112,7 @@ def started(pid: int) -> str | None:
 
 
 def _prepare(state: Path, listener: socket.socket | None) -> None:
-    """Make the state folder: the programs to run, a certificate authority, empty folders."""
+    """Create the state folder: the paths of the programs, a certificate authority, empty folders."""
     programs = {name: str(program(name)) for name in PROGRAMS}
     programs |= {name: str(istio_module() / path) for name, path in ISTIO_FILES.items()}
     state.mkdir(parents=True)
@@ -155,7 +155,7 @@ def _child(process: subprocess.Popen[bytes]) -> int:
         if found:
             return int(found[0])
         time.sleep(0.005)
-    raise LiveError("the namespaces of the cluster could not be made; see what is missing: make doctor")
+    raise LiveError("the namespaces of the cluster could not be created; see what is missing: make doctor")
 
 
 def _why(state: Path) -> str:

@@ -1,4 +1,4 @@
-"""A copy of a collection of the API server that follows it, so that reading costs nothing."""
+"""A copy of a collection of the API server, kept up to date by a watch, so that reading it needs no request."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from live.api import Api, Object
 
 
 class Mirror:
-    """The objects at `path`, for every thread; `changed` is called after each change."""
+    """The objects at the API path `path`. Safe for threads; `changed` is called after each change."""
 
     def __init__(self, api: Api, path: str, changed: Callable[[], None] = lambda: None) -> None:
         self._api, self._path, self._changed = api, path, changed

@@ -1,7 +1,7 @@
-"""The private network: one namespace a pod, each on a cable of its own to the node.
+"""The private network: one namespace per pod, each with its own veth pair (cable) to the node.
 
-No bridge: a packet between two pods is routed by the node, so what kube-proxy does to it on the
-way out is undone on the way back. Runs as root of the node's namespaces.
+There is no bridge: the node routes packets between pods, so kube-proxy's address translation also applies to the
+answers. Runs as root of the node's namespaces.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def _ip(lines: list[str]) -> None:
 
 
 def inside(namespace: str) -> list[str]:
-    """The words that make a command run in a network namespace."""
+    """The prefix that runs a command in a network namespace."""
     return ["nsenter", f"--net={NAMESPACES / namespace}", "--"]
 
 
@@ -33,26 +33,26 @@ def namespace_of(pod: Object) -> str:
 
 
 def cable(namespace: str) -> str:
-    """The node's end of the cable of a network namespace, whose name's last 8 characters are its own alone."""
+    """The node's end of a namespace's veth pair, named after the namespace's last 8 characters, which are unique."""
     return f"cable-{namespace[-8:]}"
 
 
 class Network:
-    """Gives out addresses and namespaces; every thread may use it."""
+    """Allocates addresses and creates network namespaces. Safe for threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._next = ipaddress.ip_address(FIRST_POD_ADDRESS)
 
     def start(self) -> None:
-        """Set up the node's own namespace and the clients'."""
-        # A file system of our own: the machine's /run is not ours to write to.
+        """Set up the node's network namespace, and one for clients."""
+        # Our own file system: we must not write to the machine's /run.
         subprocess.run(["mount", "-t", "tmpfs", "tmpfs", "/run"], check=True)
         _ip(
             [
                 "link set lo up",
                 f"addr add {NODE_ADDRESS}/32 dev lo",
-                # Any route will do: kube-proxy gives the packet its real destination after this look-up.
+                # Any route works: kube-proxy sets the packet's real destination after this lookup.
                 f"route add {SERVICE_ADDRESSES} dev lo src {NODE_ADDRESS}",
             ]
         )
@@ -60,7 +60,7 @@ class Network:
         self._add("client", CLIENT_ADDRESS)
 
     def add(self, namespace: str) -> str:
-        """Make a pod's network namespace; returns its address."""
+        """Create a pod's network namespace; returns its IP address."""
         with self._lock:
             address = str(self._next)
             self._next += 1
@@ -87,9 +87,9 @@ route add {NODE_ADDRESS} dev eth0
 route add default via {NODE_ADDRESS}
 END
 echo 0 > /proc/sys/net/ipv4/ip_unprivileged_port_start"""
-        # Any user may listen on 80 and 443, as a container runtime arranges it for pods.
+        # As in a container runtime, any user may listen on ports below 1024.
         subprocess.run([*inside(namespace), "sh", "-ec", inner], check=True, capture_output=True)
 
     def remove(self, namespace: str) -> None:
-        """Take a namespace away; its cable goes with it."""
+        """Delete a namespace, and with it its veth pair."""
         subprocess.run(["ip", "netns", "delete", namespace], check=False, capture_output=True)

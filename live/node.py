@@ -1,6 +1,6 @@
-"""The node: the one process that holds the live cluster, first in namespaces of its own.
+"""The node: the process that starts all others of the live cluster, the first in its own namespaces.
 
-When it ends, the kernel ends everything that it started. Started by live.cluster.Cluster.
+When it ends, the kernel ends all processes of the cluster. Started by live.launch.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ STARTED = time.monotonic()
 
 
 def note(text: str) -> None:
-    """A line in the node's log."""
+    """Write a line to the node's log."""
     print(f"{time.monotonic() - STARTED:6.1f} s  {text}", flush=True)
 
 
@@ -44,13 +44,13 @@ def _thread(target: object) -> None:
 
 
 def _end_with(lifeline: int) -> None:
-    """End when the other end of the pipe is closed, however its owner ended."""
+    """End when the other end of the pipe is closed, also if its owner was killed."""
     os.read(lifeline, 1)
     os._exit(0)
 
 
 def _forward(listener: socket.socket) -> None:
-    """Pass each connection on a socket of the outer network on to the gateway's port 443."""
+    """Forward each connection from a socket of the user's own network to the gateway's port 443."""
 
     async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -87,10 +87,10 @@ def _established(crd: Object) -> bool:
 
 
 def start(state: Path) -> ControlPlane:
-    """Bring up the cluster with the gateway, and nothing of Argo CD."""
+    """Start the cluster with the gateway, without Argo CD."""
     settings = json.loads((state / "programs.json").read_text())
     programs = {name: Path(path) for name, path in settings.items()}
-    # Read while the API server starts, which takes longer.
+    # Read in parallel to the start of the API server, which takes longer.
     crds = ThreadPoolExecutor(1).submit(_read, programs["istio-crds"])
     network = Network()
     network.start()
@@ -112,7 +112,7 @@ def start(state: Path) -> ControlPlane:
     api.apply(*gateway.deployment(gateway.DEFAULT_SELECTOR))
     while not all(_established(crd) for crd in api.get(CRDS)["items"]):
         time.sleep(0.05)
-    note("the kinds of Istio are known")
+    note("the CRDs of Istio are established")
     return control_plane
 
 
@@ -137,7 +137,7 @@ def main(state: Path, lifeline: int | None, forward: int | None) -> int:
 
 
 def _fork_init() -> None:
-    """Go on in a child; the parent, the first process of the namespace, takes in the orphans of all others."""
+    """Continue in a child process; the parent, the init process of the PID namespace, reaps orphaned processes."""
     node = os.fork()
     if node == 0:
         return

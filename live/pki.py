@@ -26,7 +26,7 @@ def _name(common_name: str) -> x509.Name:
 
 
 def _alternative(name: str) -> x509.GeneralName:
-    """`name` is a host, an address, or an URI such as a SPIFFE identity."""
+    """`name` is a host, an IP address, or a URI such as a SPIFFE identity."""
     if "://" in name:
         return x509.UniformResourceIdentifier(name)
     try:
@@ -42,7 +42,7 @@ def signing_key() -> bytes:
 
 @dataclass(frozen=True)
 class Authority:
-    """A certificate authority, kept as two PEM files in `folder`: ca.pem and ca-key.pem."""
+    """A certificate authority, stored as two PEM files in `folder`: ca.pem and ca-key.pem."""
 
     folder: Path
 

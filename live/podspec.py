@@ -1,4 +1,4 @@
-"""What a Pod's manifest says its containers see: environment and files. No processes, no disk."""
+"""The environment and files that a Pod's manifest gives its containers. Starts no processes and writes no files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from live.api import Object
 
-# (kind, namespace, name) -> the object, or None where it does not exist.
+# (kind, namespace, name) -> the object, or None if it does not exist.
 Lookup = Callable[[str, str, str], Object | None]
 # (pod, source of a projected volume) -> a token of the pod's ServiceAccount.
 Token = Callable[[Object, Object], str]
@@ -23,11 +23,11 @@ UNITS = (
     | {letter: Fraction(1000**power) for power, letter in enumerate("kMGTPE", 1)}
     | {f"{letter}i": Fraction(1024**power) for power, letter in enumerate("KMGTPE", 1)}
 )
-"""What the suffixes of a quantity stand for."""
+"""The factor of each suffix of a quantity."""
 
 
 class NotYet(Exception):
-    """A container cannot start before something it names exists; the message says what."""
+    """A container cannot start yet, because something that it needs is missing; the message says what."""
 
 
 class File(NamedTuple):
@@ -53,28 +53,28 @@ def field(pod: Object, path: str) -> str:
     if isinstance(value, str):
         return value
     if path in ("metadata.labels", "metadata.annotations") and isinstance(value, dict):
-        # In quotes with the escapes of Go, which are JSON's but for the letters that Go leaves as they are.
+        # Quoted with Go's escapes: JSON's, but letters outside ASCII are not escaped.
         return "\n".join(f"{key}={json.dumps(text, ensure_ascii=False)}" for key, text in sorted(value.items()))
     raise NotYet(f"fieldRef {path} has no value")
 
 
 def resource(container: Object, ref: Object) -> str:
-    """The value of a `resourceFieldRef`: so many of its divisor, rounded up. Raises NotYet where none is stated."""
+    """The value of a `resourceFieldRef`, divided by its divisor and rounded up. Raises NotYet if it is not set."""
     kind, _, name = ref["resource"].partition(".")
     stated = container.get("resources", {}).get(kind, {}).get(name)
     if stated is None:
-        raise NotYet(f"resourceFieldRef {ref['resource']}: the container states none, and this node has no other")
+        raise NotYet(f"resourceFieldRef {ref['resource']}: the container does not set it, and this node has no default")
     return str(math.ceil(quantity(str(stated)) / (quantity(str(ref.get("divisor", "1"))) or 1)))
 
 
 def quantity(text: str) -> Fraction:
-    """A number with one of Kubernetes' suffixes, or none."""
+    """A Kubernetes quantity, with or without a suffix, as a number."""
     digits = re.match(r"[0-9.]*", text)[0]  # type: ignore[index]
     return Fraction(digits) * UNITS[text.removeprefix(digits)]
 
 
 def expand(text: str, env: dict[str, str]) -> str:
-    """Replace `$(NAME)` where NAME is known; `$$` is a dollar sign."""
+    """Replace `$(NAME)` if NAME is in `env`; `$$` is a dollar sign."""
     return re.sub(
         r"\$(\$|\(([^)\s]+)\))",
         lambda m: "$" if m[1] == "$" else env.get(m[2], m[0]),
@@ -99,9 +99,9 @@ def _source(kind: str, namespace: str, name: str, optional: bool, lookup: Lookup
 def environment(
     pod: Object, container: Object, image: dict[str, str], services: list[Object], lookup: Lookup
 ) -> dict[str, str]:
-    """The environment of a container: the image's, the Services', then the manifest's own.
+    """The environment of a container: from the image, then the Services, then the manifest; later values win.
 
-    Raises NotYet where a ConfigMap, a Secret or a key that is not optional is missing.
+    Raises NotYet if a ConfigMap, a Secret or a key that is not optional is missing.
     """
     namespace = pod["metadata"]["namespace"]
     env = image | service_links(services, namespace, links=pod["spec"].get("enableServiceLinks", True))
@@ -135,7 +135,7 @@ def _value(pod: Object, container: Object, entry: Object, lookup: Lookup) -> str
         return field(pod, source["fieldRef"]["fieldPath"])
     if "resourceFieldRef" in source:
         return resource(container, source["resourceFieldRef"])
-    raise NotYet(f"environment variable {entry['name']}: source {', '.join(source)} is not known to this node")
+    raise NotYet(f"environment variable {entry['name']}: this node does not support the source {', '.join(source)}")
 
 
 def service_links(services: list[Object], namespace: str, *, links: bool) -> dict[str, str]:
@@ -161,11 +161,11 @@ def service_links(services: list[Object], namespace: str, *, links: bool) -> dic
 
 
 def hosts_file(services: list[Object], slices: list[Object], pod: Object) -> str:
-    """A pod's hosts file: its own name, as a kubelet writes it, and then what cluster DNS would answer it.
+    """A pod's hosts file: its own name, as a kubelet writes it, and then the names that cluster DNS would resolve.
 
-    The own name comes first: a Service of the same name is not found by it. A Service's name leads to its address,
-    that of a headless one to its pods' that are ready (to all where it publishes those that are not); each pod that
-    a StatefulSet names has a name below its headless Service.
+    The pod's own name comes first, and hides a Service of the same name. A Service's name resolves to its address.
+    A headless Service's name resolves to the addresses of its ready pods, or of all pods if it publishes those that
+    are not ready. Each pod of a StatefulSet also has a name below its headless Service.
     """
     headless = {(one["metadata"]["namespace"], one["metadata"]["name"]): list[Object]() for one in services}
     for part in slices:
@@ -194,7 +194,7 @@ def hosts_file(services: list[Object], slices: list[Object], pod: Object) -> str
 
 
 def command(container: Object, entrypoint: list[str], default_args: list[str], env: dict[str, str]) -> list[str]:
-    """The command line: `command` replaces the image's entrypoint and drops its arguments; `args` replaces those."""
+    """The command line: `command` replaces the image's entrypoint and arguments, `args` only its arguments."""
     if "command" in container:
         line = [*container["command"], *container.get("args", [])]
     else:
@@ -203,9 +203,9 @@ def command(container: Object, entrypoint: list[str], default_args: list[str], e
 
 
 def volume_files(pod: Object, volume: Object, lookup: Lookup, token: Token) -> dict[str, File] | None:
-    """The files of a volume by path, None for an empty directory.
+    """The files of a volume by path; None for an emptyDir.
 
-    Raises NotYet where something it names and needs is missing, or where the kind of volume is unknown.
+    Raises NotYet if a source that is not optional is missing, or if the kind of volume is not supported.
     """
     if "emptyDir" in volume:
         return None
@@ -244,11 +244,11 @@ def _files(pod: Object, source: Object, mode: int, lookup: Lookup, token: Token)
     if "serviceAccountToken" in source:
         ref = source["serviceAccountToken"]
         return {ref["path"]: File(token(pod, ref).encode(), mode)}
-    raise NotYet(f"volume source {', '.join(source)} is not known to this node")
+    raise NotYet(f"this node does not support the volume source {', '.join(source)}")
 
 
 def port_number(container: Object, port: int | str) -> int:
-    """A probe's port, by number or by the name of one of the container's ports."""
+    """A probe's port number, from a number or the name of a container port. Raises NotYet for an unknown name."""
     if isinstance(port, int):
         return port
     for entry in container.get("ports", []):

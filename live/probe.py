@@ -1,4 +1,4 @@
-"""A container's probes: when each is due and what its answers add up to."""
+"""A container's probes: when to run each, and when it has passed or failed."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from collections.abc import Callable
 from live.api import Object
 from live.podspec import NotYet, port_number
 
-# (command, seconds) -> exit code and output of the command in the container. Raises OSError.
+# (command, timeout in seconds) -> exit code and output of the command in the container. Raises OSError.
 Run = Callable[[list[str], float], tuple[int, str]]
 
 
 def ask(probe: Object, container: Object, address: str, run: Run) -> str | None:
-    """Run a probe once; None for success, else what was wrong."""
+    """Run a probe once; returns None for success, else the reason of the failure."""
     timeout = float(probe.get("timeoutSeconds", 1))
     try:
         if "exec" in probe:
@@ -29,7 +29,7 @@ def ask(probe: Object, container: Object, address: str, run: Run) -> str | None:
                 return None
     except (OSError, http.client.HTTPException, NotYet) as error:
         return f"{type(error).__name__}: {error}"
-    return "this node cannot run a probe of kind grpc"
+    return "this node does not support gRPC probes"
 
 
 def _http(get: Object, container: Object, address: str, timeout: float) -> str | None:
@@ -37,7 +37,7 @@ def _http(get: Object, container: Object, address: str, timeout: float) -> str |
     host = get.get("host", address)
     connection: http.client.HTTPConnection
     if get.get("scheme") == "HTTPS":
-        # A kubelet does not check the certificate either.
+        # Like a kubelet, does not check the certificate.
         tls = ssl._create_unverified_context()
         connection = http.client.HTTPSConnection(host, port, timeout=timeout, context=tls)
     else:
@@ -54,7 +54,7 @@ def _http(get: Object, container: Object, address: str, timeout: float) -> str |
 class Prober:
     """One probe of one running container.
 
-    `passed` is None until enough answers agree, as the thresholds say.
+    `passed` is None until enough results in a row agree (successThreshold, failureThreshold).
     """
 
     def __init__(self, probe: Object, container: Object, address: str, run: Run) -> None:
@@ -65,7 +65,7 @@ class Prober:
         self.message = ""
 
     def step(self, *, hurry: bool) -> None:
-        """Ask if it is time to; with `hurry` (nothing has passed yet) again after a second, as a kubelet does."""
+        """Run the probe if it is due. With `hurry` (not ready yet), repeat a failed probe after at most a second."""
         if time.monotonic() < self._due:
             return
         problem = ask(self._probe, self._container, self._address, self._run)

@@ -1,8 +1,8 @@
-"""How a sidecar's redirection knows the sidecar's own packets, and whether that can work here.
+"""How a sidecar's redirection recognizes the sidecar's own packets, and whether that works here.
 
-Each packet of an injected pod goes to its sidecar first, but for those that the sidecar sends itself. The kernel tells
-them by the group that it knows the sender by, not by the one that a container shows. Bubblewrap shows any group, and
-needs only one for it: the sidecar must have been started with the real one, which only root can give it.
+Every packet of an injected pod goes through its sidecar, except those that the sidecar sends itself. The kernel
+recognizes these by the sender's real group, not by the group that the container shows. Bubblewrap can show any group in
+the container, but the sidecar must be started with the real one, and only root can do that.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from pathlib import Path
 from live.network import inside
 
 GROUP = 1337
-"""The sidecar's own, in Istio's rules."""
+"""The sidecar's group ID in Istio's rules."""
 
-WHY_NOT = "sidecars need a cluster that root started: only root can give them the group that their redirection asks for"
+WHY_NOT = "sidecars need a cluster started by root: only root can give them the group that their redirection requires"
 
 
-# Istio's rule for a sidecar that calls its own pod by the pod's address comes by user first, then by group, and between
-# the two everything else on the loopback leaves. Here the kernel knows the sidecar by its group alone. From 127.0.0.6
-# it calls the application.
+# A sidecar that calls its own pod by the pod's address needs a rule. Istio has one by user and one by group, but all
+# other loopback traffic leaves the chain between the two. Here the kernel knows the sidecar only by its group, so its
+# rule is inserted first. The sidecar calls the application from 127.0.0.6.
 _TABLE = "inet istio-proxy-nat"
 _TO_ITSELF = (
     "istio-output oifname lo ip saddr != 127.0.0.6 ip daddr != 127.0.0.1 tcp dport != 15008 "
@@ -29,9 +29,9 @@ _TO_ITSELF = (
 
 
 def complete(network: str) -> None:
-    """After istio-init: a sidecar reaches its own pod through itself, as where its user is real too.
+    """Add a rule after istio-init: calls of a sidecar to its own pod go through the sidecar, as on a real node.
 
-    Another container with rights over the network makes no such table, and nothing is done.
+    Does nothing if Istio's table does not exist, because the container was not istio-init.
     """
     nft = [*inside(network), "nft"]
     if _TABLE in subprocess.run([*nft, "list", "tables"], check=True, capture_output=True, text=True).stdout:
@@ -39,6 +39,6 @@ def complete(network: str) -> None:
 
 
 def works() -> bool:
-    """Whether the group exists for the processes that this one starts."""
+    """Whether this process can start others with that group: whether its user namespace maps it."""
     spans = (map(int, line.split()) for line in Path("/proc/self/gid_map").read_text().splitlines())
     return any(first <= GROUP < first + count for first, _, count in spans)

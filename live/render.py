@@ -1,4 +1,4 @@
-"""The render of a folder, and what it exposes."""
+"""The output of `kustomize build`, and what its Gateways expose."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tools.build import program
 
 @dataclass
 class Exposed:
-    """What the applied Gateways say: who is served, by which pods, with which certificates."""
+    """What the Gateways of a render expose: hosts, the gateway's pods, and the Secrets of the certificates."""
 
     hosts: list[str] = field(default_factory=list)
     namespace: str = "argocd"
@@ -31,9 +31,9 @@ class Exposed:
 
     @classmethod
     def of(cls, objects: Iterable[Object]) -> Exposed:
-        """Read it from a render; empty where it has no Gateway.
+        """Read the objects of a render; the defaults if there is no Gateway.
 
-        What has another type than Istio's is left to the API server, which names the field.
+        Ignores fields of the wrong type: the API server rejects them, and names the field.
         """
         found = cls()
         for one in objects:
@@ -63,18 +63,18 @@ def _sequence(value: Any) -> list[Any]:
 
 
 def objects_of(render: bytes, kinds: tuple[str, ...]) -> list[Object]:
-    """The objects of some kinds; the others, CRDs above all, are too long to read for nothing."""
+    """The objects of some kinds. The others are not parsed, because CRDs take long."""
     wanted = re.compile(rf"^kind: ({'|'.join(kinds)})$", re.M)
     return [yaml.safe_load(text) for text in re.split(r"^---$", render.decode(), flags=re.M) if wanted.search(text)]
 
 
 def kustomize_build(path: str | Path) -> bytes:
-    """The output of `kustomize build`, with the options of the variable KUSTOMIZE_FLAGS. Raises LiveError."""
+    """The output of `kustomize build`, with options from the variable KUSTOMIZE_FLAGS. Raises LiveError if it fails."""
     text = os.environ.get("KUSTOMIZE_FLAGS", "")
     try:
         flags = shlex.split(text)
     except ValueError as error:
-        raise LiveError(f"KUSTOMIZE_FLAGS={text}: {error}; write options as in a shell") from error
+        raise LiveError(f"KUSTOMIZE_FLAGS={text}: {error}; write the options as in a shell") from error
     command = [str(program("kustomize")), "build", str(path), *flags]
     done = subprocess.run(command, capture_output=True, check=False)
     if done.returncode != 0:

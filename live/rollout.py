@@ -1,4 +1,4 @@
-"""Whether the workloads that were applied run, and what they wait for."""
+"""Whether the applied workloads are rolled out, and what they wait for."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from live.shell import Shell
 
 
 def rolled_out(workload: Object) -> bool:
-    """Whether a Deployment or StatefulSet runs its present template: all replicas new and ready, and no others."""
+    """Whether a Deployment or StatefulSet runs its current template: all replicas new and ready, no old ones left."""
     status, want = workload.get("status", {}), workload["spec"].get("replicas", 1)
     counts = [status.get(key, 0) for key in ("replicas", "updatedReplicas", "readyReplicas")]
     return status.get("observedGeneration") == workload["metadata"]["generation"] and counts == [want] * 3
 
 
 def wait_rolled_out(shell: Shell, deadline: float) -> None:
-    """Wait until every workload of the cluster is rolled out. Raises LiveError after `deadline` (time.monotonic)."""
+    """Wait until every workload is rolled out. Raises LiveError after `deadline` (seconds of time.monotonic)."""
     began = time.monotonic()
     while pending := _not_rolled_out(shell):
         kind, name, namespace = pending[0]
@@ -41,7 +41,7 @@ def _not_rolled_out(shell: Shell) -> list[tuple[str, str, str]]:
 
 
 def _why_not(shell: Shell, namespace: str) -> str:
-    """The reason of a waiting container, since others may wait for it; else the name of a pod that is not ready."""
+    """Why a container waits, because other pods may wait for it; else the name of a pod that is not ready."""
     waits, runs = [], []
     for pod in shell.pods(namespace):
         status = pod.get("status", {})
@@ -50,5 +50,5 @@ def _why_not(shell: Shell, namespace: str) -> str:
                 reason = f"{waiting.get('reason')} {waiting.get('message', '')}".rstrip()
                 waits.append(f"pod {pod['metadata']['name']}: {reason}")
             elif not one["ready"] and "running" in one["state"]:
-                runs.append(f"pod {pod['metadata']['name']}: running, not ready")
+                runs.append(f"pod {pod['metadata']['name']}: running, but not ready")
     return [*waits, *runs, "see: make status"][0]

@@ -1,7 +1,7 @@
-"""The walls of a container, built by bubblewrap: files, user, processes; the network is the pod's.
+"""Isolates a container with bubblewrap: its files, user and processes. The network is the pod's.
 
-What the manifest says holds: the user, a read-only root, no privileges to gain, each volume at its
-place. Limits, seccomp profiles and network policies are not enforced.
+Enforces these parts of the manifest: the user, a read-only root, no additional privileges, and the volumes. Does not
+enforce limits, seccomp profiles and network policies.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from live.image import Image
 
 @dataclass(frozen=True)
 class Mount:
-    """A file or folder of the machine at a place in the container."""
+    """Mounts a file or folder of the machine at the path `place` of the container."""
 
     source: Path
     place: str
@@ -30,8 +30,8 @@ class Mount:
 
 
 @dataclass(frozen=True)
-class Wall:
-    """Everything but the command line that a container is started with."""
+class Sandbox:
+    """Everything that a container is started with, except the command line."""
 
     image: Image
     user: int
@@ -42,13 +42,13 @@ class Wall:
     mounts: list[Mount]
     read_only_root: bool
     etc: Path
-    """A folder of files for /etc: passwd, group, hosts and the like."""
+    """A folder with the files for /etc: passwd, group, hosts and others."""
     network_admin: bool = False
-    """Whether it is the root that changes the pod's network, and has no other privilege."""
+    """Whether it runs as root with NET_ADMIN and NET_RAW over the pod's network, and no other privilege."""
 
 
 def etc_files(folder: Path, image: Image, user: int, group: int, hosts: Path) -> None:
-    """Write the files of /etc; `hosts` is bound as it is, so that it can change later."""
+    """Write the files of /etc to `folder`; `hosts` is a hard link, so that later changes are visible."""
     folder.mkdir(parents=True, exist_ok=True)
     people = {user: f"{image.account}:x:{user}:{group}::{image.home}:/bin/sh"}
     people.setdefault(0, "root:x:0:0:root:/root:/bin/sh")
@@ -56,7 +56,7 @@ def etc_files(folder: Path, image: Image, user: int, group: int, hosts: Path) ->
     (folder / "group").write_text(f"{image.account}:x:{group}:\nroot:x:0:\n")
     (folder / "nsswitch.conf").write_text("passwd: files\ngroup: files\nhosts: files\n")
     (folder / "host.conf").write_text("multi on\n")  # a name may have several addresses
-    # Names come from the hosts file; nothing answers here, at once.
+    # Names come from the hosts file; DNS lookups fail at once, because no server listens here.
     (folder / "resolv.conf").write_text("nameserver 127.0.0.1\noptions timeout:1 attempts:1\n")
     link = folder / "hosts"
     link.unlink(missing_ok=True)
@@ -76,18 +76,18 @@ def _system() -> list[str]:
     return words
 
 
-def words(wall: Wall, info_fd: int) -> list[str]:
+def words(sandbox: Sandbox, info_fd: int) -> list[str]:
     """The bubblewrap command line, without the command that runs inside."""
-    image = wall.image
-    line = ["bwrap", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--hostname", wall.hostname]
+    image = sandbox.image
+    line = ["bwrap", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--hostname", sandbox.hostname]
     line += ["--cap-drop", "ALL"]
-    if wall.network_admin:
-        # The capabilities of a user namespace of its own would be worth nothing over the pod's network.
+    if sandbox.network_admin:
+        # Without a user namespace: capabilities in a new one do not apply to the pod's network.
         line += ["--cap-add", "CAP_NET_ADMIN", "--cap-add", "CAP_NET_RAW"]
     else:
-        line += ["--unshare-user", "--uid", str(wall.user), "--gid", str(wall.group)]
+        line += ["--unshare-user", "--uid", str(sandbox.user), "--gid", str(sandbox.group)]
     line += ["--die-with-parent", "--info-fd", str(info_fd), "--clearenv"]
-    for key, value in wall.env.items():
+    for key, value in sandbox.env.items():
         line += ["--setenv", key, value]
     line += [
         *_system(),
@@ -103,7 +103,7 @@ def words(wall: Wall, info_fd: int) -> list[str]:
         "../run",
         "/var/run",
     ]
-    for path in sorted(wall.etc.iterdir()):
+    for path in sorted(sandbox.etc.iterdir()):
         line += ["--ro-bind", str(path), f"/etc/{path.name}"]
     line += ["--tmpfs", "/usr/local/bin"]
     for path in sorted(image.programs.iterdir()) if image.programs else []:
@@ -116,52 +116,52 @@ def words(wall: Wall, info_fd: int) -> list[str]:
         line += ["--dir", folder]
     for place, path in image.shared.items():
         line += ["--ro-bind", str(path), place]
-    for mount in sorted(wall.mounts, key=lambda mount: mount.place.count("/")):
+    for mount in sorted(sandbox.mounts, key=lambda mount: mount.place.count("/")):
         line += ["--ro-bind" if mount.read_only else "--bind", str(mount.source), mount.place]
-    if wall.read_only_root:
+    if sandbox.read_only_root:
         line += ["--remount-ro", "/"]
-    return [*line, "--chdir", wall.work_dir, "--"]
+    return [*line, "--chdir", sandbox.work_dir, "--"]
 
 
-def _real_group(wall: Wall) -> dict[str, Any]:
-    """Options of subprocess.Popen that give a sidecar the group which its redirection asks the kernel for."""
-    real = wall.group == redirection.GROUP and redirection.works()
+def _real_group(sandbox: Sandbox) -> dict[str, Any]:
+    """Options of subprocess.Popen that give a sidecar the real group that its redirection requires."""
+    real = sandbox.group == redirection.GROUP and redirection.works()
     return {"group": redirection.GROUP, "extra_groups": []} if real else {}
 
 
 class Process:
     """A running container."""
 
-    def __init__(self, wall: Wall, command: list[str], network: list[str], log: Path) -> None:
-        """Start `command` behind `wall`; `network` are the words that enter the pod's network namespace."""
+    def __init__(self, sandbox: Sandbox, command: list[str], network: list[str], log: Path) -> None:
+        """Start `command` in `sandbox`; `network` is the prefix that enters the pod's network namespace."""
         read_end, write_end = os.pipe()
         with log.open("ab") as output:
             self._process = subprocess.Popen(
-                [*network, *words(wall, write_end), *command],
+                [*network, *words(sandbox, write_end), *command],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 pass_fds=[write_end],
-                **_real_group(wall),
+                **_real_group(sandbox),
             )
         os.close(write_end)
         with os.fdopen(read_end) as info:
             text = info.read()
-        # Empty where bubblewrap itself failed; its message is in the log then.
+        # Empty if bubblewrap itself failed; its message is in the log.
         self.init: int | None = json.loads(text)["child-pid"] if text else None
-        """The container's first process, by its number on the node."""
-        # It may be entered and signalled from when its walls stand and its command has begun.
+        """The process ID of the container's first process on the node."""
+        # Commands and signals can reach the container only after bubblewrap has started its command.
         while self.init and self.exit_code() is None and not self._main():
             time.sleep(0.002)
-        settings = [f"{key}={value}" for key, value in wall.env.items()]
-        # The user namespace is left for the end by nsenter; who enters it has no more rights than the container.
+        settings = [f"{key}={value}" for key, value in sandbox.env.items()]
+        # nsenter enters the user namespace last; from then on a command has only the container's rights.
         self.enter = ["nsenter", f"--target={self.init}", "--mount", "--uts", "--ipc", "--net", "--pid"]
-        self.enter += [] if wall.network_admin else ["--user"]
-        self.enter += ["--preserve-credentials", "--", "/usr/bin/env", "-i", f"--chdir={wall.work_dir}", *settings]
-        """The words that make a command of the node run in the container."""
+        self.enter += [] if sandbox.network_admin else ["--user"]
+        self.enter += ["--preserve-credentials", "--", "/usr/bin/env", "-i", f"--chdir={sandbox.work_dir}", *settings]
+        """The prefix that runs a command of the node in the container."""
 
     def exit_code(self) -> int | None:
-        """None while it runs."""
+        """The exit code; None while it runs."""
         return self._process.poll()
 
     def signal(self, number: int) -> None:
@@ -181,12 +181,12 @@ class Process:
         return int(children[0]) if children else None
 
     def kill(self) -> None:
-        """End everything in the container at once."""
+        """Kill every process of the container."""
         self._process.kill()
         self._process.wait()
 
     def run(self, command: list[str], timeout: float) -> tuple[int, str]:
-        """Run one more command in the container; its exit code and output.
+        """Run another command in the container; returns its exit code and output.
 
         Raises TimeoutError after `timeout` seconds.
         """
@@ -205,5 +205,5 @@ class Process:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.communicate()
-            raise TimeoutError(f"no end after {timeout:g} s") from error
+            raise TimeoutError(f"still running after {timeout:g} s") from error
         return process.returncode, output

@@ -1,4 +1,4 @@
-"""Commands in the cluster: as a client, as the node's root, and the real kubectl."""
+"""Runs commands in the cluster: as a client, as root of the node, and the real kubectl."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ Completed = subprocess.CompletedProcess[str]
 
 
 class Shell:
-    """Runs commands in the namespaces of a cluster: `state` is its folder, `pid` its first process."""
+    """Runs commands in the namespaces of a cluster: `state` is its state folder, `pid` its first process."""
 
     def __init__(self, state: Path, pid: int) -> None:
         self.state, self.process = state, pid
 
     def _enter(self, network: str = "client") -> list[str]:
-        """The words that run a command as a client: in that network namespace, with the clients' hosts file."""
+        """The prefix that runs a command as a client: in that network namespace, with the clients' hosts file."""
         words = ["nsenter", f"--net=/proc/{self.process}/root/run/netns/{network}", *self._enter_user()]
         script = 'mount --bind "$1" /etc/hosts && shift && exec "$@"'
         return [*words, "--", "unshare", "--mount", "sh", "-c", script, "sh", str(self.state / "client-hosts")]
@@ -39,9 +39,9 @@ class Shell:
     def popen(
         self, command: list[str], *, env: Mapping[str, str] | None = None, network: str = "client", **options: Any
     ) -> subprocess.Popen[Any]:
-        """Start a client; `options` are those of subprocess.Popen. A signal reaches the command itself.
+        """Start a client command; `options` are those of subprocess.Popen. A signal reaches the command itself.
 
-        `network` is the network namespace, the clients' own or that of a pod (live.faults.doors).
+        `network` is a network namespace: the clients' own, or that of a pod (live.faults.doors).
         """
         words = [*self._enter(network), *map(str, command)]
         return subprocess.Popen(words, env=self._environment(env), **options)
@@ -56,9 +56,10 @@ class Shell:
         check: bool = False,
         network: str = "client",
     ) -> Completed:
-        """Run a client to its end, with curl, argocd, kubectl and kustomize on its PATH.
+        """Run a client command until it ends, with curl, argocd, kubectl and kustomize on its PATH.
 
-        Names that `set_hosts` gave lead to the gateway; HOME is a writable folder of the cluster.
+        The names of `set_hosts` resolve to the gateway; HOME is a writable folder of the cluster. `timeout` is in
+        seconds. Raises LiveError if `check` is set and the command fails, and subprocess.TimeoutExpired.
         """
         done = self._run([*self._enter(network), *map(str, command)], env, timeout, input)
         if check and done.returncode != 0:
@@ -78,7 +79,7 @@ class Shell:
         )
 
     def node_exec(self, command: list[str], *, input: str | None = None, timeout: float = 60) -> Completed:
-        """Run a command as the node's root: in its network, among its processes. Raises LiveError where it fails."""
+        """Run a command as root of the node, in its network and PID namespaces. Raises LiveError if it fails."""
         words = ["nsenter", f"--target={self.process}", "--net", "--mount", "--pid", *self._enter_user(), "--"]
         done = self._run([*words, *command], None, timeout, input)
         if done.returncode != 0:
@@ -88,14 +89,14 @@ class Shell:
     def kubectl(
         self, *args: str | Path, input: str | bytes | None = None, check: bool = True, timeout: float = 120
     ) -> Completed:
-        """The real kubectl, as an administrator. Raises LiveError for an exit code other than 0, unless not `check`."""
+        """Run the real kubectl as an administrator. Raises LiveError if it fails and `check` is set."""
         text = input.decode() if isinstance(input, bytes) else input
         command = ["kubectl", *map(str, args)]
         env = {"KUBECONFIG": str(self.state / "kubeconfig")}
         return self.exec(command, env=env, input=text, check=check, timeout=timeout)
 
     def pods(self, namespace: str = "") -> list[Object]:
-        """The Pods of a namespace, or all."""
+        """The Pods of a namespace, or of all namespaces."""
         place = ("-n", namespace) if namespace else ("-A",)
         found: list[Object] = json.loads(self.kubectl("get", "pods", *place, "-o", "json").stdout)["items"]
         return found

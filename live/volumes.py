@@ -1,4 +1,4 @@
-"""A pod's volumes as folders, in the layout that a kubelet gives them."""
+"""A pod's volumes as folders, in a kubelet's layout."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from live.sandbox import Mount
 
 
 def nested(mounts: list[Mount]) -> list[Mount]:
-    """Make, in each volume, the places of what is mounted inside it; returns `mounts`."""
+    """Create, in each volume, the mount points of the volumes that are mounted inside it; returns `mounts`."""
     for outer in mounts:
         for inner in mounts:
             if inner.place.startswith(f"{outer.place}/"):
@@ -20,10 +20,9 @@ def nested(mounts: list[Mount]) -> list[Mount]:
 
 
 def write(folder: Path, files: dict[str, File]) -> None:
-    """Make `folder` hold exactly `files`.
+    """Make `folder` contain exactly `files`.
 
-    A reader sees all of the old state or all of the new one: the names are links through `..data`,
-    which is replaced in one step.
+    A reader sees all old files or all new ones: the names are links through `..data`, which is replaced atomically.
     """
     folder.mkdir(parents=True, exist_ok=True)
     data = folder / "..data"
@@ -43,7 +42,7 @@ def write(folder: Path, files: dict[str, File]) -> None:
         if not (folder / name).is_symlink():
             (folder / name).symlink_to(f"..data/{name}")
     for entry in folder.iterdir():
-        # A folder is the place of a volume that is mounted inside this one.
+        # A real folder is the mount point of another volume.
         if entry.is_symlink() and not entry.name.startswith("..") and entry.name not in names:
             entry.unlink()
     if old:

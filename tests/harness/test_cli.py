@@ -50,7 +50,7 @@ def test_a_damaged_file_in_it_is_one_line(
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"pid": "1", "started": "1"}'])
 def test_a_damaged_note_of_the_cluster_is_no_cluster(text: str, tmp_path: Path) -> None:
     (tmp_path / "cluster.json").write_text(text)
-    with pytest.raises(LiveError, match="no cluster runs; start one: make up"):
+    with pytest.raises(LiveError, match="no cluster is running; start one: make up"):
         Cluster.attach(tmp_path)
 
 

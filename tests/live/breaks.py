@@ -1,4 +1,4 @@
-"""A mistake on purpose, and how the truth table is seen to notice it."""
+"""Mistakes made on purpose, and a check that the truth table notices them."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ Breaking = Callable[[Cluster], AbstractContextManager[None]]
 
 @dataclass(frozen=True)
 class Break:
-    """A mistake in a mode, by name.
+    """A mistake in a mode.
 
-    fail: rows that must notice, with a part of what their clients then get. hold: rows that must not notice.
+    fail: the rows that must fail, with a part of the client's answer. unaffected: rows that must not change.
     """
 
     name: str
     mode: str
     breaking: Breaking
     fail: dict[str, str]
-    hold: tuple[str, ...]
+    unaffected: tuple[str, ...]
 
 
 def failing(client: Client, broken: Break) -> dict[str, str]:
-    """What the clients get, or who served them if only that differs, in the rows not as expected."""
+    """The rows that are not as expected, with the expected part of `fail` if the answer contains it, else the cell."""
     found = {}
-    for row in table.rows(*broken.fail, *broken.hold):
+    for row in table.rows(*broken.fail, *broken.unaffected):
         cell, expected = table.measure(client, row), row.expected[broken.mode]
         if cell != expected:
             part = broken.fail.get(row.name, "")
@@ -40,7 +40,7 @@ def failing(client: Client, broken: Break) -> dict[str, str]:
 
 
 def eventually(client: Client, broken: Break, expected: dict[str, str]) -> dict[str, str]:
-    """The failing rows once they are the expected ones, or after half a minute: configuration takes its time."""
+    """The failing rows once they are as expected, or after 30 s: a new configuration takes time to arrive."""
     deadline = time.monotonic() + 30
     while (found := failing(client, broken)) != expected and time.monotonic() < deadline:
         pass

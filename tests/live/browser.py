@@ -1,6 +1,6 @@
-"""Headless Chromium driven over its DevTools protocol (https://chromedevtools.github.io/devtools-protocol/).
+"""Controls headless Chromium by its DevTools protocol (https://chromedevtools.github.io/devtools-protocol/).
 
-The protocol runs over a pipe, so no port is opened and the browser may live in another network namespace.
+The protocol uses a pipe, so no port is open, and the browser may run in another network namespace.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-# Chromium asks for https by itself unless told otherwise; then the gateway's redirect would never be seen.
+# By default Chromium upgrades to https by itself, and would never get the gateway's redirect.
 _NO_UPGRADE = "HttpsUpgrades,HttpsFirstBalancedMode,HttpsFirstBalancedModeAutoEnable"
 _FLAGS = [
     "--headless",
@@ -32,11 +32,11 @@ _FLAGS = [
 
 
 class BrowserError(Exception):
-    """The browser refused: a page that does not load, a script that throws, or no answer in time."""
+    """The browser failed: a page does not load, a script throws, or there is no answer in time."""
 
 
 def trust(home: Path, ca: Path) -> None:
-    """Make the certificate authority in the PEM file `ca` a trusted one for a browser whose HOME is `home`."""
+    """Make a browser with HOME `home` trust the certificate authority in the PEM file `ca`."""
     database = home / ".pki" / "nssdb"
     database.mkdir(parents=True)
     for arguments in (["-N", "--empty-password"], ["-A", "-t", "C,,", "-n", "test", "-i", str(ca)]):
@@ -44,14 +44,14 @@ def trust(home: Path, ca: Path) -> None:
 
 
 class Browser:
-    """One browser with one page and a profile of its own under `home`.
+    """A browser with one page, and its own profile under `home`.
 
-    `popen` starts a command with stdin and stdout as byte pipes, where the browser shall run.
+    `popen` starts the browser's command, with stdin and stdout as byte pipes. `timeout` is in seconds, for each answer.
     """
 
     def __init__(self, popen: Callable[[list[str]], subprocess.Popen[bytes]], home: Path, timeout: float = 20) -> None:
         self._timeout = timeout
-        # Pipe mode wants file descriptors 3 and 4; a shell makes them of stdin and stdout.
+        # Pipe mode uses file descriptors 3 and 4; a shell connects them to stdin and stdout.
         to_pipe = ["sh", "-c", 'exec "$@" 3<&0 4>&1 1>&2 2>/dev/null', "sh"]
         chromium = ["env", f"HOME={home}", "chromium", *_FLAGS, f"--user-data-dir={home}/profile"]
         self._process = popen([*to_pipe, *chromium])
@@ -78,7 +78,7 @@ class Browser:
         self.close()
 
     def close(self) -> None:
-        """End the browser: it leaves when its pipe closes."""
+        """End the browser: it exits when its pipe closes."""
         self._input.close()
         try:
             self._process.wait(5)
@@ -88,7 +88,7 @@ class Browser:
         self._output.close()
 
     def open(self, url: str) -> None:
-        """Load `url`, following redirects, until its load event. Raises BrowserError when there is no page."""
+        """Load `url`, follow redirects, and wait for the load event. Raises BrowserError if the page does not load."""
         self.events.clear()
         answer = self._call("Page.navigate", {"url": url})
         if "errorText" in answer:
@@ -97,7 +97,7 @@ class Browser:
         self._read_until(lambda message: load.items() <= message.get("params", {}).items(), f"loading {url}")
 
     def redirects(self) -> list[tuple[str, int, str]]:
-        """The redirects of the last `open`: (URL asked, status, URL sent to)."""
+        """The redirects of the last `open`: (requested URL, status, new URL)."""
         return [
             (answer["url"], answer["status"], event["params"]["request"]["url"])
             for event in self.events
@@ -106,7 +106,7 @@ class Browser:
         ]
 
     def evaluate(self, expression: str) -> Any:
-        """The JSON value of a JavaScript expression in the page; a promise is waited for."""
+        """The JSON value of a JavaScript expression in the page; waits for a promise. Raises BrowserError."""
         options = {"expression": expression, "awaitPromise": True, "returnByValue": True}
         answer = self._call("Runtime.evaluate", options)
         if "exceptionDetails" in answer:
@@ -124,7 +124,7 @@ class Browser:
             self._input.write(json.dumps(message).encode() + b"\0")
             self._input.flush()
         except BrokenPipeError:
-            raise BrowserError(f"{method}: the browser has ended") from None
+            raise BrowserError(f"{method}: the browser has exited") from None
         answer = self._read_until(lambda found: found.get("id") == number, method)
         if "error" in answer:
             raise BrowserError(f"{method}: {answer['error']['message']}")
@@ -132,7 +132,7 @@ class Browser:
         return result
 
     def _read_until(self, wanted: Callable[[dict[str, Any]], bool], what: str) -> dict[str, Any]:
-        """The first message that is wanted, among those already here or still to come; the rest become events."""
+        """The first message that is wanted, received or still to come; messages without an id are kept as events."""
         for event in self.events:
             if wanted(event):
                 return event
@@ -150,5 +150,5 @@ class Browser:
                 raise BrowserError(f"{what}: no answer in {self._timeout:g} s")
             chunk = os.read(self._output.fileno(), 1 << 16)
             if not chunk:
-                raise BrowserError(f"{what}: the browser has ended")
+                raise BrowserError(f"{what}: the browser has exited")
             self._buffer += chunk

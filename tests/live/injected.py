@@ -1,4 +1,4 @@
-"""Argo CD in a namespace that Istio injects, as a consumer has it, and what can be wrong with that."""
+"""A consumer with Argo CD in a namespace that Istio injects, and mistakes in it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SIDECAR = ("sidecars.networking.istio.io", "argocd-server", "-n", "argocd")
 
 _LABEL = [{"op": "add", "path": "/metadata/labels", "value": {"istio-injection": "enabled"}}]
 LABELLED = {"target": {"kind": "Namespace"}, "patch": json.dumps(_LABEL)}
-"""The patch of a kustomization that gives the Namespace Istio's label."""
+"""A kustomization's patch that adds Istio's label to the Namespace."""
 
 
 def authentication(peer: str) -> Object:
@@ -44,14 +44,14 @@ def overlay(folder: Path, mode: str, peer: str) -> Path:
 
 
 def apply(cluster: Cluster, folder: Path, mode: str, peer: str) -> None:
-    """Apply that consumer, and wait until it serves and its sidecars know `peer`."""
+    """Apply that consumer, and wait until it is ready and its sidecars use the mutual TLS mode `peer`."""
     cluster.apply(overlay(folder, mode, peer))
     cluster.wait_ready(120)
-    until(lambda: refuses_strangers(cluster) is (peer == STRICT), 30, f"sidecars that are {peer}")
+    until(lambda: refuses_strangers(cluster) is (peer == STRICT), 30, f"the sidecars of argocd-server are {peer}")
 
 
 def refuses_strangers(cluster: Cluster) -> bool:
-    """Whether each pod of argocd-server resets a client from outside the mesh that comes without the gateway."""
+    """Whether each pod of argocd-server resets direct connections of a client outside the mesh."""
     curl = ["curl", "-sS", "--max-time", "5", "-o", "/dev/null"]
     return all(
         "reset by peer" in cluster.exec([*curl, f"http://{address}:8080/healthz"]).stderr
@@ -60,7 +60,7 @@ def refuses_strangers(cluster: Cluster) -> bool:
 
 
 def sidecars(cluster: Cluster) -> dict[str, bool]:
-    """Whether each pod of Argo CD that is there to stay has a sidecar that is ready."""
+    """Whether each pod of Argo CD, except those that are being deleted, has a ready sidecar."""
     return {
         pod["metadata"]["name"]: any(
             one["name"] == "istio-proxy" and one["ready"] for one in pod["status"].get("initContainerStatuses", [])
@@ -71,7 +71,7 @@ def sidecars(cluster: Cluster) -> dict[str, bool]:
 
 
 def takes(cluster: Cluster) -> str:
-    """For what the sidecar of argocd-server takes what comes in: HTTP or TCP, empty while it does not know."""
+    """How argocd-server's sidecar treats inbound connections: as HTTP or TCP; empty while it has no configuration."""
     [name] = addresses(cluster, "argocd-server")
     dump = f"http://127.0.0.1:{ENVOY_ADMIN_PORT}/config_dump?resource=dynamic_listeners"
     network = namespace_of(get(cluster, "pod", name))
@@ -86,28 +86,28 @@ def takes(cluster: Cluster) -> str:
     return "HTTP" if "http_connection_manager" in filters else "TCP" if filters else ""
 
 
-# --- what can be wrong
+# --- mistakes
 
 
 @contextmanager
 def without_sidecar(cluster: Cluster) -> Iterator[None]:
-    """The namespace without our Sidecar."""
+    """Delete our Sidecar, and create it again."""
     with _gone(cluster, *SIDECAR):
-        _anew(cluster, "HTTP")
+        _wait_protocol(cluster, "HTTP")
         yield
-    _anew(cluster, "TCP")
+    _wait_protocol(cluster, "TCP")
     cluster.wait_ready()
 
 
-def _anew(cluster: Cluster, protocol: str) -> None:
-    """Wait until the sidecar takes its port for that. A connection that was made before stays what it was."""
-    until(lambda: takes(cluster) == protocol, 30, f"a sidecar that takes {protocol}")
+def _wait_protocol(cluster: Cluster, protocol: str) -> None:
+    """Wait until argocd-server's sidecar treats its port as `protocol`, and end the gateway's existing connections."""
+    until(lambda: takes(cluster) == protocol, 30, f"the sidecar of argocd-server treats its port as {protocol}")
     cluster.restart_gateway()
 
 
 @contextmanager
 def _gone(cluster: Cluster, *name: str) -> Iterator[None]:
-    """An object is not there, and afterwards is there again, younger."""
+    """Delete an object, and create it again afterwards, with a new creation time."""
     kept = json.loads(cluster.kubectl("get", *name, "-o", "json").stdout)
     cluster.kubectl("delete", *name)
     try:
@@ -117,7 +117,7 @@ def _gone(cluster: Cluster, *name: str) -> Iterator[None]:
 
 
 def create(cluster: Cluster, manifest: Object) -> None:
-    """Make an object, as one that was there says."""
+    """Create an object from the manifest of a deleted one."""
     kept = ("name", "namespace", "annotations", "labels")
     manifest = {key: value for key, value in manifest.items() if key != "status"}
     manifest["metadata"] = {key: manifest["metadata"][key] for key in kept if key in manifest["metadata"]}
@@ -126,16 +126,16 @@ def create(cluster: Cluster, manifest: Object) -> None:
 
 
 def younger(cluster: Cluster, *name: str) -> None:
-    """Make an object again, so that it is younger than all others."""
-    time.sleep(1)  # creation is told in whole seconds
+    """Create an object again, so that it is younger than all others."""
+    time.sleep(1)  # creation times have whole seconds
     with _gone(cluster, *name):
         pass
 
 
 def older(service: str, breaking: Breaking) -> Breaking:
-    """`breaking`, with this one of the two Services of argocd-server the older one.
+    """`breaking`, with this Service of argocd-server made the older of the two.
 
-    A sidecar takes what it says of the port.
+    A sidecar uses the port's protocol from the older Service.
     """
     other = next(name for name in SERVICES if name != service)
 
@@ -150,23 +150,23 @@ def older(service: str, breaking: Breaking) -> Breaking:
 
 @contextmanager
 def older_sidecar(cluster: Cluster) -> Iterator[None]:
-    """Somebody else's Sidecar for the same pods, older than ours, which says nothing of the port."""
+    """Add another Sidecar for the same pods, older than ours, which does not configure the port."""
     ours = get(cluster, *SIDECAR[:2])
     theirs = {**ours, "metadata": {"name": "theirs", "namespace": "argocd"}}
     theirs["spec"] = {"workloadSelector": ours["spec"]["workloadSelector"], "egress": [{"hosts": ["*/*"]}]}
     create(cluster, theirs)
     younger(cluster, *SIDECAR)
     try:
-        _anew(cluster, "HTTP")
+        _wait_protocol(cluster, "HTTP")
         yield
     finally:
         cluster.kubectl("delete", SIDECAR[0], "theirs", "-n", "argocd")
-    _anew(cluster, "TCP")
+    _wait_protocol(cluster, "TCP")
     cluster.wait_ready()
 
 
 def patched_pods(metadata: dict[str, Any]) -> Breaking:
-    """Other labels or annotations of argocd-server's pods."""
+    """Add labels or annotations to argocd-server's pods, and remove them."""
 
     @contextmanager
     def breaking(cluster: Cluster) -> Iterator[None]:

@@ -1,4 +1,4 @@
-"""Steps in the life of an install that several tests take."""
+"""Steps that several tests of an install share."""
 
 from __future__ import annotations
 
@@ -33,22 +33,22 @@ def erase(cluster: Cluster) -> None:
 
 
 def until(met: Callable[[], object], seconds: float, what: str) -> None:
-    """Wait until `met` says so. Raises AssertionError after `seconds`."""
+    """Wait until `met()` is true. Raises AssertionError after `seconds`; `what` is the condition in words."""
     deadline = time.monotonic() + seconds
     while not met():
-        assert time.monotonic() < deadline, f"{what}: not so after {seconds:.0f} s"
+        assert time.monotonic() < deadline, f"not true after {seconds:.0f} s: {what}"
         time.sleep(0.1)
 
 
 def workloads_ready(cluster: Cluster, namespace: str = "argocd") -> None:
-    """Until every Deployment and StatefulSet of Argo CD is rolled out, whether or not a gateway leads there."""
+    """Wait until every Deployment and StatefulSet of Argo CD is rolled out, also without a gateway."""
     names = cluster.kubectl("get", "deployments,statefulsets", "-n", namespace, "-o", "name").stdout.split()
     for name in names:
         cluster.kubectl("rollout", "status", name, "-n", namespace, "--timeout=60s")
 
 
 def intrude(cluster: Cluster) -> None:
-    """The neighbour of intruder.yaml, older than our VirtualService, which is made again where there is one."""
+    """Apply intruder.yaml, and create our VirtualService again, if there is one: the intruder's must be the older."""
     ours = ("virtualservices.networking.istio.io", "argocd", "-n", "argocd")
     cluster.kubectl("apply", "-f", HERE / "intruder.yaml")
     found = cluster.kubectl("get", *ours, "-o", "json", "--ignore-not-found", check=False).stdout
@@ -57,23 +57,23 @@ def intrude(cluster: Cluster) -> None:
     again = json.loads(found)
     again["metadata"] = {key: again["metadata"].get(key, {}) for key in ("name", "namespace", "annotations", "labels")}
     cluster.kubectl("delete", *ours)
-    time.sleep(1)  # creation is told in whole seconds
+    time.sleep(1)  # creation times have whole seconds
     cluster.kubectl("create", "-f", "-", input=json.dumps(again))
 
 
-def said(output: str) -> dict[str, str]:
-    """What `kubectl apply` says of each object, as {object: word}."""
+def apply_results(output: str) -> dict[str, str]:
+    """The results that `kubectl apply` prints, as {object: result}: {"service/argocd-server": "created"}."""
     return dict(line.removesuffix(" (server dry run)").rsplit(" ", 1) for line in output.splitlines())
 
 
 def get(cluster: Cluster, kind: str, name: str, namespace: str = "argocd") -> Object:
-    """One object as the API server has it."""
+    """An object of the API server."""
     found: Object = json.loads(cluster.kubectl("get", kind, name, "-n", namespace, "-o", "json").stdout)
     return found
 
 
 def running(cluster: Cluster, namespace: str = "argocd") -> dict[str, set[str]]:
-    """The UIDs of the pods that are there to stay, by the name of the component."""
+    """The UIDs of the pods of each component, except those that are being deleted."""
     found: dict[str, set[str]] = {}
     for pod in cluster.pods():
         meta = pod["metadata"]
@@ -83,7 +83,7 @@ def running(cluster: Cluster, namespace: str = "argocd") -> dict[str, set[str]]:
 
 
 def addresses(cluster: Cluster, component: str) -> dict[str, str]:
-    """The addresses of the pods of a component of Argo CD that are there to stay, by name."""
+    """The IP addresses of a component's pods by the pod's name, except those that are being deleted."""
     return {
         pod["metadata"]["name"]: pod["status"]["podIP"]
         for pod in cluster.pods()
@@ -93,7 +93,7 @@ def addresses(cluster: Cluster, component: str) -> dict[str, str]:
     }
 
 
-# What tells that a mode works: the browser, the CLI in both ways, other gRPC clients, the certificate, the redirect.
+# These show that a mode works: the browser, the CLI in both ways, other gRPC clients, the certificate, the redirect.
 KEY_ROWS = table.rows(
     "UI, HTTP/1.1",
     "certificate shown",
@@ -105,14 +105,14 @@ KEY_ROWS = table.rows(
 
 
 def wrong(cluster: Cluster, mode: str, but: Collection[str] = (), seconds: float = 20) -> list[str]:
-    """The key rows, `but` those, that are not as the mode's table says: once there are none, or after `seconds`.
+    """The key rows that differ from the mode's table, except the rows `but`.
 
-    A changed configuration takes a moment to reach the gateway.
+    Tries for up to `seconds`, because a changed configuration takes a moment to reach the gateway.
     """
     client, deadline = Client(cluster, HOST), time.monotonic() + seconds
     rows = [row for row in KEY_ROWS if row.name not in but]
     while True:
-        # All in one pass: a row alone may have been answered by the configuration before.
+        # Repeat all rows: one that was right may have been served by the old configuration.
         found = [(row, table.measure(client, row)) for row in rows]
         left = [
             f"{row.name}: {cell}, expected {row.expected[mode]}" for row, cell in found if cell != row.expected[mode]
@@ -122,12 +122,12 @@ def wrong(cluster: Cluster, mode: str, but: Collection[str] = (), seconds: float
 
 
 def cli_options(mode: str) -> list[str]:
-    """What the argocd command needs: a gateway that ends TLS and does not route gRPC passes gRPC-Web only."""
+    """The options of the argocd command: a gateway that ends TLS and has no gRPC route passes only gRPC-Web."""
     return ["--grpc-web"] if mode == TERMINATION else []
 
 
 def commands(document: str, heading: str) -> list[str]:
-    """The shell blocks of a document's section, as a reader copies them."""
+    """The shell blocks in a section of a document."""
     section = re.split(r"^#+ ", (ROOT / document).read_text(), flags=re.M)
     found = [re.findall(r"^```sh\n(.*?)^```", part, re.M | re.S) for part in section if part.startswith(f"{heading}\n")]
     assert len(found) == 1, f"{document}: expected one section {heading!r}, found {len(found)}"
@@ -135,9 +135,9 @@ def commands(document: str, heading: str) -> list[str]:
 
 
 def run(cluster: Cluster, script: str, folder: Path) -> str:
-    """Run shell lines as in a clone of the repository; returns what they print.
+    """Run shell lines in `folder`, which has overlays/ as in a clone of the repository; returns their output.
 
-    What they write goes to `folder`. Raises LiveError where one fails.
+    Raises LiveError if a line fails.
     """
     clone = folder / "overlays"
     if not clone.exists():
@@ -150,27 +150,27 @@ HIGH_AVAILABILITY = "components/high-availability/README.md"
 
 
 def documented(cluster: Cluster, document: str, comment: str, folder: Path) -> None:
-    """Run the document's shell line below the comment that begins so."""
+    """Run the shell line of a document that follows the comment that begins with `comment`."""
     [line] = re.findall(rf"^# {comment}\b.*\n(.+)$", (ROOT / document).read_text(), re.M)
     run(cluster, line, folder)
 
 
 def session(cluster: Cluster) -> int:
-    """The status code of a log in with the first password of admin."""
+    """The status code of a login as admin with the initial password."""
     client = Client(cluster, HOST)
     return curl(client, "/api/v1/session", *JSON, data=client.credentials()).code
 
 
 def admin_can_log_in(cluster: Cluster, folder: Path) -> None:
-    """Where two argocd-server each made the first password, the documented line makes another."""
+    """Ensure that admin can log in: if two argocd-server each generated a password, run the documented command."""
     if session(cluster) == 401:
         documented(cluster, HIGH_AVAILABILITY, "The first password", folder)
         workloads_ready(cluster)
-        until(lambda: session(cluster) == 200, 30, "a log in with the new password")
+        until(lambda: session(cluster) == 200, 30, "admin can log in with the new password")
 
 
 class Argocd:
-    """The real argocd command of one user, with a configuration of its own below `home`."""
+    """The real argocd command of one user, with its own configuration below `home`."""
 
     def __init__(self, cluster: Cluster, home: Path, *options: str, host: str = HOST) -> None:
         self._cluster = cluster
@@ -178,12 +178,12 @@ class Argocd:
         self._host, self._options = host, options
 
     def login(self, user: str, password: str) -> Argocd:
-        """Log in; returns itself. Raises AssertionError where that fails."""
+        """Log in; returns self. Raises AssertionError if the login fails."""
         self("login", self._host, "--username", user, "--password", password)
         return self
 
     def __call__(self, *arguments: str) -> str:
-        """What the command prints. Raises AssertionError where it fails or warns that it had to fall back."""
+        """Run the command; returns its output. Raises AssertionError if it fails or warns to use --grpc-web."""
         command = ["argocd", *arguments, *self._options]
         done = self._cluster.exec(command, env=self._env, timeout=60)
         assert done.returncode == 0, f"argocd {arguments[0]}: {done.stderr or done.stdout}"
@@ -192,9 +192,9 @@ class Argocd:
 
 
 def deliver(cluster: Cluster, argocd: Argocd, name: str, files: Mapping[str, str]) -> Object:
-    """Create and sync the Application `name` from a new git repository; returns it as the API server has it.
+    """Create and sync the Application `name` from a new git repository; returns it as `argocd app get` shows it.
 
-    `files` (path: text) is what the repository holds; it goes to the namespace default.
+    `files` (path: text) are the repository's files; their objects go to the namespace default.
     """
     url = cluster.git_repository(name, files)
     place = ["--dest-server", "https://kubernetes.default.svc", "--dest-namespace", "default"]
@@ -204,16 +204,16 @@ def deliver(cluster: Cluster, argocd: Argocd, name: str, files: Mapping[str, str
 
 
 def config_map(name: str, data: Mapping[str, str]) -> str:
-    """A ConfigMap for a repository, as YAML."""
+    """The manifest of a ConfigMap, in JSON."""
     return json.dumps({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": dict(data)})
 
 
 def uid(cluster: Cluster, kind: str, name: str, namespace: str = "argocd") -> str:
-    """The UID of an object: a new one of the same name has another."""
+    """The UID of an object, which changes if it is created again."""
     return str(get(cluster, kind, name, namespace)["metadata"]["uid"])
 
 
 def differing(words: Mapping[str, str], expected: Iterable[str]) -> dict[str, str]:
-    """What apply says of the objects for which it does not say one of the words `expected`."""
+    """The results of apply, as {object: result}, that are not in `expected`."""
     wanted = set(expected)
     return {name: word for name, word in words.items() if word not in wanted}

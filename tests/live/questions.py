@@ -1,4 +1,4 @@
-"""What real clients are told when they ask the exposed Argo CD: one function for each question of the truth table."""
+"""Requests of real clients to the exposed Argo CD: one function for each question of the truth table."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from live.cluster import Cluster
 from tools.build import program
 
 CLIENTS = Path(__file__).with_name("clients")
-# An empty gRPC message: not compressed, no bytes.
+# An empty gRPC message: the flag for no compression, and the length 0.
 EMPTY_MESSAGE = "\0" * 5
 OTHER = "other.example.com"
 STREAM = "/api/v1/stream/applications"
@@ -31,7 +31,7 @@ JSON = ("--header", "content-type: application/json")
 
 @dataclass
 class Client:
-    """A user of `host`, which must resolve to the gateway, in a network namespace outside the mesh."""
+    """A client of `host`, which must resolve to the gateway, in a network namespace outside the mesh."""
 
     cluster: Cluster
     host: str
@@ -50,10 +50,10 @@ class Client:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a client was told.
+    """The answer that a client got.
 
-    status: as the client reports it. protocol: h1 or h2; empty where the client does not tell.
-    since: when the request began, in seconds of the epoch, where that was before the question.
+    status: as the client reports it. protocol: h1 or h2; empty if the client does not report it.
+    since: when the request began, in seconds since the epoch, if that was before the question was asked.
     """
 
     status: str
@@ -66,7 +66,7 @@ Question = Callable[[Client], Answer]
 
 @dataclass(frozen=True)
 class Reply:
-    """One answer to curl. `code` is 0 and `error` says why where there was none; header names are lower case."""
+    """An answer to curl. Without an answer `code` is 0 and `error` is curl's error. Header names are lower case."""
 
     code: int
     protocol: str
@@ -75,12 +75,12 @@ class Reply:
     error: str
 
     def header(self, name: str) -> str:
-        """The value of the first header (or trailer) of that name, empty where there is none."""
+        """The value of the first header (or trailer) of that name; empty if there is none."""
         return next((value for key, value in self.headers if key == name), "")
 
 
 def curl(client: Client, url: str, *options: str, h2: bool = False, data: str | None = None) -> Reply:
-    """Ask once, verifying TLS with the test CA; a `url` that begins with / is on the exposed host over https."""
+    """Send one request, verifying TLS with the test CA. A `url` that begins with / is a path on the exposed host."""
     url = url if "://" in url else f"https://{client.host}{url}"
     plain_h2 = "--http2-prior-knowledge" if url.startswith("http:") else "--http2"
     with tempfile.TemporaryDirectory() as folder:
@@ -109,19 +109,19 @@ def status(reply: Reply) -> str:
 
 
 def location(reply: Reply) -> str:
-    """The status code and where it sends."""
+    """The status code and the Location header."""
     return f"{status(reply)} {reply.header('location')}".strip()
 
 
 def grpc_status(reply: Reply) -> str:
-    """The status code and the gRPC status, which is a trailer in HTTP/2 and part of the body in gRPC-Web."""
+    """The status code and the gRPC status, which is an HTTP/2 trailer or, in gRPC-Web, in the body."""
     found = re.search(rb"grpc-status: *(\d+)", reply.body)
     code = reply.header("grpc-status") or (found[1].decode() if found else "")
     return f"{status(reply)} grpc-status {code}" if code else status(reply)
 
 
 def event_stream(reply: Reply) -> str:
-    """The status code, the content type and whether an event came."""
+    """The status code, the content type, and whether the body contains an event."""
     event = ", event" if b'data: {"result":' in reply.body.replace(b"data:{", b"data: {") else ""
     return f"{status(reply)} {reply.header('content-type')}{event}"
 
@@ -135,7 +135,7 @@ def cookie(reply: Reply) -> str:
 def http(
     url: str, *options: str, h2: bool = False, data: str | None = None, show: Callable[[Reply], str] = status
 ) -> Question:
-    """Ask with curl; `{host}` and `{ip}` (the gateway's address) in `url` and `options` are filled in."""
+    """Send a request with curl; replaces `{host}` and `{ip}` (the gateway's address) in `url` and `options`."""
 
     def question(client: Client) -> Answer:
         place = {"host": client.host, "ip": client.cluster.gateway_ip}
@@ -147,29 +147,29 @@ def http(
 
 
 def grpc_by_curl(content_type: str, h2: bool = True) -> Question:
-    """Call VersionService/Version with a content type written by hand."""
+    """Call VersionService/Version by curl, with the given content type."""
     headers = ["--header", f"content-type: {content_type}", "--header", "te: trailers"]
     return http("/version.VersionService/Version", *headers, h2=h2, data=EMPTY_MESSAGE, show=grpc_status)
 
 
 def login(client: Client) -> Answer:
-    """Log in as a browser does."""
+    """Log in like a browser."""
     reply = curl(client, "/api/v1/session", *JSON, data=client.credentials())
     return Answer(cookie(reply), reply.protocol)
 
 
 def session_cookie(client: Client) -> list[str]:
-    """curl's options of a browser that has logged in."""
+    """curl's options for the session cookie of a logged in browser."""
     return ["--cookie", f"argocd.token={client.session()}"]
 
 
 def event_source(client: Client) -> list[str]:
-    """curl's options of a logged in browser's EventSource."""
+    """curl's options for the EventSource of a logged in browser."""
     return ["--header", "accept: text/event-stream", *session_cookie(client)]
 
 
 def stream(h2: bool) -> Question:
-    """Read the stream of Application events for two seconds, as a browser's EventSource."""
+    """Read the stream of Application events for two seconds, like a browser's EventSource."""
 
     def question(client: Client) -> Answer:
         options = ["--no-buffer", "--max-time", "2", *event_source(client)]
@@ -180,7 +180,7 @@ def stream(h2: bool) -> Question:
 
 
 class Stream:
-    """A stream of Application events that stays open; `finish` says how it fared after a minute."""
+    """A stream of Application events that stays open; `finish` checks that it still works after a minute."""
 
     LENGTH = 61.0
 
@@ -218,7 +218,7 @@ class Stream:
         return Answer(f"{code.split(' ')[0]}, {verdict}", f"h{version.removesuffix('.1')}", self.since)
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         self._process.terminate()
         self._process.wait()
 
@@ -232,13 +232,13 @@ def long_stream(name: str) -> Question:
 
 
 def _argocd(client: Client, home: str, *words: str) -> subprocess.CompletedProcess[str]:
-    """Run the real argocd command, which keeps its configuration below `home`."""
+    """Run the real argocd command, with its configuration below `home`."""
     env = {"HOME": home, "SSL_CERT_FILE": str(client.cluster.ca)}
     return client.cluster.exec([str(program("argocd")), *words], env=env, timeout=60)
 
 
 def cli(*arguments: str) -> Question:
-    """Run the real argocd command against the host; `{password}` is the admin's."""
+    """Run the real argocd command against the host; replaces `{host}`, and `{password}` by the admin's password."""
 
     def question(client: Client) -> Answer:
         password = client.cluster.admin_password() if "{password}" in arguments else ""
@@ -256,9 +256,9 @@ DIFFERENT = "shows the difference"
 
 
 def local_diff(*options: str) -> Question:
-    """Log in, and compare the Application `probe` with a folder that the server is to render.
+    """Log in, and compare the Application `probe` with a local folder, rendered by the server.
 
-    The command sends the folder as a stream of messages; each other command sends one message.
+    The command sends the folder as a stream of messages; all other commands send one message.
     """
 
     def question(client: Client) -> Answer:
@@ -282,13 +282,13 @@ def local_diff(*options: str) -> Question:
 def native_grpc(client: Client) -> Answer:
     """Call VersionService/Version with Python's gRPC library."""
     command = [sys.executable, str(CLIENTS / "grpc_version.py"), client.host, str(client.cluster.ca)]
-    # gRPC's own resolver asks name servers even for names in the hosts file, and there are none here.
+    # gRPC's own resolver queries DNS even for names in the hosts file, and there is no DNS here.
     result = client.cluster.exec(command, env={"GRPC_DNS_RESOLVER": "native"})
     return Answer(result.stdout.strip() or f"failed: {result.stderr.strip()}", "h2")
 
 
 def certificate(client: Client) -> Answer:
-    """Which Secret's certificate the host shows."""
+    """The status code, and the Secret that contains the certificate of the host."""
     command = [sys.executable, str(CLIENTS / "certificate.py"), client.host, str(client.cluster.ca)]
     result = client.cluster.exec(command)
     if result.returncode:
@@ -298,7 +298,7 @@ def certificate(client: Client) -> Answer:
 
 
 def _secrets(cluster: Cluster) -> dict[str, str]:
-    """The Secrets that hold a certificate for servers, by the certificate's SHA-256."""
+    """The names of the TLS Secrets, by the SHA-256 of their certificate."""
     listed = cluster.kubectl("get", "secrets", "-A", "--field-selector=type=kubernetes.io/tls", "-o", "json").stdout
     found = {}
     for secret in json.loads(listed)["items"]:
@@ -308,7 +308,7 @@ def _secrets(cluster: Cluster) -> dict[str, str]:
 
 
 def websocket(path: str) -> Question:
-    """Ask to become a websocket, as a browser does that has logged in (RFC 6455)."""
+    """Request a websocket (RFC 6455), like a logged in browser."""
     headers = ["connection: Upgrade", "upgrade: websocket", "sec-websocket-version: 13"]
     headers += [f"sec-websocket-key: {base64.b64encode(b'0123456789abcdef').decode()}", "origin: https://{host}"]
     options = [part for header in headers for part in ("--header", header)]

@@ -1,6 +1,6 @@
-"""The truth table: what each client is told in each mode, and which upstream cluster of the gateway said it.
+"""The truth table: the answer to each client in each mode, and the gateway's upstream cluster that served it.
 
-Refusals are expected values like any other. Rows are data; `measure` fills in what really happened.
+Refusals are expected values too. Rows are data; `measure` returns what really happened.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from tests.live.questions import JSON, OTHER, Client, Question, cli, http
 
 PASSTHROUGH, TERMINATION, GRPC_ROUTING = MODES = ("passthrough", "termination", "grpc-routing")
 
-# Upstream clusters, as service:port. NOBODY: the gateway answered or refused by itself.
+# Upstream clusters, as service:port. NOBODY: the gateway itself answered or refused.
 TLS, WEB, GRPC, NOBODY = "argocd-server:443", "argocd-server:80", "argocd-server-grpc:443", "-"
 
 
 @dataclass(frozen=True)
 class Cell:
-    """What a client is told in one mode.
+    """The answer to a client in one mode.
 
-    status: in the client's words. protocol: h1, h2, or what the gateway saw where the client does not tell
-    (`TLS` where it only sees encrypted bytes). served_by: the upstream clusters that took the requests.
+    status: as the client reports it. protocol: h1 or h2, as the client reports it, else as the gateway logs it
+    (`TLS` if it only sees encrypted bytes). served_by: the upstream clusters that served the requests.
     """
 
     status: str
@@ -41,7 +41,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """One question; `expected` has a cell for every mode."""
+    """A question; `expected` has the cell of each mode."""
 
     name: str
     question: Question
@@ -53,12 +53,12 @@ def _each(passthrough: Cell, termination: Cell, grpc_routing: Cell | None = None
 
 
 def _web(status: str, protocol: str = "h1") -> dict[str, Cell]:
-    """argocd-server answers in every mode: through TLS by HTTP/1.1, which it prefers, else as the client asked."""
+    """argocd-server answers in every mode: with passthrough by HTTP/1.1, which it prefers, else by `protocol`."""
     return _each(Cell(status, "h1", TLS), Cell(status, protocol, WEB))
 
 
 def _refused(status: str, protocol: str) -> dict[str, Cell]:
-    """The gateway answers by itself in every mode."""
+    """The gateway itself answers in every mode."""
     return _each(*(Cell(status, protocol, NOBODY),) * 2)
 
 
@@ -68,7 +68,7 @@ _WRONG_HOST = ("--header", f"host: {OTHER}")
 _WRONG_SNI = ("--connect-to", f"{OTHER}:443:{{ip}}:443")
 _POST = ("--request", "POST")
 _FALLBACK = "h2 application/grpc, h1 application/grpc-web+proto"
-# gRPC-Web carries one message of a client: of the files, argocd-server gets the head and not the content.
+# gRPC-Web carries only one message of a client: argocd-server gets the header of the stream, but not the files.
 _STREAM_CUT = (
     "failed: rpc error: code = Unknown desc = error receiving manifest file stream: error receiving tgz file: "
     "file checksum validation error"
@@ -130,7 +130,7 @@ ROWS: list[Row] = [
     Row("event stream, HTTP/1.1", questions.stream(h2=False), _web("200 text/event-stream, event")),
     Row("event stream, HTTP/2", questions.stream(h2=True), _web("200 text/event-stream, event", "h2")),
     Row("POST /api/webhook", http("/api/webhook", *_WEBHOOK, data="{}"), _web("200")),
-    # 404 is argocd-server's own answer while its terminal is off; a gateway that refuses upgrades says 403.
+    # 404 is the answer of argocd-server while its terminal is disabled; a gateway that refuses upgrades answers 403.
     Row("websocket /terminal", questions.websocket("/terminal"), _web("404")),
     Row("http GET", http("http://{host}/applications?x=1", show=questions.location), _refused(_TO_HTTPS, "h1")),
     Row("http GET, HTTP/2", http("http://{host}/applications?x=1", h2=True, show=questions.location), _refused(
@@ -153,20 +153,20 @@ ROWS: list[Row] = [
     Row("Host with :443, HTTP/2", http("/api/version", *_HOST_PORT, h2=True), _web("200", "h2")),
     # tests/live/intruder.yaml claims this path, or the host's SNI, from another namespace.
     Row(CLAIMED, http("/intruder"), _web("404")),
-    # Last: it has been open since the mode came up.
+    # Last, because the streams must have been open for a minute.
     Row("event stream for a minute, HTTP/1.1", questions.long_stream("h1"), _web("200, event after a minute")),
     Row("event stream for a minute, HTTP/2", questions.long_stream("h2"), _web("200, event after a minute", "h2")),
 ]  # fmt: skip
 
 
 def rows(*names: str) -> list[Row]:
-    """The rows of these names."""
+    """The rows with these names."""
     found = {row.name: row for row in ROWS}
     return [found[name] for name in names]
 
 
 def measure(client: Client, row: Row) -> Cell:
-    """Ask, and find in the gateway's access log who answered."""
+    """Ask the question, and find in the gateway's access log who served it."""
     start = time.time()
     answer = row.question(client)
     entries = _entries(client.cluster, answer.since or start)
@@ -180,12 +180,12 @@ def measure(client: Client, row: Row) -> Cell:
 
 
 def _entries(cluster: Cluster, since: float) -> list[dict[str, Any]]:
-    """The access log of the requests that began at `since` or later, by their start."""
+    """The access log entries of requests that began at `since` (seconds since the epoch) or later, sorted by start."""
     deadline = time.monotonic() + 3
     count = 0
     while True:
         found = [entry for entry in cluster.access_log() if _began(entry) >= since - 0.001]
-        # The log is flushed every few milliseconds: complete when it has stopped growing.
+        # The log is flushed every few milliseconds: it is complete when it no longer grows.
         if (found and len(found) == count) or time.monotonic() > deadline:
             return sorted(found, key=_began)
         count = len(found)
@@ -216,17 +216,17 @@ def _protocol(entry: dict[str, Any]) -> str:
 
 
 class Results:
-    """What was measured, for people and for programs."""
+    """Collects the measured cells, for a table in Markdown and for JSON."""
 
     def __init__(self) -> None:
         self._cells: dict[tuple[str, str], Cell] = {}
 
     def add(self, row: Row, mode: str, cell: Cell) -> None:
-        """Keep a measured cell."""
+        """Add a measured cell."""
         self._cells[row.name, mode] = cell
 
     def write(self, folder: Path) -> None:
-        """Write `truth-table.md` and `truth-table.json`; cells that differ from what is expected are marked."""
+        """Write `truth-table.md` and `truth-table.json`; marks cells that are not as expected."""
         if not self._cells:
             return
         folder.mkdir(parents=True, exist_ok=True)
@@ -255,5 +255,5 @@ class Results:
             return str(found or "not run") if found in (None, expected) else f"**{found}** (expected {expected})"
 
         table = [["row", *MODES], ["---"] * 4, *([row.name, *(show(row, mode) for mode in MODES)] for row in ROWS)]
-        legend = "A cell: what the client is told · protocol · service:port that served it; - is the gateway itself."
+        legend = "A cell: the client's answer · protocol · service:port that served it; - is the gateway itself."
         return f"# Truth table\n\n{legend}\n\n" + "".join(f"| {' | '.join(line)} |\n" for line in table)

@@ -1,4 +1,4 @@
-"""Upstream's own install is taken over with all that was made in it, also where it was edited by hand."""
+"""Adopt an install of upstream's manifests with all its data, also if it was edited by hand."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from tests.live.conftest import HERE, HOST, ROOT
 from tests.live.lifecycle import (
     Argocd,
     Object,
+    apply_results,
     commands,
     config_map,
     deliver,
@@ -25,7 +26,6 @@ from tests.live.lifecycle import (
     get,
     overlay,
     run,
-    said,
     uid,
     until,
     workloads_ready,
@@ -40,7 +40,7 @@ ADOPTING = "docs/adopting.md"
 
 
 def install_upstream(cluster: Cluster) -> str:
-    """Upstream's install, as its documentation says; returns the address of argocd-server."""
+    """Install upstream's manifests as its documentation says; returns the address of argocd-server."""
     erase(cluster)
     cluster.kubectl("create", "namespace", "argocd")
     upstream = argocd_module() / "manifests/install.yaml"
@@ -51,14 +51,14 @@ def install_upstream(cluster: Cluster) -> str:
 
 
 def secrets(cluster: Cluster) -> dict[str, Object]:
-    """What each Secret of Argo CD's namespace holds."""
+    """The data of each Secret in Argo CD's namespace."""
     found = json.loads(cluster.kubectl("get", "secrets", "-n", "argocd", "-o", "json").stdout)["items"]
     return {item["metadata"]["name"]: item["data"] for item in found if "data" in item}
 
 
 @dataclass(frozen=True)
 class Adopted:
-    """What there was before the library's apply, and what that said of each object."""
+    """The data and UIDs of objects before the library's apply, and the apply's result for each object."""
 
     secrets: dict[str, Object]
     uids: dict[tuple[str, str], str]
@@ -70,12 +70,12 @@ KEPT = [("application", "before"), ("appproject", "team"), ("appproject", "defau
 
 @pytest.fixture(scope="module")
 def adopted(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Adopted:
-    """Upstream's install with an account, a changed password, a project and an Application, and then the library."""
+    """Upstream's install with an account, a changed password, a project and an Application, adopted by the library."""
     address = install_upstream(cluster)
     account = {"data": {"accounts.alice": "login,apiKey"}}
     cluster.kubectl("patch", "-n", "argocd", "configmap", "argocd-cm", "-p", json.dumps(account))
     initial = cluster.admin_password()
-    # From inside: upstream's install has no gateway, and its certificate is self-signed.
+    # By the Service's address: upstream's install has no gateway, and its certificate is self-signed.
     argocd = Argocd(cluster, tmp_path_factory.mktemp("home"), "--insecure", host=address).login("admin", initial)
     alice = ("--account", "alice", "--new-password", ALICE)
     argocd("account", "update-password", *alice, "--current-password", initial)
@@ -84,12 +84,12 @@ def adopted(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Adopt
     deliver(cluster, argocd, "before", {"config.json": config_map("before", {"made": "before"})})
     uids = {which: uid(cluster, *which) for which in KEPT}
     before = secrets(cluster)
-    words = said(cluster.apply(overlay(GRPC_ROUTING)).stdout)
+    words = apply_results(cluster.apply(overlay(GRPC_ROUTING)).stdout)
     cluster.wait_ready()
     return Adopted(before, uids, words)
 
 
-def test_apply_takes_every_object_over(adopted: Adopted) -> None:
+def test_apply_adopts_every_object(adopted: Adopted) -> None:
     new = {name for name, word in adopted.words.items() if word == "created"}
     assert {name.split("/")[0].split(".", 1)[-1] for name in new} == {"networking.istio.io", "service"}
     assert differing(adopted.words, ["created", "configured", "unchanged"]) == {}
@@ -102,7 +102,7 @@ def test_secrets_projects_and_applications_are_the_same_objects(cluster: Cluster
 
 
 @pytest.mark.usefixtures("adopted")
-def test_old_passwords_open_the_new_gateway(cluster: Cluster, tmp_path: Path) -> None:
+def test_old_passwords_work_through_the_new_gateway(cluster: Cluster, tmp_path: Path) -> None:
     Argocd(cluster, tmp_path).login("alice", ALICE)
     argocd = Argocd(cluster, tmp_path).login("admin", ADMIN)
     argocd("app", "sync", "before", "--timeout", "30")
@@ -111,11 +111,11 @@ def test_old_passwords_open_the_new_gateway(cluster: Cluster, tmp_path: Path) ->
 
 @pytest.mark.usefixtures("adopted")
 def test_second_apply_after_adoption_changes_nothing(cluster: Cluster) -> None:
-    assert differing(said(cluster.apply(overlay(GRPC_ROUTING)).stdout), ["unchanged"]) == {}
+    assert differing(apply_results(cluster.apply(overlay(GRPC_ROUTING)).stdout), ["unchanged"]) == {}
 
 
 def neighbour(host: str) -> Object:
-    """A Gateway of other applications, on the same pods as ours."""
+    """A Gateway of other applications, which selects the same pods as ours."""
     servers = [
         {"port": {"number": 80, "name": "http", "protocol": "HTTP"}, "hosts": [host]},
         {
@@ -134,14 +134,16 @@ def neighbour(host: str) -> Object:
 
 @pytest.mark.usefixtures("adopted")
 @pytest.mark.parametrize(("host", "disturbs"), [("*", False), ("*.example.com", False), (HOST, True)])
-def test_older_gateway_disturbs_with_the_same_host_only(cluster: Cluster, host: str, disturbs: bool) -> None:
+def test_older_gateway_interferes_only_for_the_same_host(cluster: Cluster, host: str, disturbs: bool) -> None:
     cluster.kubectl("apply", "-f", "-", input=json.dumps(neighbour(host)))
     try:
         cluster.kubectl("delete", "gateways.networking.istio.io", "argocd", "-n", "argocd")
-        time.sleep(1)  # a creation has whole seconds
+        time.sleep(1)  # creation times have whole seconds
         cluster.apply(overlay(GRPC_ROUTING))
         if disturbs:
-            until(lambda: "UI, HTTP/1.1: 404" in " ".join(wrong(cluster, GRPC_ROUTING, seconds=0)), 20, "a 404")
+            until(
+                lambda: "UI, HTTP/1.1: 404" in " ".join(wrong(cluster, GRPC_ROUTING, seconds=0)), 20, "404 from the UI"
+            )
         else:
             assert wrong(cluster, GRPC_ROUTING) == []
     finally:
@@ -170,19 +172,19 @@ def test_documented_setting_ignores_istios_config_maps(cluster: Cluster, tmp_pat
         return [one["message"] for one in conditions if one["type"] == "OrphanedResourceWarning"]
 
     watch({"warn": True})
-    until(lambda: warnings() == ["Application has 2 orphaned resources"], 30, "the warning")
+    until(lambda: warnings() == ["Application has 2 orphaned resources"], 30, "there is a warning")
     watch(setting)
-    until(lambda: warnings() == [], 30, "no warning")
+    until(lambda: warnings() == [], 30, "there is no warning")
 
 
 @pytest.fixture(scope="module")
 def edited(cluster: Cluster, adopted: Adopted) -> None:
-    """Upstream's install, changed by hand as many guides say, with a Gateway and a VirtualService of its own.
+    """Upstream's install, edited by hand as many guides say, with its own Gateway and VirtualService.
 
-    It uses the gateway's certificate of the install before it.
+    It uses the gateway's certificate of the install before.
     """
     install_upstream(cluster)
-    # Guides from before the install had `args` leave them out; with both argocd-server does not start.
+    # Older guides replace only `command`; with the `args` of newer installs argocd-server would not start.
     command = ["argocd-server", "--staticassets", "/shared/app", "--insecure"]
     container = {"name": "argocd-server", "command": command, "args": []}
     port = {"name": "grpc", "port": 443, "protocol": "TCP", "targetPort": 8080}
@@ -201,12 +203,12 @@ def edited(cluster: Cluster, adopted: Adopted) -> None:
 def test_edited_install_needs_the_documented_commands(cluster: Cluster, tmp_path: Path) -> None:
     client = Client(cluster, HOST)
     # The gateway may still have the address of the pod that was replaced.
-    until(lambda: curl(client, "/healthz").code == 200, 20, "the edited install at work")
+    until(lambda: curl(client, "/healthz").code == 200, 20, "the edited install serves")
     [apply, *_] = commands(ADOPTING, "Installed from upstream's manifests")
     assert GRPC_ROUTING in apply
     run(cluster, apply.replace(GRPC_ROUTING, PASSTHROUGH), tmp_path)
     server = get(cluster, "deployment", "argocd-server")["spec"]["template"]["spec"]["containers"][0]
-    assert "--insecure" in server["command"], "apply alone should not have removed it"
+    assert "--insecure" in server["command"], "expected apply to keep --insecure, so that the patch is needed"
 
     [patch] = commands(ADOPTING, "Edited by hand")
     [look, delete] = commands(ADOPTING, "A Gateway and a VirtualService of your own")
@@ -215,7 +217,7 @@ def test_edited_install_needs_the_documented_commands(cluster: Cluster, tmp_path
     assert {("argocd", name) for name in ("argocd", "argocd-gateway", "argocd-vsvc")} <= with_host
     run(cluster, patch + delete, tmp_path)
     workloads_ready(cluster)
-    # The certificate of argocd-secret: there is no other that a client of the test CA would trust.
+    # argocd-server uses the certificate in argocd-secret, the only one signed by the test CA.
     assert "argocd-server-tls" not in secrets(cluster)
     assert wrong(cluster, PASSTHROUGH, but=["certificate shown"]) == []
     ports = {port["port"]: port["name"] for port in get(cluster, "service", "argocd-server")["spec"]["ports"]}
@@ -223,8 +225,8 @@ def test_edited_install_needs_the_documented_commands(cluster: Cluster, tmp_path
 
 
 @pytest.mark.usefixtures("edited")
-def test_taken_over_install_serves_every_client_with_grpc_routing(cluster: Cluster) -> None:
+def test_adopted_install_serves_every_client_with_grpc_routing(cluster: Cluster) -> None:
     cluster.apply(overlay(GRPC_ROUTING))
     cluster.wait_ready()
     assert wrong(cluster, GRPC_ROUTING) == []
-    assert differing(said(cluster.apply(overlay(GRPC_ROUTING)).stdout), ["unchanged"]) == {}
+    assert differing(apply_results(cluster.apply(overlay(GRPC_ROUTING)).stdout), ["unchanged"]) == {}

@@ -1,4 +1,4 @@
-"""Each overlay from nothing to a synced Application, and applied again in every way, on a running Argo CD."""
+"""Apply each overlay to an empty cluster, sync an Application, and apply the overlay again in every way."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from live.render import kustomize_build
 from tests.live.conftest import ROOT
 from tests.live.lifecycle import (
     Argocd,
+    apply_results,
     cli_options,
     config_map,
     deliver,
@@ -20,7 +21,6 @@ from tests.live.lifecycle import (
     get,
     overlay,
     running,
-    said,
 )
 from tests.live.questions import Client, curl
 from tests.live.table import MODES
@@ -34,9 +34,9 @@ def mode(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module")
 def installed(cluster: Cluster, mode: str) -> dict[str, str]:
-    """The overlay applied client-side to a cluster that had nothing of Argo CD; what apply said of each object."""
+    """Apply the overlay client-side to a cluster without Argo CD; returns the result of apply for each object."""
     erase(cluster)
-    words = said(cluster.apply(overlay(mode)).stdout)
+    words = apply_results(cluster.apply(overlay(mode)).stdout)
     cluster.wait_ready()
     return words
 
@@ -57,7 +57,7 @@ def test_cli_syncs_an_application_through_the_gateway(cluster: Cluster, mode: st
 
 
 def contents(cluster: Cluster) -> dict[str, tuple[object, object]]:
-    """What was asked for in each object that an apply could change."""
+    """The spec and data of each object that an apply could change."""
     istio = ",".join(f"{kind}.networking.istio.io" for kind in ("gateways", "virtualservices", "sidecars"))
     kinds = f"deployments,statefulsets,services,networkpolicies,configmaps,{istio}"
     found = json.loads(cluster.kubectl("get", kinds, "-n", "argocd", "-o", "json").stdout)["items"]
@@ -66,10 +66,10 @@ def contents(cluster: Cluster) -> dict[str, tuple[object, object]]:
 
 @pytest.mark.usefixtures("installed")
 def test_second_apply_changes_nothing(cluster: Cluster, mode: str) -> None:
-    # Argo CD has written its own keys by now, beside those that are applied.
+    # By now Argo CD has added its own keys to those that are applied.
     assert {"admin.password", "server.secretkey"} <= get(cluster, "secret", "argocd-secret")["data"].keys()
     pods = running(cluster)
-    again = said(cluster.apply(overlay(mode)).stdout)
+    again = apply_results(cluster.apply(overlay(mode)).stdout)
     assert differing(again, ["unchanged"]) == {} and len(again) == kustomize_build(overlay(mode)).count(b"\nkind: ")
     difference = cluster.kubectl("diff", "-f", "-", input=kustomize_build(overlay(mode)), check=False)
     assert (difference.stdout, difference.returncode) == ("", 0)
@@ -77,17 +77,17 @@ def test_second_apply_changes_nothing(cluster: Cluster, mode: str) -> None:
 
 
 @pytest.mark.usefixtures("installed")
-def test_server_side_apply_and_strict_dry_runs_find_nothing_to_change(cluster: Cluster, mode: str) -> None:
+def test_server_side_apply_and_dry_runs_change_nothing(cluster: Cluster, mode: str) -> None:
     render, pods = kustomize_build(overlay(mode)), running(cluster)
     dry_run = ("apply", "--dry-run=server", "--validate=strict", "-f", "-")
-    assert differing(said(cluster.kubectl(*dry_run, input=render).stdout), ["unchanged"]) == {}
+    assert differing(apply_results(cluster.kubectl(*dry_run, input=render).stdout), ["unchanged"]) == {}
     before = contents(cluster)
-    applied = said(cluster.apply(overlay(mode), server_side=True).stdout)
-    # kubectl says the same word whether it changed something or not.
+    applied = apply_results(cluster.apply(overlay(mode), server_side=True).stdout)
+    # kubectl prints the same result for changed and unchanged objects.
     assert differing(applied, ["serverside-applied"]) == {} and len(applied) == render.count(b"\nkind: ")
     assert contents(cluster) == before
     done = cluster.kubectl(*dry_run, "--server-side", input=render)
-    assert len(said(done.stdout)) == len(applied)
+    assert len(apply_results(done.stdout)) == len(applied)
     assert running(cluster) == pods
 
 
@@ -104,7 +104,7 @@ def test_everything_works_in_another_namespace(cluster: Cluster, tmp_path: Path)
     assert application["metadata"]["namespace"] == "delivery"
     assert application["status"]["sync"]["status"] == "Synced"
     assert get(cluster, "configmap", "moved", "default")["data"] == {"from": "delivery"}
-    # The native gRPC client writes the port into its authority.
+    # The native gRPC client adds the port to its authority.
     entries = (entry for entry in cluster.access_log() if (entry["authority"] or "").split(":")[0] == host)
     asked = {entry["upstream_cluster"] for entry in entries}
     assert asked == {

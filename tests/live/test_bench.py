@@ -1,4 +1,4 @@
-"""Each part of `make bench` comes to its end."""
+"""Each part of `make bench` runs and gives results."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from bench.applies import SERVER_SIDE
 from tests.live.conftest import ROOT
 
 
-def test_a_start_reaches_each_point_after_the_one_before() -> None:
+def test_a_start_reaches_its_points_in_order() -> None:
     start = starts.once()
     points = [start.control_plane, start.applied, start.ready, start.synced]
     assert points == sorted(points) and points[0] > 0

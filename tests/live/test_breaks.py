@@ -1,4 +1,4 @@
-"""The truth table can fail: each of these mistakes shows in the rows it breaks, and in no other of those asked."""
+"""The truth table can fail: each mistake changes the rows that it should, and no other row that is checked."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.live.table import GRPC_ROUTING, PASSTHROUGH, TERMINATION
 
 
 def patched(kind: str, *operations: dict[str, Any]) -> Breaking:
-    """A JSON patch (RFC 6902) of the object `argocd` of that kind of Istio's."""
+    """Apply a JSON patch (RFC 6902) to the object `argocd` of a kind of Istio, and undo it."""
 
     @contextmanager
     def breaking(cluster: Cluster) -> Iterator[None]:
@@ -40,7 +40,7 @@ def replaced(path: str, value: object) -> dict[str, Any]:
 
 
 def insecure(wrong: str, right: str) -> Breaking:
-    """`server.insecure` with the other mode's value."""
+    """Set `server.insecure` to the value of the other mode, and undo it."""
 
     @contextmanager
     def breaking(cluster: Cluster) -> Iterator[None]:
@@ -54,7 +54,7 @@ def insecure(wrong: str, right: str) -> Breaking:
 
 
 def set_insecure(cluster: Cluster, value: str) -> None:
-    """Change the setting, and argocd-server's pod, which reads it at start."""
+    """Change the setting, and restart argocd-server, which reads it when it starts."""
     patch = json.dumps({"data": {"server.insecure": value}})
     cluster.kubectl("patch", "-n", "argocd", "configmap", "argocd-cmd-params-cm", "-p", patch)
     cluster.kubectl("rollout", "restart", "-n", "argocd", "deployment/argocd-server")
@@ -63,7 +63,7 @@ def set_insecure(cluster: Cluster, value: str) -> None:
 
 @contextmanager
 def secret_in_argocd(cluster: Cluster) -> Iterator[None]:
-    """The certificate in Argo CD's namespace instead of the gateway's; a running gateway would keep the old one."""
+    """Move the certificate from the gateway's namespace to Argo CD's, and restart the gateway, which has it cached."""
     name = ["secret", "argocd-certificate"]
     secret = json.loads(cluster.kubectl("get", "-n", "istio-system", *name, "-o", "json").stdout)
     kept = {key: secret["metadata"].get(key, {}) for key in ("annotations", "labels")}
@@ -96,70 +96,70 @@ BREAKS = [
         GRPC_ROUTING,
         patched("virtualservices", UNSPLIT),
         fail={CLI: "ok, warns to use --grpc-web", GRPC: "UNIMPLEMENTED"},
-        hold=(UI, API, GRPC_WEB),
+        unaffected=(UI, API, GRPC_WEB),
     ),
     Break(
         "gRPC is matched by the user agent",
         GRPC_ROUTING,
         patched("virtualservices", BY_USER_AGENT),
         fail={GRPC_WEB: "status code 415", GRPC: "UNIMPLEMENTED"},
-        hold=(UI, API, CLI),
+        unaffected=(UI, API, CLI),
     ),
     Break(
         "gRPC is matched by a prefix of the content type",
         GRPC_ROUTING,
         patched("virtualservices", BY_PREFIX),
         fail={GRPC_WEB: "status code 415"},
-        hold=(UI, API, CLI, GRPC),
+        unaffected=(UI, API, CLI, GRPC),
     ),
     Break(
         "the certificate is in the wrong namespace",
         GRPC_ROUTING,
         secret_in_argocd,
         fail={UI: "reset", API: "reset", CLI: "failed", GRPC: "UNAVAILABLE"},
-        hold=(HTTP,),
+        unaffected=(HTTP,),
     ),
     Break(
         "argocd-server ends TLS too",
         TERMINATION,
         insecure("false", "true"),
         fail={UI: "307", API: "307", CLI: "failed"},
-        hold=(HTTP,),
+        unaffected=(HTTP,),
     ),
     Break(
         "port 80 does not redirect",
         TERMINATION,
         patched("gateways", NO_REDIRECT),
         fail={HTTP: "404", HTTP_POST: "404"},
-        hold=(UI, API),
+        unaffected=(UI, API),
     ),
     Break(
         "any namespace may claim the host",
         TERMINATION,
         patched("gateways", BARE_HOST),
         fail={CLAIMED: "418"},
-        hold=(UI, API, HTTP),
+        unaffected=(UI, API, HTTP),
     ),
     Break(
         "any namespace may claim the host",
         PASSTHROUGH,
         patched("gateways", BARE_HOST),
         fail={UI: "reset", CLAIMED: "reset", CLI: "failed"},
-        hold=(HTTP,),
+        unaffected=(HTTP,),
     ),
     Break(
         "argocd-server does not end TLS",
         PASSTHROUGH,
         insecure("true", "false"),
         fail={UI: "reset", API: "reset", CLI: "failed", GRPC: "UNAVAILABLE"},
-        hold=(HTTP,),
+        unaffected=(HTTP,),
     ),
 ]
 
 
 @pytest.fixture(scope="module")
 def modes(cluster: Cluster) -> Callable[[str], Client]:
-    """Brings a mode up where it is not up already; returns a client of it."""
+    """A function that applies a mode, unless it is applied already, and returns a client of it."""
     up = ""
 
     def bring_up(mode: str) -> Client:
@@ -175,7 +175,7 @@ def modes(cluster: Cluster) -> Callable[[str], Client]:
 
 
 def test_only_the_grpc_route_never_repeats_a_call(modes: Callable[[str], Client]) -> None:
-    """What no client sees: Envoy repeats a failed call unless its route says otherwise."""
+    """Clients cannot see this: Envoy retries a failed call, unless its route disables that."""
     dump = json.loads(modes(GRPC_ROUTING).cluster.envoy_admin("/config_dump?resource=dynamic_route_configs"))
     hosts = [host for one in dump["configs"] for host in one["route_config"].get("virtual_hosts", [])]
     routes = {route["name"]: route["route"] for host in hosts for route in host.get("routes", []) if "route" in route}
@@ -183,7 +183,7 @@ def test_only_the_grpc_route_never_repeats_a_call(modes: Callable[[str], Client]
 
 
 @pytest.mark.parametrize("broken", BREAKS, ids=lambda broken: f"{broken.mode}: {broken.name}")
-def test_break_shows_in_the_table(modes: Callable[[str], Client], broken: Break) -> None:
+def test_a_mistake_is_noticed_by_the_table(modes: Callable[[str], Client], broken: Break) -> None:
     client = modes(broken.mode)
     assert eventually(client, broken, {}) == {}
     with broken.breaking(client.cluster):

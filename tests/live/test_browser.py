@@ -1,4 +1,4 @@
-"""A real browser uses Argo CD through the gateway, in every mode, and treats certificate errors as errors."""
+"""A real browser uses Argo CD through the gateway in every mode, and reports certificate errors."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PAGE = f"https://{HOST}/visit.html"
 
 @pytest.fixture(scope="module", params=MODES)
 def mode(request: pytest.FixtureRequest, cluster: Cluster) -> str:
-    """A mode's overlay with a page of our own served by argocd-server."""
+    """The overlay of a mode, with a test page served by argocd-server."""
     name: str = request.param
     cluster.apply(HERE / "pages" / name)
     cluster.kubectl("apply", "-f", str(HERE / "application.yaml"))
@@ -30,7 +30,7 @@ def mode(request: pytest.FixtureRequest, cluster: Cluster) -> str:
 
 @pytest.fixture(scope="module")
 def terminal(cluster: Cluster, mode: str) -> dict[str, str]:
-    """What a terminal is opened to: a running container of an Application."""
+    """The parameters of a terminal to a running container of an Application."""
     repository = cluster.git_repository("terminal", {"pod.yaml": (HERE / "terminal-pod.yaml").read_text()})
     application = (HERE / "terminal-application.yaml").read_text().replace("https://git.invalid/terminal", repository)
     cluster.kubectl("apply", "-f", "-", input=application)
@@ -41,7 +41,7 @@ def terminal(cluster: Cluster, mode: str) -> dict[str, str]:
 
 
 def start(cluster: Cluster, home: Path) -> Browser:
-    """A browser in the client's network, with a home of its own."""
+    """A browser in the clients' network, with its own home."""
     return Browser(lambda command: cluster.popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE), home)
 
 
@@ -53,7 +53,7 @@ def browser(cluster: Cluster, mode: str, tmp_path: Path) -> Iterator[Browser]:
         yield running
 
 
-def test_browser_follows_the_redirect_and_works_with_the_api(browser: Browser, cluster: Cluster, mode: str) -> None:
+def test_browser_follows_the_redirect_and_uses_the_api(browser: Browser, cluster: Cluster, mode: str) -> None:
     browser.open(f"http://{HOST}/visit.html")
     assert browser.redirects() == [(f"http://{HOST}/visit.html", 301, PAGE)]
     assert browser.evaluate("location.href") == PAGE
@@ -62,7 +62,7 @@ def test_browser_follows_the_redirect_and_works_with_the_api(browser: Browser, c
     assert browser.evaluate("version()").startswith(module())
     assert browser.evaluate(f"login('admin', {cluster.admin_password()!r})") == 200
     assert browser.evaluate("firstEvent()") == "probe"
-    # Through TLS the browser and argocd-server agree on HTTP/1.1, else the gateway offers HTTP/2.
+    # With passthrough, the browser and argocd-server negotiate HTTP/1.1; else the gateway offers HTTP/2.
     expected = {PASSTHROUGH: ["http/1.1"], TERMINATION: ["h2"], GRPC_ROUTING: ["h2"]}
     assert browser.evaluate("protocols()") == expected[mode]
 

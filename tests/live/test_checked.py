@@ -1,4 +1,4 @@
-"""Two hosts with certificates of their own, by the generator, on the real programs: the truth table holds for both."""
+"""Two hosts, each with its own certificate, by the generator: the truth table is right for both."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.plugin.cases import generator
 from tests.render.consumer import write
 
 SECRETS = {HOST: "argocd-certificate", "cd.acme.io": "acme-certificate"}
-# The long streams differ in nothing from the table of one host.
+# Without the long streams, which do not depend on the number of hosts.
 SHORT = [row for row in ROWS if "for a minute" not in row.name]
 
 
@@ -31,7 +31,7 @@ def mode(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module")
 def served(cluster: Cluster, mode: str, installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """A consumer in the checked way, applied to a cluster that had nothing of Argo CD."""
+    """A consumer that uses the generator, applied to a cluster without Argo CD."""
     spec: dict[str, object] = {"mode": mode, "hosts": [*SECRETS]}
     if mode != PASSTHROUGH:
         others = {host: secret for host, secret in SECRETS.items() if host != HOST}
@@ -51,7 +51,7 @@ def served(cluster: Cluster, mode: str, installed: Path, tmp_path_factory: pytes
 
 
 def expected(row: Row, mode: str, host: str) -> Cell:
-    """The cell of the table of one host, with this host's name and certificate."""
+    """The cell of the table, with this host's name and certificate."""
     cell = row.expected[mode]
     status = cell.status.replace(HOST, host).replace("argocd-certificate", SECRETS[host])
     return replace(cell, status=status)

@@ -1,4 +1,4 @@
-"""`make up`, `make status` and `make down` as a person types them; the lines that they print work as pasted."""
+"""Tests of `make up`, `make status` and `make down`, and of the commands that they print."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def free_port() -> int:
 
 
 class Person:
-    """Someone with a cache of their own that holds the programs, and a port of their own."""
+    """A user with an own port and an own cache, which contains the programs."""
 
     def __init__(self, cache: Path) -> None:
         self.cache, self.port = cache, free_port()
         for entry in cache_dir().iterdir():
             if not entry.name.startswith("live"):
                 (cache / entry.name).symlink_to(entry)
-        # Of the make that runs the tests, nothing may reach the one that they run.
+        # The make that runs the tests must not pass its variables to the make that they run.
         own = {key: value for key, value in os.environ.items() if not key.startswith("MAKE") and key != "MFLAGS"}
         self._env = {**own, "ARGOCD_ISTIO_CACHE": str(cache)}
 
@@ -46,7 +46,7 @@ class Person:
         )
 
     def start(self, *words: str) -> subprocess.Popen[str]:
-        """The same in a process group of its own, not waited for."""
+        """Run make in the background, in its own process group."""
         return subprocess.Popen(
             ["make", *words],
             cwd=ROOT,
@@ -58,7 +58,7 @@ class Person:
         )
 
     def cluster(self) -> Cluster | None:
-        """What runs; None where nothing does."""
+        """The running cluster; None if there is none."""
         try:
             return Cluster.attach(self.cache / "live")
         except LiveError:
@@ -74,7 +74,7 @@ def person(tmp_path: Path) -> Iterator[Person]:
 
 
 def paste(line: str) -> Completed:
-    """Run a printed line as a shell of the user's own network does."""
+    """Run a printed line in a shell, in the user's own network."""
     return subprocess.run(["sh", "-c", line], capture_output=True, text=True, timeout=60, check=False)
 
 
@@ -82,7 +82,7 @@ def lines(up: Completed, start: str) -> list[str]:
     return [line for line in up.stdout.splitlines() if line.startswith(start)]
 
 
-def test_the_printed_lines_work_as_pasted_in_each_mode_and_down_ends_all(person: Person) -> None:
+def test_printed_commands_work_in_each_mode_until_down(person: Person) -> None:
     for mode in ("termination", "grpc-routing", "passthrough"):
         up = person.make("up", f"MODE={mode}", f"PORT={person.port}")
         assert up.returncode == 0, up.stderr
@@ -99,10 +99,10 @@ def test_the_printed_lines_work_as_pasted_in_each_mode_and_down_ends_all(person:
     assert status.returncode == 0 and "argocd-server-" in status.stdout
     assert person.make("down").returncode == 0
     assert person.cluster() is None and paste(curl).returncode != 0
-    assert person.make("down").stderr == "nothing was up\n"
+    assert person.make("down").stderr == "nothing was running\n"
 
 
-def test_what_cannot_start_is_one_line_and_starts_nothing(person: Person) -> None:
+def test_wrong_options_give_one_line_and_start_nothing(person: Person) -> None:
     (person.cache / "empty").mkdir()
     broken = ROOT / "examples/environments/common"  # a component, which does not build alone
     with socket.create_server(("127.0.0.1", person.port)):
@@ -111,7 +111,7 @@ def test_what_cannot_start_is_one_line_and_starts_nothing(person: Person) -> Non
             "no kustomization.yaml there": [f"OVERLAY={person.cache / 'empty'}"],
             f"kustomize build {broken}: ": [f"OVERLAY={broken}"],
             f"cannot listen on 127.0.0.1 (Address already in use); try PORT={person.port + 1}": [f"PORT={person.port}"],
-            "no port; choose a number from 1 to 65535": ["PORT=https"],
+            "not a port; choose a number from 1 to 65535": ["PORT=https"],
         }
         for message, words in cases.items():
             done = person.make("up", *words)
@@ -120,7 +120,7 @@ def test_what_cannot_start_is_one_line_and_starts_nothing(person: Person) -> Non
             assert not (person.cache / "live").exists()
 
 
-def test_what_the_cluster_refuses_is_one_line_and_leaves_nothing_running(person: Person) -> None:
+def test_a_refused_overlay_gives_one_line_and_stops(person: Person) -> None:
     refused = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "Not_A_Name", "namespace": "default"}}
     folder = write(person.cache / "refused", {"resources": ["own.yaml"]}, own=refused)
     up = person.start("up", f"OVERLAY={folder}", f"PORT={person.port}")
@@ -131,7 +131,7 @@ def test_what_the_cluster_refuses_is_one_line_and_leaves_nothing_running(person:
     assert ended(started)
 
 
-def test_a_folder_of_ones_own_comes_up_whatever_it_selects_and_leaves_to_others(person: Person) -> None:
+def test_overlay_without_crds_and_with_own_selector_works(person: Person) -> None:
     mode = {"resources": ["exposure.yaml"], "components": ["components/grpc-routing/without-crds"]}
     own = write(person.cache / "own", mode, exposure=exposure(gateway={"selector": {"app": "edge", "istio": "edge"}}))
     up = person.make("up", f"OVERLAY={own}", f"PORT={person.port}")
@@ -148,7 +148,7 @@ def test_a_folder_of_ones_own_comes_up_whatever_it_selects_and_leaves_to_others(
     assert f'"Version":"{module()}' in paste(*lines(up, "curl ")).stdout
 
 
-def test_a_folder_without_a_gateway_is_said_to_expose_nothing_and_where_another_does_to_need_a_new_start(
+def test_overlay_without_gateway_exposes_nothing_or_is_refused(
     person: Person,
 ) -> None:
     bare = f"OVERLAY={ROOT / 'base/argocd'}"
@@ -161,11 +161,12 @@ def test_a_folder_without_a_gateway_is_said_to_expose_nothing_and_where_another_
     assert f'"Version":"{module()}' in paste(*lines(up, "curl ")).stdout
 
     up = person.make("up", bare)
-    assert up.returncode != 0 and "has no Gateway, and the one of an earlier overlay would stay; first: " in up.stderr
+    assert up.returncode != 0
+    assert "has no Gateway, and the Gateway of an earlier overlay would stay; first: make down" in up.stderr
 
 
 def ended(process: int) -> bool:
-    """Whether a process is no more, or only its exit code is left. The kernel ends a cluster with its first one."""
+    """Whether a process has ended, or is a zombie. When a cluster's first process ends, the kernel ends the others."""
     try:
         return Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0] in "ZX"
     except OSError:
@@ -173,7 +174,7 @@ def ended(process: int) -> bool:
 
 
 def begun(up: subprocess.Popen[str], person: Person, *, ready: bool) -> Cluster:
-    """The cluster of a start that goes on: its first process, or with `ready` once an overlay is being applied."""
+    """The cluster of a running `up`: once its first process exists or, with `ready`, once the cluster is ready."""
     deadline = time.monotonic() + 60
     while not (found := person.cluster()) or (ready and not found.ready):
         assert time.monotonic() < deadline and up.poll() is None
@@ -187,12 +188,12 @@ def begun(up: subprocess.Popen[str], person: Person, *, ready: bool) -> Cluster:
         (signal.SIGINT, True, False),
         (signal.SIGINT, True, True),
         (signal.SIGHUP, True, True),
-        # A supervisor ends the one process that it started, make.
+        # A supervisor signals only the process that it started: make.
         (signal.SIGTERM, False, True),
     ],
     ids=["Ctrl-C while it starts", "Ctrl-C while it applies", "the terminal is closed", "SIGTERM to make"],
 )
-def test_a_start_that_is_interrupted_leaves_nothing_running(
+def test_an_interrupted_start_leaves_nothing_running(
     person: Person, number: signal.Signals, everyone: bool, ready: bool
 ) -> None:
     up = person.start("up", f"PORT={person.port}")
@@ -208,12 +209,12 @@ def test_a_start_that_is_interrupted_leaves_nothing_running(
         socket.create_connection(("127.0.0.1", person.port), timeout=1).close()
 
 
-def test_a_start_that_was_killed_is_ended_by_the_next(person: Person) -> None:
+def test_up_ends_a_start_that_was_killed(person: Person) -> None:
     up = person.start("up", f"PORT={person.port}")
     left = begun(up, person, ready=False)
     os.killpg(up.pid, signal.SIGKILL)
     up.communicate(timeout=60)
     assert person.cluster() and not left.ready
     again = person.make("up", f"PORT={person.port}")
-    assert again.returncode == 0 and "ending a start that was broken off" in again.stderr
+    assert again.returncode == 0 and "ending a start that did not finish" in again.stderr
     assert person.make("down").returncode == 0

@@ -1,4 +1,4 @@
-"""The API server takes good Applications, AppProjects and ApplicationSets, and refuses wrong ones, by either CRDs."""
+"""With each set of CRDs, the API server accepts valid objects of Argo CD and refuses invalid ones."""
 
 from __future__ import annotations
 
@@ -22,33 +22,33 @@ CREATE = ("create", "--dry-run=server", "--validate=strict", "--namespace=defaul
 
 @pytest.fixture(scope="module", params=["default", "full"])
 def crds(request: pytest.FixtureRequest, cluster: Cluster) -> str:
-    """The CRDs are served, applied in the way that they are made for."""
+    """Apply the CRDs in the documented way, and wait until they are served; returns the name of the set."""
     name: str = request.param
     erase(cluster)
     folder = ROOT / "base/crds" / {"default": ".", "full": "full"}[name]
     cluster.apply(folder, server_side=name == "full")
     deadline = time.monotonic() + 30
     while cluster.kubectl("get", "applications,appprojects,applicationsets", check=False).returncode != 0:
-        assert time.monotonic() < deadline, "the CRDs are not served"
+        assert time.monotonic() < deadline, "the CRDs are not served after 30 s"
     return name
 
 
 @pytest.mark.usefixtures("crds")
 @pytest.mark.parametrize("samples", GOOD, ids=lambda path: path.stem)
-def test_good_ones_are_accepted(cluster: Cluster, samples: Path) -> None:
+def test_valid_objects_are_accepted(cluster: Cluster, samples: Path) -> None:
     done = cluster.kubectl(*CREATE, samples)
     assert done.stdout.count(" created (server dry run)") == len(list(yaml.safe_load_all(samples.read_text())))
 
 
 @pytest.mark.usefixtures("crds")
 @pytest.mark.parametrize("wrong", WRONG, ids=lambda item: f"{item['kind']} {item['metadata']['name']}")
-def test_wrong_ones_are_refused(cluster: Cluster, wrong: dict[str, Any]) -> None:
+def test_invalid_objects_are_refused(cluster: Cluster, wrong: dict[str, Any]) -> None:
     done = cluster.kubectl(*CREATE, "-", input=yaml.safe_dump(wrong), check=False)
     assert done.returncode != 0
     assert wrong["metadata"]["annotations"]["expected"] in done.stderr
 
 
-def test_template_of_a_nested_generator_is_known_to_the_full_crds_only(cluster: Cluster, crds: str) -> None:
+def test_only_full_crds_accept_a_nested_generators_template(cluster: Cluster, crds: str) -> None:
     done = cluster.kubectl(*CREATE, SAMPLES / "nested-template.yaml", check=False)
     assert (done.returncode == 0) == (crds == "full"), done.stderr
     if crds == "default":
@@ -56,7 +56,7 @@ def test_template_of_a_nested_generator_is_known_to_the_full_crds_only(cluster: 
             assert f'{nested}.template"' in done.stderr
 
 
-def test_full_crds_are_too_large_for_client_side_apply(cluster: Cluster, crds: str) -> None:
+def test_client_side_apply_rejects_the_full_crds(cluster: Cluster, crds: str) -> None:
     if crds == "full":
         done = cluster.apply(ROOT / "base/crds/full", check=False)
         assert done.returncode != 0
@@ -64,7 +64,7 @@ def test_full_crds_are_too_large_for_client_side_apply(cluster: Cluster, crds: s
 
 
 def _kinds(generators: list[dict[str, Any]]) -> Iterator[str]:
-    """Each generator's kind, with the provider of those that ask one: `scmProvider github`."""
+    """The kind of each generator; for those with a provider also the kind with it, as in `scmProvider github`."""
     for generator in generators:
         for kind, spec in generator.items():
             yield kind
@@ -82,7 +82,7 @@ def _known(schema: dict[str, Any]) -> set[str]:
     return {name for name in found if name.split()[-1] not in ("template", "values")}
 
 
-def test_samples_use_every_generator_that_the_crd_knows() -> None:
+def test_samples_use_every_generator_of_the_crd() -> None:
     crd = yaml.load((ROOT / "base/crds/full/applicationset.yaml").read_text(), yaml.CSafeLoader)
     spec = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]["generators"]
     plain, nested = (item["spec"]["generators"] for item in yaml.safe_load_all(GOOD[2].read_text()))

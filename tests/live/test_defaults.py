@@ -1,4 +1,4 @@
-"""The table of API defaults that parity relies on says what the real API server does."""
+"""The table of API defaults that the parity tests use matches the real API server."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from tests.live.lifecycle import Object, erase
 from tests.render.render import build, load
 from tools.build import argocd_module
 
-# What the API server writes into any object, and what it allocates to a Service.
+# The fields that the API server sets in any object, and those that it allocates for a Service.
 WRITTEN = ("creationTimestamp", "generation", "managedFields", "resourceVersion", "uid")
 ALLOCATED = ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy")
 
 
 def filled_in(answer: Object, sent: Object) -> Object:
-    """The answer without what is not a default."""
+    """The API server's answer without the fields that are not defaults."""
     metadata = {key: value for key, value in answer["metadata"].items() if key not in WRITTEN}
     result = {key: value for key, value in answer.items() if key != "status"} | {"metadata": metadata}
     if answer["kind"] == "Service":
@@ -25,7 +25,7 @@ def filled_in(answer: Object, sent: Object) -> Object:
     return result
 
 
-def test_api_server_fills_in_exactly_the_defaults_of_the_table(cluster: Cluster) -> None:
+def test_api_server_defaults_match_the_table(cluster: Cluster) -> None:
     erase(cluster)
     upstream = load((argocd_module() / "manifests/install.yaml").read_text())
     namespace = next(item for item in build("base/argocd") if item["kind"] == "Namespace")

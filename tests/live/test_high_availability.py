@@ -1,4 +1,4 @@
-"""High availability, live: each mode serves the same by two argocd-server; a running install changes to it and back."""
+"""High availability, live: the truth table with two argocd-server; a running install switches to it and back."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from tests.live.lifecycle import (
     Argocd,
     addresses,
     admin_can_log_in,
+    apply_results,
     differing,
     documented,
     erase,
@@ -27,7 +28,6 @@ from tests.live.lifecycle import (
     intrude,
     overlay,
     running,
-    said,
     session,
     uid,
     until,
@@ -39,12 +39,12 @@ from tests.live.table import GRPC_ROUTING, MODES, ROWS, Row
 from tests.render.consumer import write
 from tools.build import argocd_module
 
-# All but the two that only last: what they wait for is in the gateway.
+# All rows except the two long streams, which depend only on the gateway.
 TABLE = [row for row in ROWS if "minute" not in row.name]
 
 
 def available(mode: str, folder: Path) -> Path:
-    """A consumer of the mode's overlay with high availability."""
+    """Write a consumer: the mode's overlay with high availability."""
     return write(folder, {"resources": [f"overlays/{mode}"], "components": ["components/high-availability"]})
 
 
@@ -69,7 +69,7 @@ def test_cell(client: Client, mode: str, row: Row) -> None:
     assert table.measure(client, row) == row.expected[mode]
 
 
-def test_both_argocd_server_are_asked(client: Client, mode: str) -> None:
+def test_both_argocd_servers_serve_requests(client: Client, mode: str) -> None:
     hosts = {
         entry["upstream_host"] for entry in client.cluster.access_log() if entry["upstream_host"] not in (None, "-")
     }
@@ -80,10 +80,10 @@ def test_both_argocd_server_are_asked(client: Client, mode: str) -> None:
 
 def test_second_apply_changes_nothing(client: Client, mode: str, tmp_path: Path) -> None:
     cluster, folder = client.cluster, available(mode, tmp_path)
-    cluster.apply(folder)  # of what `intrude` made again, the first apply writes a note
+    cluster.apply(folder)  # kubectl adds its annotation to the object that `intrude` created again
     pods = running(cluster)
-    # kubectl sends the selector of a disruption budget again every time, and says so.
-    assert differing(said(cluster.apply(folder).stdout), ["unchanged"]) == {
+    # kubectl patches the selector of a disruption budget in every apply.
+    assert differing(apply_results(cluster.apply(folder).stdout), ["unchanged"]) == {
         "poddisruptionbudget.policy/argocd-redis-sentinel": "configured"
     }
     difference = cluster.kubectl("diff", "-f", "-", input=kustomize_build(folder), check=False)
@@ -92,14 +92,14 @@ def test_second_apply_changes_nothing(client: Client, mode: str, tmp_path: Path)
 
 
 def test_every_pod_is_restricted(client: Client, mode: str) -> None:
-    """As the API server judges the pods that run."""
+    """A dry run of the restricted Pod Security level: the API server warns if a running pod violates it."""
     label = "pod-security.kubernetes.io/enforce=restricted"
     done = client.cluster.kubectl("label", "--dry-run=server", "--overwrite", "namespace", "argocd", label)
     assert (done.stdout, done.stderr) == ("namespace/argocd labeled (server dry run)\n", "")
 
 
-def test_redis_and_sentinel_are_known_by_the_addresses_that_stay(client: Client, mode: str) -> None:
-    """Not by the pod's own address, which its own name means in the hosts file that a kubelet writes."""
+def test_redis_and_sentinel_use_the_services_addresses(client: Client, mode: str) -> None:
+    """Not the pod's address, to which its own name resolves in the hosts file that a kubelet writes."""
     group = Group(client.cluster)
     for pod in PODS:
         [address, _] = group.ask(pod, "sentinel", "get-master-addr-by-name", MASTER, port=26379)
@@ -111,7 +111,7 @@ def test_redis_and_sentinel_are_known_by_the_addresses_that_stay(client: Client,
         assert sorted(known) == sorted([*group.addresses.values(), *others])
 
 
-def test_the_password_is_its_owner_s_only(client: Client, mode: str) -> None:
+def test_only_the_owner_can_read_the_password(client: Client, mode: str) -> None:
     cluster = client.cluster
     password = Group(cluster).env["REDISCLI_AUTH"]
     for pod, container in itertools.product(PODS, ("redis", "sentinel")):
@@ -119,16 +119,16 @@ def test_the_password_is_its_owner_s_only(client: Client, mode: str) -> None:
         assert modes and set(modes) == {"600"}
         script = r"for one in /proc/[0-9]*/cmdline; do tr '\0' ' ' < $one; echo; done"
         shown = pod_exec(cluster, pod, container, ["sh", "-c", script]).stdout.splitlines()
-        # The sandbox, which a node of containers has not, gets the environment as arguments.
+        # Only this node has bwrap, which gets the environment as arguments.
         lines = "\n".join(line for line in shown if not line.startswith("bwrap "))
         assert "redis-server" in lines and password not in lines
 
 
-# --- installs that run
+# --- changes of a running install
 
 
 def left(cluster: Cluster, name: str) -> list[str]:
-    """What there is of a component of Argo CD, as kind/name."""
+    """The objects of a component of Argo CD, as kind/name."""
     kinds = (
         "deployments,statefulsets,pods,services,networkpolicies,poddisruptionbudgets,configmaps,serviceaccounts,roles"
     )
@@ -138,14 +138,14 @@ def left(cluster: Cluster, name: str) -> list[str]:
 
 @pytest.mark.usefixtures("client")
 @pytest.mark.parametrize("mode", [GRPC_ROUTING], scope="module")
-def test_a_running_install_changes_back_to_one_redis_and_again(cluster: Cluster, tmp_path: Path) -> None:
+def test_an_install_switches_to_one_redis_and_back(cluster: Cluster, tmp_path: Path) -> None:
     before = uid(cluster, "application", "probe")
     cluster.apply(overlay(GRPC_ROUTING))
     workloads_ready(cluster)
     documented(cluster, HIGH_AVAILABILITY, "Ours", tmp_path)
     cluster.wait_ready()
-    # A master that ends looks for a successor first.
-    until(lambda: left(cluster, "argocd-redis-sentinel") == [], 30, "the end of the three Redis")
+    # Before a master ends, it tries to hand over to a successor.
+    until(lambda: left(cluster, "argocd-redis-sentinel") == [], 30, "the three Redis are deleted")
     assert wrong(cluster, GRPC_ROUTING) == []
     assert {name: len(pods) for name, pods in running(cluster).items() if len(pods) != 1} == {}
 
@@ -158,16 +158,16 @@ def test_a_running_install_changes_back_to_one_redis_and_again(cluster: Cluster,
     assert uid(cluster, "application", "probe") == before
 
 
-def test_the_documented_line_replaces_a_first_password_that_is_refused(cluster: Cluster, tmp_path: Path) -> None:
-    """Two argocd-server that start together may each make one, and only one of the two is told."""
-    told = {"stringData": {"password": "of-the-other"}}
-    cluster.kubectl("patch", "secret", "argocd-initial-admin-secret", "-n", "argocd", "-p", json.dumps(told))
+def test_documented_command_replaces_a_refused_first_password(cluster: Cluster, tmp_path: Path) -> None:
+    """Two argocd-server that start together may each generate a password, and the Secret has only one of them."""
+    other = {"stringData": {"password": "of-the-other"}}
+    cluster.kubectl("patch", "secret", "argocd-initial-admin-secret", "-n", "argocd", "-p", json.dumps(other))
     assert session(cluster) == 401
     admin_can_log_in(cluster, tmp_path)
     assert session(cluster) == 200 and cluster.admin_password() != "of-the-other"
 
 
-def test_another_password_is_taken_by_the_documented_line(cluster: Cluster, tmp_path: Path) -> None:
+def test_documented_command_changes_the_redis_password(cluster: Cluster, tmp_path: Path) -> None:
     before = get(cluster, "secret", "argocd-redis")["data"]
     documented(cluster, HIGH_AVAILABILITY, "Another password", tmp_path)
     cluster.wait_ready(120)
@@ -176,7 +176,7 @@ def test_another_password_is_taken_by_the_documented_line(cluster: Cluster, tmp_
     assert wrong(cluster, GRPC_ROUTING) == []
 
 
-def test_upstream_high_availability_is_taken_over(cluster: Cluster, tmp_path: Path) -> None:
+def test_upstream_high_availability_is_adopted(cluster: Cluster, tmp_path: Path) -> None:
     erase(cluster)
     cluster.kubectl("create", "namespace", "argocd")
     upstream = argocd_module() / "manifests/ha/install.yaml"
@@ -188,7 +188,7 @@ def test_upstream_high_availability_is_taken_over(cluster: Cluster, tmp_path: Pa
     assert left(cluster, "argocd-redis-ha") + left(cluster, "argocd-redis-ha-haproxy") == []
     assert wrong(cluster, GRPC_ROUTING) == []
 
-    # The address of upstream's proxy is gone too, where nothing says another.
+    # Without high availability, the address of upstream's proxy is removed too.
     cluster.apply(overlay(GRPC_ROUTING))
     cluster.wait_ready(120)
     assert "redis.server" not in get(cluster, "configmap", "argocd-cmd-params-cm")["data"]

@@ -1,4 +1,4 @@
-"""Argo CD in a namespace with Istio's sidecars: a sample of the truth table; `make test-mesh` has all of it."""
+"""Argo CD in a namespace with Istio's sidecars: a sample of the truth table; `make test-mesh` runs all rows."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.live.table import MODES, Row
 
 pytestmark = pytest.mark.skipif(bool(doctor.limits()), reason="; ".join(doctor.limits()))
 
-# The browser, gRPC-Web, gRPC, a stream, and one that Argo CD's other components have a part in.
+# A browser, gRPC-Web, gRPC, a stream, and a request that needs Argo CD's other components.
 SAMPLE = table.rows(
     "UI, HTTP/1.1",
     "/api/version, HTTP/2",
@@ -30,7 +30,7 @@ SAMPLE = table.rows(
 
 @pytest.fixture(scope="module")
 def namespace(cluster: Cluster) -> Iterator[None]:
-    """A namespace of its own: pods are injected when they are made."""
+    """A new namespace: Istio injects pods when they are created."""
     erase(cluster)
     yield
     erase(cluster)
@@ -55,7 +55,7 @@ def client(cluster: Cluster, namespace: None, mode: str, peer: str, tmp_path_fac
     return Client(cluster, HOST)
 
 
-def test_every_pod_has_a_sidecar_which_reads_nothing_of_argocd_servers_port(client: Client) -> None:
+def test_pods_have_sidecars_and_the_port_is_tcp(client: Client) -> None:
     found = injected.sidecars(client.cluster)
     assert found and all(found.values()), found
     assert injected.takes(client.cluster) == "TCP"

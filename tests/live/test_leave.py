@@ -1,4 +1,4 @@
-"""The documented ways to uninstall: one keeps CRDs and Applications, one deletes all and says so first."""
+"""The documented ways to uninstall: one keeps CRDs and Applications; the other deletes all, after a warning."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ UNINSTALLING = "docs/uninstalling.md"
 KEEP, DELETE = "Keep the Applications", "Delete everything"
 FINALIZER = "resources-finalizer.argocd.argoproj.io"
 
-# kind and name of what must outlive Argo CD
+# The kind and name of the objects that must stay.
 KEPT = [
     ("namespace", "argocd"),
     ("application", "leave"),
@@ -34,20 +34,20 @@ KEPT = [
 
 @pytest.fixture(scope="module")
 def install(cluster: Cluster) -> None:
-    """A running install with grpc-routing, as the documentation's commands expect it."""
+    """A running install with grpc-routing, as the documented commands expect."""
     cluster.apply(overlay(GRPC_ROUTING))
     cluster.wait_ready()
 
 
 def left(cluster: Cluster, folder: Path) -> set[str]:
-    """Which objects of a render are there, as kind/name; deletion may take a moment to end."""
+    """The objects of a render that still exist, as kind/name; waits until all pods are deleted."""
     render = kustomize_build(folder)
     cluster.kubectl("wait", "--for=delete", "pods", "--all", "-n", "argocd", "--timeout=60s")
     return set(cluster.kubectl("get", "--ignore-not-found", "-o", "name", "-f", "-", input=render).stdout.split())
 
 
 @pytest.mark.usefixtures("install")
-def test_keeping_way_keeps_applications_and_crds_and_takes_the_rest(cluster: Cluster, tmp_path: Path) -> None:
+def test_keep_commands_keep_only_applications_and_crds(cluster: Cluster, tmp_path: Path) -> None:
     argocd = Argocd(cluster, tmp_path).login("admin", cluster.admin_password())
     argocd("proj", "create", "team")
     deliver(cluster, argocd, "leave", {"config.json": config_map("leave", {"deployed": "true"})})
@@ -63,7 +63,7 @@ def test_keeping_way_keeps_applications_and_crds_and_takes_the_rest(cluster: Clu
 
 
 @pytest.mark.usefixtures("install")
-def test_install_that_comes_back_serves_the_kept_applications(cluster: Cluster, tmp_path: Path) -> None:
+def test_a_new_install_serves_the_kept_applications(cluster: Cluster, tmp_path: Path) -> None:
     before = uid(cluster, "application", "leave")
     cluster.apply(overlay(GRPC_ROUTING))
     cluster.wait_ready()
@@ -73,7 +73,7 @@ def test_install_that_comes_back_serves_the_kept_applications(cluster: Cluster, 
 
 
 @pytest.mark.usefixtures("install")
-def test_deleting_way_deletes_everything(cluster: Cluster, tmp_path: Path) -> None:
+def test_delete_commands_delete_everything(cluster: Cluster, tmp_path: Path) -> None:
     argocd = Argocd(cluster, tmp_path).login("admin", cluster.admin_password())
     deliver(cluster, argocd, "taken", {"config.json": config_map("taken", {"deployed": "true"})})
     finalizers = {"metadata": {"finalizers": [FINALIZER]}}
@@ -83,11 +83,11 @@ def test_deleting_way_deletes_everything(cluster: Cluster, tmp_path: Path) -> No
     run(cluster, delete, tmp_path)
     kinds = "namespaces,clusterroles,clusterrolebindings,customresourcedefinitions"
     assert "argo" not in cluster.kubectl("get", kinds, "-o", "name").stdout
-    # What an Application with the finalizer deployed goes with it; what another one deployed stays.
+    # Objects of an Application with the finalizer are deleted with it; those of the other Application stay.
     assert cluster.kubectl("get", "configmap", "taken", "-n", "default", "--ignore-not-found").stdout == ""
     assert get(cluster, "configmap", "leave", "default")["data"] == {"deployed": "true"}
 
 
-def test_deleting_way_says_so_before_its_commands() -> None:
+def test_a_warning_comes_before_the_delete_commands() -> None:
     text = (ROOT / UNINSTALLING).read_text().split(f"## {DELETE}\n", 1)[1]
     assert re.match(r"\s*\*\*This deletes every Application", text)

@@ -1,4 +1,4 @@
-"""The node holds a Pod to its manifest as a kubelet would."""
+"""The node runs a Pod according to its manifest, like a kubelet."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def namespace(cluster: Cluster) -> Iterator[str]:
 
 
 def run(cluster: Cluster, name: str, script: str, **more: Any) -> None:
-    """A Pod of the argocd image that runs a shell script.
+    """Create a Pod of the argocd image that runs a shell script.
 
-    `more` are fields of its container or, as `pod`, of its spec.
+    `more` are additional fields of its container and, as `pod`, of its spec.
     """
     spec = more.pop("pod", {})
     container = {"name": name, "image": "argocd", "command": ["sh", "-c", script], **more}
@@ -42,10 +42,10 @@ def run(cluster: Cluster, name: str, script: str, **more: Any) -> None:
 
 
 def eventually(met: Callable[[], object], seconds: float = 30) -> None:
-    """Wait until `met` says so; fail when it does not."""
+    """Wait until `met()` is true. Raises AssertionError after `seconds`."""
     deadline = time.monotonic() + seconds
     while not met():
-        assert time.monotonic() < deadline, f"not met in {seconds} s"
+        assert time.monotonic() < deadline, f"not true after {seconds} s"
         time.sleep(0.2)
 
 
@@ -71,7 +71,7 @@ def test_a_missing_secret_keeps_a_pod_waiting(cluster: Cluster, namespace: str) 
     eventually(lambda: "got hello" in output(cluster, "waits"))
 
 
-def test_user_root_and_volumes_are_as_the_manifest_says(cluster: Cluster, namespace: str) -> None:
+def test_user_root_and_volumes_match_the_manifest(cluster: Cluster, namespace: str) -> None:
     script = """
 id -u
 grep CapEff /proc/self/status
@@ -87,9 +87,9 @@ sleep 600
     mounts = [{"name": "data", "mountPath": "/data"}, {"name": "settings", "mountPath": "/settings"}]
     volumes = [{"name": "data", "emptyDir": {}}, {"name": "settings", "configMap": {"name": "settings"}}]
     security = {"runAsUser": 1234, "readOnlyRootFilesystem": True}
-    run(cluster, "walls", script, volumeMounts=mounts, securityContext=security, pod={"volumes": volumes})
-    eventually(lambda: "cannot list resource" in output(cluster, "walls"))
-    text = output(cluster, "walls")
+    run(cluster, "isolated", script, volumeMounts=mounts, securityContext=security, pod={"volumes": volumes})
+    eventually(lambda: "cannot list resource" in output(cluster, "isolated"))
+    text = output(cluster, "isolated")
     assert text.splitlines()[:2] == ["1234", "CapEff:\t0000000000000000"]
     assert "touch: cannot touch '/nowhere': Read-only file system" in text
     assert "emptyDir is writable" in text
@@ -97,7 +97,7 @@ sleep 600
     assert f"system:serviceaccount:{namespace}:default" in text, "the API server knows the pod's ServiceAccount"
 
 
-def test_a_mounted_configmap_follows_its_object(cluster: Cluster, namespace: str) -> None:
+def test_a_mounted_configmap_is_updated(cluster: Cluster, namespace: str) -> None:
     cluster.kubectl("create", "configmap", "changing", "-n", namespace, "--from-literal=word=before")
     volumes = [{"name": "v", "configMap": {"name": "changing"}}]
     script = "while :; do cat /v/word; echo; sleep 1; done"
@@ -107,7 +107,7 @@ def test_a_mounted_configmap_follows_its_object(cluster: Cluster, namespace: str
     eventually(lambda: "after" in output(cluster, "follows"))
 
 
-def test_probes_decide_about_readiness_and_restarts(cluster: Cluster, namespace: str) -> None:
+def test_probes_control_readiness_and_restarts(cluster: Cluster, namespace: str) -> None:
     probe = {"tcpSocket": {"port": 9}, "periodSeconds": 1, "failureThreshold": 2}
     run(cluster, "unready", "sleep 600", readinessProbe=probe)
     run(cluster, "unwell", "sleep 600", livenessProbe=probe)
@@ -129,7 +129,7 @@ def test_an_exec_probe_runs_in_the_container(cluster: Cluster, namespace: str) -
 
 @pytest.mark.parametrize(
     ("name", "script", "why"),
-    [("fails", "echo ill; exit 3", "exit code 3: ill"), ("hangs", "sleep 60", "no end after 1")],
+    [("fails", "echo sick; exit 3", "exit code 3: sick"), ("hangs", "sleep 60", "still running after 1")],
 )
 def test_an_exec_probe_that_fails_or_hangs_restarts(
     cluster: Cluster, namespace: str, name: str, script: str, why: str
@@ -140,20 +140,18 @@ def test_an_exec_probe_that_fails_or_hangs_restarts(
     assert f"liveness probe failed: {why}" in output(cluster, name).replace("TimeoutError: ", "")
 
 
-def test_a_hook_runs_before_the_end(cluster: Cluster, namespace: str) -> None:
+def test_a_prestop_hook_runs_before_the_signal(cluster: Cluster, namespace: str) -> None:
     script = "trap 'echo signal >>/proc/1/fd/1; exit' TERM; while :; do sleep 0.1; done"
     hook = {"preStop": {"exec": {"command": ["sh", "-c", "sleep 1; echo hook"]}}}
-    # kubectl gives up long before the pod would be ended by force: it hears the signal.
+    # kubectl times out long before the grace period ends, so the pod must end by the signal.
     run(cluster, "ends", script, lifecycle=hook, pod={"terminationGracePeriodSeconds": 3600})
     eventually(lambda: "running" in status(cluster, "ends")["state"])
     cluster.kubectl("delete", "pod", "ends", "-n", namespace)
     assert [line.split()[-1] for line in output(cluster, "ends").splitlines()] == ["hook", "signal"]
 
 
-def test_an_init_container_that_stays_begins_before_the_others_and_ends_after_them(
-    cluster: Cluster, namespace: str
-) -> None:
-    # It begins late, and the other ends late.
+def test_a_sidecar_starts_first_and_ends_last(cluster: Cluster, namespace: str) -> None:
+    # The sidecar starts slowly, and the main container ends slowly.
     script = "{}; date +%s.%N; touch /tmp/up; trap '{}; date +%s.%N; exit' TERM; while :; do sleep 0.1; done"
     up = {"exec": {"command": ["test", "-e", "/tmp/up"]}, "periodSeconds": 1, "failureThreshold": 30}
     command = ["sh", "-c", script.format("sleep 1", ":")]
@@ -174,7 +172,7 @@ ADDRESS = {"name": "address", "image": "argocd", "securityContext": NETWORK, "co
 
 
 @pytest.mark.skipif(bool(doctor.limits()), reason="; ".join(doctor.limits()))
-def test_one_that_is_to_change_the_pods_network_can_do_that_alone(cluster: Cluster, namespace: str) -> None:
+def test_net_admin_can_only_change_the_pods_network(cluster: Cluster, namespace: str) -> None:
     script = "ip -brief address show lo; ip address add 10.99.0.2/32 dev lo; sleep 600"
     run(cluster, "changed", script, pod={"initContainers": [ADDRESS]})
     eventually(lambda: "not permitted" in output(cluster, "changed"))
@@ -183,7 +181,7 @@ def test_one_that_is_to_change_the_pods_network_can_do_that_alone(cluster: Clust
 
 
 @pytest.mark.skipif(not doctor.limits(), reason="root can")
-def test_without_root_it_waits_and_says_so(cluster: Cluster, namespace: str) -> None:
+def test_without_root_the_pod_waits_and_explains(cluster: Cluster, namespace: str) -> None:
     run(cluster, "unchanged", "sleep 600", pod={"initContainers": [ADDRESS]})
     template = "go-template={{(index .status.initContainerStatuses 0).state.waiting.message}}"
     pod = ("get", "pod", "unchanged", "-n", namespace, "-o", template)
@@ -203,14 +201,14 @@ def test_the_kernel_knows_a_sidecar_by_its_group(cluster: Cluster, namespace: st
 @pytest.mark.parametrize(
     ("name", "image"), [("stranger", "docker.io/library/nginx:1"), ("newer", "quay.io/argoproj/argocd:latest")]
 )
-def test_an_image_that_the_node_has_not_is_named(cluster: Cluster, namespace: str, name: str, image: str) -> None:
+def test_the_message_names_an_unknown_image(cluster: Cluster, namespace: str, name: str, image: str) -> None:
     run(cluster, name, "true", image=image)
     eventually(lambda: image in status(cluster, name)["state"].get("waiting", {}).get("message", ""))
     assert status(cluster, name)["state"]["waiting"]["reason"] == "ErrImagePull"
 
 
 def service(name: str, **more: Any) -> dict[str, Any]:
-    """A headless Service of the pods with label `app`."""
+    """A headless Service of the pods whose label `app` is `name`."""
     spec = {"clusterIP": "None", "selector": {"app": name}, "ports": [{"port": 6379}], **more}
     return {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name, "namespace": NAMESPACE}, "spec": spec}
 
@@ -220,7 +218,7 @@ REDIS = {"name": "redis", "image": "redis", "args": ["--save", "", "--protected-
 
 @pytest.fixture(scope="module")
 def stateful(cluster: Cluster, namespace: str) -> dict[str, str]:
-    """A StatefulSet of two pods that are never ready, behind two headless Services; the pods' addresses by name."""
+    """A StatefulSet of two pods that are never ready, with two headless Services; returns the pods' addresses."""
     probe = {"exec": {"command": ["false"]}, "periodSeconds": 1}
     labels = {"app": "twins", "also": "hidden"}
     workload = {
@@ -237,7 +235,7 @@ def stateful(cluster: Cluster, namespace: str) -> dict[str, str]:
                 "spec": {
                     "terminationGracePeriodSeconds": 1,
                     "containers": [{**REDIS, "readinessProbe": probe}],
-                    # Not possible on one node, and not looked at here.
+                    # Impossible with one node, but this node ignores it.
                     "affinity": {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [
                         {"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": labels}}
                     ]}},
@@ -254,7 +252,7 @@ def stateful(cluster: Cluster, namespace: str) -> dict[str, str]:
     return {name: cluster.kubectl("get", "pod", name, "-n", namespace, "-o", template).stdout for name in names}
 
 
-def test_a_headless_service_names_its_pods(cluster: Cluster, stateful: dict[str, str]) -> None:
+def test_a_headless_service_resolves_to_its_pods(cluster: Cluster, stateful: dict[str, str]) -> None:
     def ask(name: str) -> set[str]:
         script = f"hostname; getent ahosts {name} || :"
         done = pod_exec(cluster, "twins-0", "redis", ["sh", "-c", script], namespace=NAMESPACE)
@@ -265,7 +263,7 @@ def test_a_headless_service_names_its_pods(cluster: Cluster, stateful: dict[str,
     eventually(lambda: ask("twins") == set(stateful.values()))
     assert ask(f"twins-1.twins.{NAMESPACE}.svc.cluster.local") == {stateful["twins-1"]}
     assert ask("twins-1.twins") == {stateful["twins-1"]}
-    assert ask("hidden") == set(), "pods that are not ready have no address where the Service does not publish it"
+    assert ask("hidden") == set(), "only a Service with publishNotReadyAddresses resolves to pods that are not ready"
 
 
 def ping(cluster: Cluster, address: str) -> str:
@@ -281,7 +279,7 @@ def test_a_killed_pod_starts_again(cluster: Cluster, stateful: dict[str, str]) -
 
 
 @pytest.mark.parametrize("fault", [frozen, cut_off])
-def test_a_pod_is_silent_until_the_fault_is_over(
+def test_a_pod_is_silent_during_a_fault(
     cluster: Cluster, stateful: dict[str, str], fault: Callable[..., AbstractContextManager[None]]
 ) -> None:
     one, other = stateful.values()

@@ -1,4 +1,4 @@
-"""A running install changes its mode by another overlay's apply; only what must restart does."""
+"""Switch the mode of a running install by applying another overlay; only the pods that need it restart."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from tests.live.table import GRPC_ROUTING, PASSTHROUGH, TERMINATION
 
 CLIENT_SIDE, SERVER_SIDE = "client-side", "server-side"
 
-# (mode, how it was applied, next mode, how that is applied). In the order of a walk, in which each switch
-# finds the install as the one before left it.
+# (mode, how it was applied, next mode, how that is applied). Ordered so that most switches start from the install
+# that the switch before left.
 SWITCHES = [
     (PASSTHROUGH, CLIENT_SIDE, TERMINATION, CLIENT_SIDE),
     (TERMINATION, CLIENT_SIDE, PASSTHROUGH, CLIENT_SIDE),
@@ -21,14 +21,14 @@ SWITCHES = [
     (GRPC_ROUTING, CLIENT_SIDE, PASSTHROUGH, CLIENT_SIDE),
     (PASSTHROUGH, CLIENT_SIDE, TERMINATION, SERVER_SIDE),
     (PASSTHROUGH, SERVER_SIDE, GRPC_ROUTING, SERVER_SIDE),
-    # Client-side apply does not remove what server-side apply wrote: each mode must state what it needs.
+    # Client-side apply does not remove fields that server-side apply wrote: each mode must set all that it needs.
     (GRPC_ROUTING, SERVER_SIDE, PASSTHROUGH, CLIENT_SIDE),
 ]
 INSECURE = {PASSTHROUGH: False, TERMINATION: True, GRPC_ROUTING: True}
 
 
 class Install:
-    """The one install that the switches walk through."""
+    """The install that all switches share."""
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
@@ -36,7 +36,7 @@ class Install:
         self._managers: set[str] = set()
 
     def begin(self, mode: str, manager: str) -> None:
-        """Have the mode installed by that manager alone, as a switch left it or else from nothing."""
+        """Ensure that the mode is installed by that manager only: keep the current install, or make a new one."""
         if (self._mode, self._managers) == (mode, {manager}):
             return
         erase(self._cluster)
@@ -46,7 +46,7 @@ class Install:
 
     def apply(self, mode: str, manager: str) -> None:
         """Apply the mode's overlay, and wait until it serves."""
-        self._mode = ""  # unknown, should the apply fail
+        self._mode = ""  # unknown if the apply fails
         self._managers.add(manager)
         self._cluster.apply(overlay(mode), server_side=manager == SERVER_SIDE)
         self._cluster.wait_ready()

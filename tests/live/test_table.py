@@ -1,4 +1,4 @@
-"""Every cell of the truth table holds on the real programs, with each mode's overlay applied as it is."""
+"""Check every cell of the truth table on the real programs, with each mode's overlay applied unchanged."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def mode(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module")
 def client(cluster: Cluster, mode: str) -> Iterator[Client]:
-    """A client of the mode's overlay, with its long streams open already: they last while the other rows run."""
+    """A client of the mode's overlay, with its long streams already open: they stay open while the other rows run."""
     cluster.apply(ROOT / "overlays" / mode)
     intrude(cluster)
     cluster.kubectl("apply", "-f", str(HERE / "application.yaml"))

@@ -1,4 +1,4 @@
-"""GET https://HOST/healthz trusting CA-FILE alone: HOST CA-FILE. Prints the status and the certificate's SHA-256."""
+"""GET https://HOST/healthz, trusting only CA-FILE. Arguments: HOST CA-FILE. Prints status and certificate SHA-256."""
 
 import hashlib
 import http.client

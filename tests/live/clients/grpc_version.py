@@ -1,6 +1,6 @@
-"""Calls Argo CD's VersionService/Version with native gRPC: HOST CA-FILE. Prints the gRPC status name.
+"""Calls Argo CD's VersionService/Version by native gRPC. Arguments: HOST CA-FILE. Prints the gRPC status name.
 
-No generated code is needed: the request is the empty message, and the answer's bytes are only counted.
+Needs no generated code: the request is an empty message, and the answer is not parsed.
 """
 
 import sys

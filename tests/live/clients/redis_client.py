@@ -1,10 +1,10 @@
-"""Two clients of Redis that say with the time of day what became of each of their writes.
+"""Clients of Redis that print the result of each of their writes, with its time in seconds since the epoch.
 
     python -m tests.live.clients.redis_client ...
 
-    sample ADDRESS                     tries a write every 20 ms: what that Redis says to it
-    write PREFIX MASTER SENTINEL...    writes all the time, where Sentinel says: each acknowledged key
-    take PATTERN MASTER SENTINEL...    deletes the keys that the master has: each key, without times
+    sample ADDRESS                     tries a write every 20 ms; prints the answer
+    write PREFIX MASTER SENTINEL...    writes to the master that Sentinel names; prints each acknowledged key
+    take PATTERN MASTER SENTINEL...    deletes the matching keys of the master; prints each key, without time
 
 The password is in REDISCLI_AUTH.
 """
@@ -18,10 +18,10 @@ import threading
 import time
 
 PASSWORD = os.environ.get("REDISCLI_AUTH", "")
-# Seconds for an answer: where time is measured, and where it is not.
+# Seconds to wait for an answer: for clients that measure time, and for those that do not.
 TIMEOUT, PATIENCE = 0.3, 10.0
 PERIOD = 0.02
-# Writers at the same time, and each one's pause between two writes: more may be on its way when a master dies.
+# Concurrent writers, and the pause of each between two writes: several writes are in flight when a master is killed.
 CONNECTIONS, PAUSE = 4, 0.002
 lock = threading.Lock()
 
@@ -32,7 +32,7 @@ def say(*words: object) -> None:
 
 
 class Redis:
-    """One connection. Raises OSError where nothing answers in time."""
+    """A connection to Redis or Sentinel. Raises OSError if there is no answer in time."""
 
     def __init__(self, address: str, port: int, timeout: float = TIMEOUT) -> None:
         self._socket = socket.create_connection((address, port), timeout)
@@ -41,7 +41,7 @@ class Redis:
             self("AUTH", PASSWORD)
 
     def __call__(self, *words: str) -> list[str]:
-        """Send a command; the answer's lines, an error's with its minus sign."""
+        """Send a command; returns the lines of the answer. An error begins with its minus sign."""
         parts = [word.encode() for word in words]
         self._socket.sendall(
             b"".join([b"*%d\r\n" % len(parts), *(b"$%d\r\n%s\r\n" % (len(one), one) for one in parts)])
@@ -51,7 +51,7 @@ class Redis:
     def _line(self) -> str:
         line = self._file.readline()
         if not line.endswith(b"\n"):
-            raise ConnectionError("closed")
+            raise ConnectionError("the connection was closed")
         return line.decode().rstrip()
 
     def _answer(self) -> list[str]:
@@ -68,7 +68,7 @@ class Redis:
 
 
 def sample(address: str) -> None:
-    """Say OK, or the first word of the refusal, or `silent`."""
+    """Print OK, the first word of the error, or `silent` if there is no answer."""
     redis: Redis | None = None
     while True:
         began = time.time()
@@ -85,7 +85,7 @@ def sample(address: str) -> None:
 
 
 def master(name: str, sentinels: list[str], timeout: float = TIMEOUT) -> Redis:
-    """The master that the first Sentinel to answer names. Raises OSError where none does."""
+    """A connection to the master that the first answering Sentinel names. Raises OSError if there is none."""
     for address in sentinels:
         try:
             sentinel = Redis(address, 26379, timeout)
@@ -99,7 +99,7 @@ def master(name: str, sentinels: list[str], timeout: float = TIMEOUT) -> Redis:
 
 
 def write(prefix: str, name: str, sentinels: list[str]) -> None:
-    """Write PREFIX:0, PREFIX:1, ..., each once; say each key that was acknowledged."""
+    """Write PREFIX:0, PREFIX:1, ..., each once; print each acknowledged key."""
     redis: Redis | None = None
     number = 0
     while True:
@@ -121,14 +121,14 @@ def write(prefix: str, name: str, sentinels: list[str]) -> None:
 
 
 def good(answer: list[str]) -> list[str]:
-    """That answer. Raises ConnectionError where it is an error, as from a replica that is told to write."""
+    """Return the answer. Raises ConnectionError if it is an error, for example of a replica that must not write."""
     if answer[:1] and answer[0].startswith("-"):
         raise ConnectionError(answer[0])
     return answer
 
 
 def take(pattern: str, name: str, sentinels: list[str]) -> None:
-    """Delete the keys and say them, a part at a time: KEYS, among half a million, holds up the master for too long."""
+    """Delete and print the keys in batches: with half a million keys, KEYS would block the master for too long."""
     redis = master(name, sentinels, PATIENCE)
     cursor = ""
     while cursor != "0":

@@ -1,19 +1,19 @@
-"""Users of Argo CD behind the gateway who do the same again and again: when each attempt went well.
+"""Users of Argo CD behind the gateway, who repeat the same actions: when each attempt succeeds or fails.
 
     python -m tests.live.clients.visitor HOST CA APPLICATION SERVERS MASTER SENTINEL...
 
-One line an attempt: when it began and ended (seconds of the epoch), what it was, `ok` or what went wrong.
+Prints one JSON array per attempt: when it began and ended (seconds since the epoch), its name, `ok` or the error.
 
 - `request`: GET /api/version, ten times a second.
-- `login`: POST /api/v1/session. Argo CD does not need Redis for it, and takes half a second to a second on purpose.
-- `logout`: GET /auth/logout, good when the master has the revoked token: Argo CD answers that all is done where it
-  could not write it, too.
-- `everywhere`: from a good logout until every argocd-server (SERVERS, addresses with commas) refuses the token; `begun`
-  at its beginning.
-- `tree`: GET the resource tree of APPLICATION, which argocd-server reads from Redis, where the controller wrote it.
-- `refresh`: GET APPLICATION with refresh=hard: the controller must compare it, with repo-server's help.
+- `login`: POST /api/v1/session. It does not need Redis, and takes half a second to a second on purpose.
+- `logout`: GET /auth/logout. It succeeds if the master has the revoked token: Argo CD reports success even if it could
+  not write the token.
+- `everywhere`: from a successful logout until every argocd-server (SERVERS, addresses separated by commas) refuses the
+  token; the result is `begun` at its start.
+- `tree`: GET the resource tree of APPLICATION, which the controller wrote to Redis.
+- `refresh`: GET APPLICATION with refresh=hard: the controller must compare it, and needs repo-server.
 
-Passwords: of the account admin in ARGOCD_PASSWORD, of Redis in REDISCLI_AUTH.
+The admin password is in ARGOCD_PASSWORD, the password of Redis in REDISCLI_AUTH.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def say(began: float, name: str, result: str) -> None:
 
 
 class Wrong(Exception):
-    """An attempt went wrong; the message says how."""
+    """An attempt failed; the message says why."""
 
 
 def ask(
@@ -55,7 +55,7 @@ def ask(
     body: str | None = None,
     token: str = "",
 ) -> bytes:
-    """The body of the one answer on a new connection. Raises Wrong, also for another status than `expected`."""
+    """Send a request on a new connection; returns the body. Raises Wrong for an error or a status not `expected`."""
     headers = {"content-type": "application/json", **({"cookie": f"argocd.token={token}"} if token else {})}
     try:
         connection.request(method, path, body, headers)
@@ -71,7 +71,7 @@ def ask(
 
 
 class Visitor:
-    """One user; each attempt raises Wrong where it goes wrong."""
+    """A user; each attempt raises Wrong if it fails."""
 
     def __init__(self, host: str, ca: str, application: str, servers: str, name: str, *sentinels: str) -> None:
         self._host, self._application = host, f"/api/v1/applications/{application}"
@@ -107,9 +107,9 @@ class Visitor:
             found = redis("EXISTS", f"revoked-token|{number}")
             redis.close()
         except OSError as error:
-            raise Wrong(f"answered, but no master: {error}") from error
+            raise Wrong(f"logged out, but found no master: {error}") from error
         if found != [":1"]:
-            raise Wrong(f"answered, but not written: {number}")
+            raise Wrong(f"logged out, but the revoked token is not in Redis: {number}")
         threading.Thread(target=self._everywhere, args=(time.time(), token)).start()
 
     def _everywhere(self, began: float, token: str) -> None:

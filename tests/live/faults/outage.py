@@ -1,4 +1,4 @@
-"""What users, a writer and the Redis themselves see while something is broken, and for how long."""
+"""Measures a fault: what users, a writer and each Redis see during it, and for how long."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ PODS = tuple(f"{GROUP}-{number}" for number in range(3))
 MASTER = "argocd"
 
 SAMPLE = 0.02
-"""Seconds between two looks at a Redis."""
+"""Seconds between two samples of a Redis."""
 
 
 class Lines:
-    """A client below tests/live/clients, and the lines it prints."""
+    """A running client of tests/live/clients, and the lines that it prints."""
 
     def __init__(
         self, cluster: Cluster, module: str, *arguments: str, env: dict[str, str], network: str = "client"
@@ -47,11 +47,11 @@ class Lines:
     def _read(self) -> None:
         assert self._process.stdout
         for line in self._process.stdout:
-            if line.endswith("\n"):  # the last one may be cut short
+            if line.endswith("\n"):  # the last line may be incomplete
                 self.lines.append(line.strip())
 
     def stop(self) -> list[str]:
-        """End it; everything it said."""
+        """End the client; returns all lines that it printed."""
         self._process.kill()
         self._process.wait()
         self._reader.join()
@@ -59,43 +59,43 @@ class Lines:
 
 
 class Group:
-    """The three Redis and their Sentinels."""
+    """The three Redis servers and their Sentinels."""
 
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
         password = base64.b64decode(get(cluster, "secret", "argocd-redis")["data"]["auth"]).decode()
         self.env = {"REDISCLI_AUTH": password, "PYTHONPATH": str(ROOT)}
-        # Each pod's Service: the address that stays.
+        # The address of each pod's Service, which does not change.
         self.addresses = {pod: str(get(cluster, "service", pod)["spec"]["clusterIP"]) for pod in PODS}
 
     def ask(self, pod: str, *words: str, port: int = 6379) -> list[str]:
-        """A Redis's answer; nothing where none comes within a second."""
+        """The lines of a Redis or Sentinel's answer; empty if there is none within a second."""
         line = ["timeout", "1", "redis-cli", "-h", self.addresses[pod], "-p", str(port), *words]
         return self.cluster.exec(line, env=self.env).stdout.splitlines()
 
     @property
     def version(self) -> str:
-        """The version of the Redis that runs, as it says."""
+        """The version that the running Redis reports."""
         [found] = [line for line in self.ask(PODS[0], "info", "server") if line.startswith("redis_version:")]
         return found.partition(":")[2]
 
     def masters(self) -> list[str]:
-        """The pods whose Redis is master by its own word."""
+        """The pods whose Redis reports that it is master."""
         return [pod for pod in PODS if self.ask(pod, "role")[:1] == ["master"]]
 
     def master(self) -> str:
-        """The pod of the one master. Raises AssertionError where there is none or more for ten seconds."""
+        """The pod of the master. Raises AssertionError if there is not exactly one within ten seconds."""
         found: list[str] = []
 
         def one() -> bool:
             found[:] = self.masters()
             return len(found) == 1
 
-        until(one, 10, "one master")
+        until(one, 10, "there is exactly one master")
         return found[0]
 
     def whole(self) -> bool:
-        """Whether a master may be lost: there is one, and each pod sees its successors."""
+        """Whether the master may fail: there is exactly one, and each pod knows replicas that can replace it."""
         try:
             for pod in PODS:
                 pod_exec(self.cluster, pod, "sentinel", ["sh", "-c", ". /scripts/lib.sh; whole"])
@@ -104,10 +104,10 @@ class Group:
         return len(self.masters()) == 1
 
     def wait_whole(self, seconds: float = 60) -> None:
-        until(self.whole, seconds, "one master with two replicas, and three Sentinels that know it")
+        until(self.whole, seconds, "there is one master with two replicas, and three Sentinels know it")
 
     def make_master(self, pod: str) -> None:
-        """Have Sentinel make this one master, where it is not."""
+        """Let Sentinel make this pod the master, if it is not."""
         if self.master() == pod:
             return
         self.ask(pod, "config", "set", "replica-priority", "1")
@@ -116,14 +116,14 @@ class Group:
             first = {"ip": self.addresses[pod], "slave-priority": "1"}
             return any(first.items() <= found.items() for found in self._replicas(pod))
 
-        until(known, 20, f"{pod} first in line")
+        until(known, 20, f"Sentinel prefers {pod}")
         self.ask(pod, "sentinel", "failover", MASTER, port=26379)
-        until(lambda: self.masters() == [pod], 20, f"{pod} as master")
+        until(lambda: self.masters() == [pod], 20, f"{pod} is the master")
         self.ask(pod, "config", "set", "replica-priority", "100")
         self.wait_whole()
 
     def _replicas(self, pod: str) -> list[dict[str, str]]:
-        """What that pod's Sentinel knows of each replica."""
+        """The fields of each replica, as that pod's Sentinel reports them."""
         words = self.ask(pod, "sentinel", "replicas", MASTER, port=26379)
         starts = [*(number for number, word in enumerate(words) if word == "name"), len(words)]
         return [
@@ -132,16 +132,16 @@ class Group:
         ]
 
     def write(self, prefix: str) -> Lines:
-        """A writer that follows Sentinel: `<time> <key>` for each write that was acknowledged."""
+        """Start a writer to the master that Sentinel names. Prints `<time> <key>` for each acknowledged write."""
         return self._client("write", prefix, MASTER, *self.addresses.values())
 
     def take(self, pattern: str) -> set[str]:
-        """Delete the master's keys of that pattern, in Redis's terms; which they were."""
+        """Delete the master's keys that match a Redis glob pattern; returns the keys."""
         command = [*PYTHON, REDIS_CLIENT, "take", pattern, MASTER, *self.addresses.values()]
         return set(self.cluster.exec(command, env=self.env, check=True).stdout.split())
 
     def sample(self, pod: str, *, outside: bool = False) -> Lines:
-        """`<time> <answer>` to an attempt to write every 20 ms, in the pod's network or from `outside`."""
+        """Try a write every 20 ms, in the pod's network or from `outside`. Prints `<time> <answer>` for each."""
         network, address = (
             ("client", self.addresses[pod]) if outside else (doors(self.cluster, pod)[0].network, "127.0.0.1")
         )
@@ -152,7 +152,7 @@ class Group:
 
 
 def accepting(lines: Iterable[str]) -> list[tuple[float, float]]:
-    """The spans (seconds of the epoch) in which a Redis said OK to every sampled write."""
+    """The spans, in seconds since the epoch, in which a Redis accepted every sampled write."""
     spans: list[tuple[float, float]] = []
     begun: float | None = None
     for line in lines:
@@ -167,7 +167,7 @@ def accepting(lines: Iterable[str]) -> list[tuple[float, float]]:
 
 
 def together(spans: Sequence[list[tuple[float, float]]]) -> float:
-    """The longest time, in seconds, during which two said OK."""
+    """The longest time, in seconds, in which two Redis servers accepted writes."""
     found = [0.0]
     for one, first in enumerate(spans):
         for second in spans[one + 1 :]:
@@ -176,14 +176,14 @@ def together(spans: Sequence[list[tuple[float, float]]]) -> float:
 
 
 LIMITED = ("request", "login", "logout", "tree")
-"""What users do; tests.live.clients.visitor says how."""
+"""The kinds of attempts that have a time limit; see tests.live.clients.visitor."""
 
 KINDS = (*LIMITED, "refresh")
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """One attempt of a user: when it began and ended (seconds of the epoch), and `ok` or what went wrong."""
+    """An attempt of a user: when it began and ended (seconds since the epoch), and `ok` or the error."""
 
     began: float
     ended: float
@@ -193,14 +193,14 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Outage:
-    """What a fault did, in seconds.
+    """The effects of a fault; times are in seconds.
 
-    longest: by kind, the longest time from the fault on without a success.
-    everywhere: the longest time that an argocd-server did not know of a logout; None where that was not looked at.
-    lone: how long a lost master went on to accept writes; None where none was lost.
-    together: the longest time in which two accepted writes.
-    lost: how many writes of those acknowledged the master has no longer.
-    at_risk: most writes acknowledged in any time for which a lost master may accept them alone.
+    longest: by kind of attempt, the longest time without a success after the fault.
+    everywhere: the longest time until every argocd-server knew of a logout; None if it was not measured.
+    lone: how long a lost master continued to accept writes; None if no master was lost.
+    together: the longest time in which two masters accepted writes.
+    acknowledged, lost: the number of acknowledged writes, and how many of them the master no longer has.
+    at_risk: the most writes acknowledged in any span as long as a lost master may accept writes alone.
     """
 
     fault: str
@@ -214,12 +214,12 @@ class Outage:
 
 
 class Watch:
-    """Users, a writer and a look at each Redis, from before a fault until everything is well again."""
+    """Runs users, a writer and samples of each Redis, from before a fault until everything works again."""
 
     def __init__(self, group: Group, application: str, *, deleted: bool = False, broken: bool = False) -> None:
-        """`application` is what the users look at.
+        """`application` is the name of the Application that the users read.
 
-        Where a pod will be `deleted`, Redis is looked at from outside. What is `broken` is so from the beginning.
+        deleted: the fault deletes a pod, so sample Redis from outside. broken: do not wait until everything works.
         """
         self.group, self._broken = group, broken
         cluster = group.cluster
@@ -232,7 +232,7 @@ class Watch:
         self._samples = {pod: group.sample(pod, outside=deleted) for pod in PODS}
         self._clients = [self._users, self._writer, *self._samples.values()]
         self.began = time.time()
-        """The moment of the fault, in seconds of the epoch."""
+        """The time of the fault, in seconds since the epoch."""
 
     def __enter__(self) -> Watch:
         if self._broken:
@@ -250,15 +250,15 @@ class Watch:
             client.stop()
 
     def attempts(self, kind: str) -> list[Attempt]:
-        """All attempts of that kind so far."""
+        """All attempts of a kind so far."""
         return [one for one in (Attempt(*json.loads(line)) for line in list(self._users.lines)) if one.kind == kind]
 
     def good(self, kind: str) -> list[Attempt]:
-        """The successes of that kind from the fault on."""
+        """The successful attempts of a kind since the fault."""
         return [one for one in self.attempts(kind) if one.result == "ok" and one.began >= self.began]
 
     def wrong(self, kind: str) -> list[str]:
-        """What went wrong, from the fault on."""
+        """The errors of a kind of attempt since the fault."""
         return [one.result for one in self.attempts(kind) if one.result != "ok" and one.ended >= self.began]
 
     def _wait_users(self, since: float) -> None:
@@ -266,37 +266,37 @@ class Watch:
             last = self.attempts(kind)[-2:]
             return len(last) == 2 and all(one.result == "ok" and one.began > since for one in last)
 
-        until(lambda: all(well(kind) for kind in KINDS), 90, "users whose every attempt goes well")
+        until(lambda: all(well(kind) for kind in KINDS), 90, "every attempt of the users succeeds")
 
     def wait_well(self) -> None:
-        """Until three Redis are whole and everything works for the users."""
+        """Wait until the three Redis servers are complete, and everything works for the users."""
         self.group.wait_whole(90)
         self._wait_users(time.time())
 
     def everywhere(self) -> float:
-        """The longest time so far from a logout after the fault until every argocd-server knew of it, or until now."""
+        """The longest time, after the fault, from a logout until every argocd-server knew of it, or until now."""
         found = [one for one in self.attempts("everywhere") if one.began >= self.began]
         known = {one.began: one.ended - one.began for one in found if one.result == "ok"}
         return max((known.get(one.began, time.time() - one.began) for one in found), default=0.0)
 
     def longest(self, kind: str) -> float:
-        """The longest time without a success from the fault on."""
+        """The longest time without a success since the fault."""
         times = [self.began, *(one.ended for one in self.good(kind))]
         return max(after - before for before, after in itertools.pairwise(times))
 
     @cached_property
     def writes(self) -> list[tuple[float, bool]]:
-        """The time of each write that was acknowledged, and whether the master had it still. Ends the writer."""
+        """The time of each acknowledged write, and whether the master still has it. Ends the writer."""
         lines = [line.split() for line in self._writer.stop()]
         kept = self.group.take(f"{self._prefix}:*")
         return sorted((float(moment), key in kept) for moment, key in lines)
 
     def outage(self, fault: str, master: str, alone: float) -> Outage:
-        """What the fault did; `master` was it then, and may accept writes for `alone` seconds. Ends the writer."""
+        """The fault's effects; `master` was the master, and may accept writes for `alone` seconds. Ends the writer."""
         spans = {pod: accepting(list(samples.lines)) for pod, samples in self._samples.items()}
         for pod, found in spans.items():
-            told = ", ".join(f"{begin - self.began:.2f} to {end - self.began:.2f} s" for begin, end in found)
-            print(f"{fault}: {pod} accepts writes {told or 'never'}")
+            times = ", ".join(f"{begin - self.began:.2f} to {end - self.began:.2f} s" for begin, end in found)
+            print(f"{fault}: {pod} accepts writes {times or 'never'}")
         first = max((end for begin, end in spans[master] if begin < self.began), default=self.began)
         lone = None if first > time.time() - 1 else round(max(0.0, first - self.began), 2)
         return Outage(
@@ -312,7 +312,7 @@ class Watch:
 
 
 def most(times: Sequence[float], seconds: float) -> int:
-    """How many of the times, in order, are at most within `seconds`."""
+    """The largest number of the sorted `times` within any span of `seconds`."""
     return max((number - bisect.bisect_left(times, time - seconds) + 1 for number, time in enumerate(times)), default=0)
 
 
@@ -332,7 +332,7 @@ HEADINGS = {
 
 
 class Outages:
-    """The table of faults, for people and for programs, and the version of Redis that it is of."""
+    """Collects the measured outages, for a table in Markdown and for JSON; `version` is that of Redis."""
 
     def __init__(self, version: str) -> None:
         self._version = version
@@ -340,7 +340,7 @@ class Outages:
         self.rounds: list[dict[str, float]] = []
 
     def add(self, outage: Outage) -> None:
-        """Keep a measured outage."""
+        """Add a measured outage."""
         self._found.append(outage)
 
     def write(self, folder: Path) -> None:
@@ -349,7 +349,7 @@ class Outages:
         found = {"redis": self._version, "faults": [asdict(one) for one in self._found], "rounds": self.rounds}
         (folder / "faults.json").write_text(json.dumps(found, indent=1) + "\n")
         table = [["fault", *HEADINGS.values()], ["---"] * (len(HEADINGS) + 1), *map(self._line, self._found)]
-        legend = "Seconds: the longest time without a success (first five), then as it says. Writes are counted."
+        legend = "Times in seconds; the first five are the longest time without a success. Writes are counted."
         parts = [f"# Faults, Redis {self._version}", legend, _markdown(table)]
         if self.rounds:
             rows = [[kind, *map(str, spread([found[kind] for found in self.rounds]))] for kind in self.rounds[0]]

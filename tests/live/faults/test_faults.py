@@ -1,4 +1,4 @@
-"""Redis and Argo CD are hurt while users work: how long that shows, and what is lost."""
+"""Faults in Redis and Argo CD while users work: how long users notice them, and which writes are lost."""
 
 from __future__ import annotations
 
@@ -25,42 +25,42 @@ from tests.live.faults.outage import GROUP, KINDS, LIMITED, PODS, Group, Outages
 from tests.live.lifecycle import Argocd, addresses, config_map, get, until
 
 LIMIT = 15.0
-"""Seconds after which a user must have logged in, logged out and seen an Application, when one Redis is lost."""
+"""Seconds within which users must be able to log in, log out and see an Application after the loss of one Redis."""
 
 LATE = 75.0
-"""Seconds after which each argocd-server must know of a logout: one without its connection asks again in a minute."""
+"""Seconds within which each argocd-server must know of a logout: without a connection it retries after a minute."""
 
 REFRESH = 45.0
-"""Seconds after which an Application must be refreshed: its controller waits for a connection that nobody answers."""
+"""Seconds within which an Application must be refreshed: the controller may wait for a dead connection to time out."""
 
 ROUNDS = 20
 
 BLINK = 0.1
-"""Seconds for which a master that returns may still take writes.
+"""Seconds in which a master that returns may still accept writes.
 
-It hears what its replicas said before they left it, and takes that for news until it sees that they are gone.
+It reads old messages of its replicas, and counts them as new until it notices that the replicas are gone.
 """
 
 
 def bound(settings: dict[str, int]) -> float:
-    """Seconds after which a master that hears of no replica refuses writes.
+    """Seconds after which a master without replicas refuses writes.
 
-    The lag is counted in whole seconds, once a second.
+    Redis checks the lag once per second, in whole seconds.
     """
     return settings["min-replicas-max-lag"] + 2
 
 
 def noticed(settings: dict[str, int]) -> float:
-    """Seconds before which no Sentinel takes a master for lost: the last answer may be a second old."""
+    """Seconds before which no Sentinel considers a master down: the last answer may be a second old."""
     return settings["down_after"] / 1000 - 1
 
 
-def test_a_lone_master_stops_before_another_is_made(settings: dict[str, int]) -> None:
+def test_a_lone_master_stops_before_its_successor_starts(settings: dict[str, int]) -> None:
     assert settings["min-replicas-to-write"] == 1
     assert bound(settings) <= noticed(settings)
 
 
-# --- what happens to the Redis
+# --- faults in Redis
 
 
 def killed(group: Group, master: str) -> None:
@@ -72,10 +72,10 @@ def drained(group: Group, master: str) -> None:
 
 
 def rolled(group: Group, master: str) -> None:
-    """What a changed script or image does: each pod in turn is replaced; twice, and at first each starts slowly."""
+    """Replace each pod in turn, as after a change of a script or an image. Twice; the first time each starts slowly."""
     name = ("statefulset/argocd-redis-sentinel", "-n", "argocd")
     containers = get(group.cluster, *name[0].split("/"))["spec"]["template"]["spec"]["initContainers"]
-    # Longer than it takes to find a pod not ready, as an image that must be pulled.
+    # Longer than it takes until a pod counts as not ready, like the pull of an image.
     slow = containers[0] | {"name": "slow", "command": ["sleep", "25"], "volumeMounts": []}
     for value in ([slow, *containers], containers):
         patch = [{"op": "replace", "path": "/spec/template/spec/initContainers", "value": value}]
@@ -99,14 +99,14 @@ def all_killed(group: Group, master: str) -> None:
 
 
 def behind_and_all_killed(group: Group, master: str) -> None:
-    """One replica lacks the last 20 seconds, and by chance it could be made master."""
+    """One replica misses the last 20 seconds of writes, and could become master by chance."""
     with frozen(group.cluster, next(pod for pod in PODS if pod != master)):
         time.sleep(20)
         kill(group.cluster, *PODS)
 
 
 def replaced(group: Group, *pods: str) -> None:
-    """The pods are lost with their data, all at once, and new ones are there."""
+    """Delete the pods with their data at the same time, and wait for new ones."""
     old = {pod: addresses(group.cluster, GROUP)[pod] for pod in pods}
     group.cluster.kubectl("delete", "pod", "-n", "argocd", *pods, "--grace-period=0", "--force")
 
@@ -114,7 +114,7 @@ def replaced(group: Group, *pods: str) -> None:
         found = addresses(group.cluster, GROUP)
         return all(found.get(pod, address) != address for pod, address in old.items())
 
-    until(new, 30, "new pods")
+    until(new, 30, "there are new pods")
 
 
 def two_replaced(group: Group, master: str) -> None:
@@ -122,13 +122,13 @@ def two_replaced(group: Group, master: str) -> None:
 
 
 def replicas_replaced_and_killed(group: Group, master: str) -> None:
-    """The new replicas have no data yet when the master that has them starts again."""
+    """The new replicas have no data yet when the master, which has the data, restarts."""
     replaced(group, *(pod for pod in PODS if pod != master))
     kill(group.cluster, master)
 
 
 def replicas_replaced_and_standing(group: Group, master: str) -> None:
-    """Two Sentinels know of no master, and the third, which does, is not heard."""
+    """Two Sentinels do not know the master, and the third, which does, does not answer."""
     with frozen(group.cluster, master):
         replaced(group, *(pod for pod in PODS if pod != master))
         time.sleep(20)
@@ -140,7 +140,7 @@ def killed_and_successor(group: Group, master: str) -> None:
 
 
 def unlucky(group: Group, master: str) -> None:
-    """The replicas hear nothing of the master's last second and a half, and what it sent is lost with it."""
+    """The replicas do not get the master's writes of the last 1.5 seconds, which are lost with the master."""
     with contextlib.ExitStack() as both:
         for pod in PODS:
             if pod != master:
@@ -148,18 +148,18 @@ def unlucky(group: Group, master: str) -> None:
         time.sleep(1.5)
         network = doors(group.cluster, master)[0].network
         group.cluster.kubectl("delete", "pod", "-n", "argocd", master, "--grace-period=0", "--force")
-        until(lambda: network not in group.cluster.node_exec(["ip", "netns", "list"]).stdout, 5, "the end of the pod")
+        until(lambda: network not in group.cluster.node_exec(["ip", "netns", "list"]).stdout, 5, "the pod has ended")
 
 
 def successor(group: Group, master: str) -> str:
-    """The next master, as soon as there is one."""
+    """Wait for the next master; returns its pod."""
     found: list[str] = []
 
     def made() -> bool:
         found[:] = [pod for pod in group.masters() if pod != master]
         return bool(found)
 
-    until(made, 60, f"a successor of {master}")
+    until(made, 60, f"{master} has a successor")
     return found[0]
 
 
@@ -174,7 +174,11 @@ def sentinel_of_a_server(cluster: Cluster) -> str:
 
 @dataclass(frozen=True)
 class Fault:
-    """What happens to the master; `limit` in seconds where it is the one Redis lost, `master` where the pod matters."""
+    """A fault of the master.
+
+    limit: seconds within which users must succeed again; None for no limit.
+    deleted: pods are deleted. lossless: no write may be lost. master: the pod that must be the master; None for any.
+    """
 
     name: str
     cause: Callable[[Group, str], None]
@@ -185,11 +189,11 @@ class Fault:
 
 
 FAULTS = [
-    # The worst: then an argocd-server asks the lost pod's Sentinel who is master now.
+    # The worst case: an argocd-server asks the Sentinel of the lost pod for the new master.
     Fault("master cut off for a minute", cut, master=sentinel_of_a_server),
     Fault("master stands still until 2 s after its successor", standing),
     Fault("master killed", killed),
-    # Shorter than a loss takes: it hands over before it ends.
+    # Shorter than after a loss: the master hands over before it ends.
     Fault("pod of the master drained", drained, limit=5.0, deleted=True, lossless=True),
     Fault("all three replaced in turn", rolled, deleted=True, lossless=True),
     Fault("master killed, and its successor at once", killed_and_successor, limit=None),
@@ -202,7 +206,7 @@ FAULTS = [
         replicas_replaced_and_standing,
         limit=None,
         deleted=True,
-        # Where no master is known it is pod 0, which would be right by chance.
+        # Without a known master, pod 0 is the default, which would be right by chance.
         master=lambda _: PODS[2],
     ),
     Fault("replicas cut off for 1.5 s, then the master's pod gone", unlucky, deleted=True),
@@ -244,7 +248,7 @@ def ready(cluster: Cluster, pod: str) -> bool:
 
 
 def evict(cluster: Cluster, pod: str) -> str:
-    """What the API server says to an eviction, tried without doing it; nothing where it allows it."""
+    """The API server's error for a dry run of an eviction; empty if the eviction is allowed."""
     eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod, "namespace": "argocd"}}
     eviction["deleteOptions"] = {"dryRun": ["All"]}
     path = f"/api/v1/namespaces/argocd/pods/{pod}/eviction"
@@ -252,26 +256,27 @@ def evict(cluster: Cluster, pod: str) -> str:
     return "" if done.returncode == 0 else done.stderr
 
 
-def test_while_a_replica_is_away_no_other_may_be_drained_and_a_new_pod_is_not_ready(
-    cluster: Cluster, group: Group
-) -> None:
-    """A master that is lost then may have no successor. The others stay ready, or a rollout would replace them too."""
+def test_no_second_redis_is_drained_during_an_outage(cluster: Cluster, group: Group) -> None:
+    """While a replica is away, no other pod may be drained, and a new pod is not ready.
+
+    A master that is lost then may have no successor. The others stay ready, or a rollout would replace them too.
+    """
     master = group.master()
     away, other = (pod for pod in PODS if pod != master)
-    until(lambda: all(ready(cluster, pod) for pod in PODS), 60, "all three ready")
-    until(lambda: evict(cluster, master) == "", 20, "that one may be drained")
+    until(lambda: all(ready(cluster, pod) for pod in PODS), 60, "all three are ready")
+    until(lambda: evict(cluster, master) == "", 20, "a pod may be drained")
     with frozen(cluster, away):
-        until(lambda: not ready(cluster, away), 60, "that it is not ready")
-        until(lambda: "disruption budget" in evict(cluster, master), 20, "that none may be drained")
+        until(lambda: not ready(cluster, away), 60, "the frozen replica is not ready")
+        until(lambda: "disruption budget" in evict(cluster, master), 20, "no pod may be drained")
         assert ready(cluster, master) and ready(cluster, other)
         cluster.kubectl("delete", "pod", "-n", "argocd", other)
-        until(lambda: other in addresses(cluster, GROUP), 60, "a new pod")
-        until(lambda: group.ask(other, "role")[3:4] == ["connected"], 60, "a new replica in step")
+        until(lambda: other in addresses(cluster, GROUP), 60, "there is a new pod")
+        until(lambda: group.ask(other, "role")[3:4] == ["connected"], 60, "the new replica is connected to the master")
         time.sleep(20)
         assert not ready(cluster, other) and ready(cluster, master)
         assert group.master() == master
     group.wait_whole()
-    until(lambda: all(ready(cluster, pod) for pod in PODS), 60, "all three ready again")
+    until(lambda: all(ready(cluster, pod) for pod in PODS), 60, "all three are ready again")
 
 
 # --- a token that was revoked
@@ -283,12 +288,12 @@ def revoked(cluster: Cluster, home: Path) -> str:
     [account] = yaml.safe_load((home / ".config/argocd/config").read_text())["users"]
     user("logout", HOST)
     token: str = account["auth-token"]
-    until(lambda: refusing(cluster, token) == "all", 20, "logout")
+    until(lambda: refusing(cluster, token) == "all", 20, "every argocd-server refuses the token")
     return token
 
 
 def refusing(cluster: Cluster, token: str) -> str:
-    """Which argocd-server refuse a token: `all`, or the answers of each by its name."""
+    """Whether every argocd-server refuses a token: `all`, or the status code of each by its name."""
     answers = {}
     for name, address in addresses(cluster, "argocd-server").items():
         url = f"http://{address}:8080/api/v1/account"
@@ -299,15 +304,15 @@ def refusing(cluster: Cluster, token: str) -> str:
 
 
 def restart_server(cluster: Cluster) -> None:
-    """Put a new argocd-server in the place of one: it knows only what Redis knows."""
+    """Replace one argocd-server: the new one has only the state that is in Redis."""
     before = addresses(cluster, "argocd-server").keys()
     cluster.kubectl("delete", "pod", "-n", "argocd", next(iter(before)), "--force")
-    until(lambda: len(addresses(cluster, "argocd-server").keys() - before) == 1, 20, "another argocd-server")
+    until(lambda: len(addresses(cluster, "argocd-server").keys() - before) == 1, 20, "there is another argocd-server")
     cluster.kubectl("rollout", "status", "-n", "argocd", "deployment/argocd-server", "--timeout=60s")
 
 
-def test_without_its_key_in_redis_a_revoked_token_is_good_again(cluster: Cluster, group: Group, tmp_path: Path) -> None:
-    """What the tests of revoked tokens hold on to."""
+def test_revoked_token_works_again_without_its_redis_key(cluster: Cluster, group: Group, tmp_path: Path) -> None:
+    """Shows that the tests of revoked tokens can fail."""
     token = revoked(cluster, tmp_path)
     taken = group.take("revoked-token|*")
     assert taken
@@ -315,10 +320,10 @@ def test_without_its_key_in_redis_a_revoked_token_is_good_again(cluster: Cluster
     assert "200" in refusing(cluster, token)
 
 
-# --- the same again and again
+# --- repeated faults
 
 
-def test_rounds_of_killing_the_master(
+def test_the_master_is_killed_repeatedly(
     cluster: Cluster,
     group: Group,
     settings: dict[str, int],
@@ -337,16 +342,16 @@ def test_rounds_of_killing_the_master(
             kill(group.cluster, master)
             successor(group, master)
             group.wait_whole()
-            until(lambda: all(watch.good(kind) for kind in KINDS), 60, "users who can do everything again")
+            until(lambda: all(watch.good(kind) for kind in KINDS), 60, "users can do everything again")
             outages.rounds.append({kind: round(watch.longest(kind), 1) for kind in KINDS})
         watch.began = began[0]
         watch.wait_well()
         outage = watch.outage(f"master killed, {ROUNDS} times", first, bound(settings))
-    # What was acknowledged since the kill before; one takes a moment.
+    # The writes acknowledged since the kill before; a kill takes a moment.
     ends = [-math.inf, *(moment + 0.5 for moment in began)]
     for found, (after, before) in zip(outages.rounds, itertools.pairwise(ends), strict=True):
         found["lost"] = sum(not kept for moment, kept in watch.writes if after < moment <= before)
-    # An argocd-server that missed one master misses the next when it asks again, a minute later.
+    # An argocd-server that missed a new master retries a minute later, and may miss the next one too.
     outages.add(dataclasses.replace(outage, everywhere=None))
     lost = [int(found["lost"]) for found in outages.rounds]
     logout = spread([found["logout"] for found in outages.rounds])
@@ -359,12 +364,12 @@ def test_rounds_of_killing_the_master(
     assert {kind: outage.longest[kind] for kind in LIMITED if outage.longest[kind] > LIMIT} == {}
     assert outage.together <= BLINK
     assert max(lost) <= outage.at_risk
-    until(lambda: refusing(cluster, token) == "all", 90, "that the token stays revoked")
+    until(lambda: refusing(cluster, token) == "all", 90, "the token stays revoked")
     restart_server(cluster)
     assert refusing(cluster, token) == "all"
 
 
-# --- what happens to Argo CD
+# --- faults in Argo CD
 
 
 def test_an_argocd_server_is_killed(
@@ -378,7 +383,8 @@ def test_an_argocd_server_is_killed(
         outage = watch.outage("one argocd-server killed", group.master(), bound(settings))
         wrong = watch.wrong("request")
     outages.add(outage)
-    assert len(wrong) <= 3, "what was on its way, and what was tried again before the gateway knew that the pod is gone"
+    # Requests in flight, and those before the gateway knew that the pod had ended.
+    assert len(wrong) <= 3, f"expected at most 3 failed requests, found {wrong}"
     assert outage.longest["request"] <= 2
     assert refusing(cluster, token) == "all"
     assert {kind: outage.longest[kind] for kind in KINDS if outage.longest[kind] > LIMIT} == {}
@@ -402,7 +408,7 @@ def test_a_repo_server_is_killed_during_a_sync(
                 asked[:] = [name for name in addresses(cluster, "argocd-repo-server") if unread(cluster, name)]
                 return bool(asked)
 
-            until(waits, 20, "a question to a repo-server")
+            until(waits, 20, "there is a request to a repo-server")
             watch.began = time.time()
             kill(cluster, asked[0])
         argocd("app", "wait", APPLICATION, "--sync", "--operation", "--timeout", "30")
@@ -417,14 +423,14 @@ def test_a_repo_server_is_killed_during_a_sync(
 
 
 def unread(cluster: Cluster, pod: str) -> int:
-    """Bytes that wait for a pod's program to read them."""
+    """The number of received bytes that a repo-server has not read."""
     [door] = doors(cluster, pod)
     enter = ["nsenter", f"--net=/run/netns/{door.network}", "--"]
     found = cluster.node_exec([*enter, "ss", "-tnH", "state", "established", "sport = :8081"]).stdout
     return sum(int(line.split()[0]) for line in found.splitlines())
 
 
-# --- that these tests can fail
+# --- these tests can fail
 
 
 def test_without_min_replicas_two_masters_accept_writes(
@@ -448,18 +454,18 @@ def test_without_min_replicas_two_masters_accept_writes(
         least(settings["min-replicas-to-write"])
 
 
-def test_redis_and_sentinel_tell_nothing_without_the_password(cluster: Cluster, group: Group) -> None:
+def test_redis_and_sentinel_require_the_password(cluster: Cluster, group: Group) -> None:
     for address, port in itertools.product(group.addresses.values(), ("6379", "26379")):
         assert cluster.exec(["redis-cli", "-h", address, "-p", port, "role"]).stdout.startswith("NOAUTH")
 
 
-def test_a_wrong_password_for_sentinel_shows(cluster: Cluster, group: Group) -> None:
+def test_a_wrong_sentinel_password_is_noticed(cluster: Cluster, group: Group) -> None:
     deployment = ("deployment/argocd-server", "-n", "argocd")
     cluster.kubectl("set", "env", *deployment, "REDIS_SENTINEL_PASSWORD=wrong")
     cluster.kubectl("rollout", "status", *deployment, "--timeout=60s")
     try:
         with Watch(group, APPLICATION, broken=True) as watch:
-            until(lambda: all(watch.attempts(kind) for kind in LIMITED), 30, "users")
+            until(lambda: all(watch.attempts(kind) for kind in LIMITED), 30, "the users have tried everything")
         assert {kind for kind in LIMITED if watch.good(kind)} == {"request", "login"}
     finally:
         cluster.kubectl("rollout", "undo", *deployment)

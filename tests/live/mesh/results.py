@@ -1,4 +1,4 @@
-"""What was measured in an injected namespace, as a dated table for people."""
+"""The results of the tests in an injected namespace, as a table with a date."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tools.versions import module, versions
 
 
 class Results:
-    """Counts and cells, filled in by the tests."""
+    """Collects the results of the tests."""
 
     def __init__(self) -> None:
         self._with: dict[tuple[str, str], list[str]] = {}
@@ -20,19 +20,19 @@ class Results:
         self._broken: list[tuple[str, str, str, Mapping[str, str]]] = []
 
     def cell(self, mode: str, peer: str, row: str, right: bool) -> None:
-        """A row with our Sidecar."""
+        """Add the result of a row with our Sidecar; `right` if it was as expected."""
         self._with.setdefault((mode, peer), []).append("" if right else row)
 
     def without(self, mode: str, peer: str, failing: list[str], asked: int) -> None:
-        """The rows that fail without it, of so many that were asked."""
+        """Add the rows that fail without our Sidecar; `asked` is the number of rows that were asked."""
         self._without[mode, peer] = failing, asked
 
-    def broken(self, mode: str, peer: str, name: str, told: Mapping[str, str]) -> None:
-        """What clients get after a mistake, in the rows that notice."""
-        self._broken.append((mode, peer, name, told))
+    def broken(self, mode: str, peer: str, name: str, results: Mapping[str, str]) -> None:
+        """Add what clients get after a mistake, in the rows that fail."""
+        self._broken.append((mode, peer, name, results))
 
     def write(self, folder: Path) -> None:
-        """Write `mesh.md`."""
+        """Write `mesh.md` to the folder."""
         if self._with:
             folder.mkdir(parents=True, exist_ok=True)
             (folder / "mesh.md").write_text(self._markdown())
@@ -57,7 +57,7 @@ class Results:
                 figures = f"{cells.count('')} of {len(cells)} | {asked - len(failing)} of {asked}"
                 lines.append(f"| {mode} | {peer} | {figures} | {names} |")
         lines += ["", "| mistake | mode | mutual TLS | what clients get |", "| --- | --- | --- | --- |"]
-        for mode, peer, name, told in self._broken:
-            shown = "; ".join(f"{row}: {status}" for row, status in told.items())
+        for mode, peer, name, results in self._broken:
+            shown = "; ".join(f"{row}: {status}" for row, status in results.items())
             lines.append(f"| {name} | {mode} | {peer} | {shown} |")
         return "\n".join(lines) + "\n"

@@ -1,4 +1,4 @@
-"""The whole truth table in a namespace with Istio's sidecars, and what it says where something is wrong there."""
+"""The whole truth table in a namespace with Istio's sidecars, and with mistakes made on purpose."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ SERVED = [
     for row in ROWS
     if NOBODY not in {cell.served_by for cell in row.expected.values()} and "for a minute" not in row.name
 ]
-"""What argocd-server answers in every mode, but for the long streams."""
+"""The rows that argocd-server answers in every mode, except the long streams."""
 
 UI, API = "UI, HTTP/1.1", "/api/version, HTTP/2"
 CLI, GRPC, GRPC_WEB = "argocd version", "Python gRPC, VersionService/Version", "argocd version --grpc-web"
 DIFF, HTTP = "argocd app diff --local --server-side-generate", "http GET"
 
-# The rows that fail without our Sidecar, where argocd-server is the older Service.
+# The rows that fail without our Sidecar, if argocd-server is the older Service.
 WITHOUT = {
     PASSTHROUGH: [row.name for row in SERVED],
     TERMINATION: [],
@@ -46,7 +46,7 @@ BREAKS = [
             GRPC_ROUTING,
             older("argocd-server-grpc", injected.without_sidecar),
             fail={UI: "503", GRPC_WEB: "status code"},
-            hold=(CLI, GRPC, HTTP),
+            unaffected=(CLI, GRPC, HTTP),
         ),
     ),
     (
@@ -56,7 +56,7 @@ BREAKS = [
             GRPC_ROUTING,
             older("argocd-server", injected.older_sidecar),
             fail={CLI: "ok, warns to use --grpc-web", GRPC: "UNIMPLEMENTED"},
-            hold=(UI, API, GRPC_WEB, HTTP),
+            unaffected=(UI, API, GRPC_WEB, HTTP),
         ),
     ),
     (
@@ -66,7 +66,7 @@ BREAKS = [
             GRPC_ROUTING,
             injected.excluded,
             fail={UI: "503", API: "503", CLI: "failed", GRPC: "UNAVAILABLE"},
-            hold=(HTTP,),
+            unaffected=(HTTP,),
         ),
     ),
     (
@@ -76,7 +76,7 @@ BREAKS = [
             GRPC_ROUTING,
             injected.not_injected,
             fail={DIFF: "error getting cached app managed resources: EOF"},
-            hold=(UI, API, CLI, GRPC, HTTP),
+            unaffected=(UI, API, CLI, GRPC, HTTP),
         ),
     ),
 ]
@@ -114,10 +114,10 @@ def bring_up(cluster: Cluster, folder: Path, mode: str, peer: str) -> Client:
 
 @pytest.fixture(scope="module")
 def client(cluster: Cluster, folder: Path, mode: str, peer: str) -> Iterator[Client]:
-    """A client of the mode, with its long streams open already: they last while the other rows run."""
+    """A client of the mode, with its long streams already open: they stay open while the other rows run."""
     visitor = bring_up(cluster, folder, mode, peer)
     intrude(cluster)
-    # A sidecar with a new configuration ends the connections that it had before, within its drain duration.
+    # When its configuration changes, a sidecar closes existing connections within its drain duration.
     cluster.restart_gateway()
     cluster.wait_ready()
     visitor.streams = {"h1": Stream(visitor, h2=False), "h2": Stream(visitor, h2=True)}
@@ -134,7 +134,7 @@ def test_cell(client: Client, mode: str, peer: str, row: Row, results: Results) 
 
 
 def failing(client: Client, mode: str) -> list[str]:
-    """The rows that are not as expected. Where a login is refused, what comes after it cannot be read."""
+    """The rows that are not as expected. If a login is refused, the rest of a row raises an error."""
 
     def right(row: Row) -> bool:
         try:
@@ -145,7 +145,7 @@ def failing(client: Client, mode: str) -> list[str]:
     return [row.name for row in SERVED if not right(row)]
 
 
-# After the cells: pytest goes through all tests of a mode and of a kind of mutual TLS before it goes to the next.
+# After the cells: pytest runs all tests of a mode and a mutual TLS mode before it goes to the next.
 def test_without_our_sidecar_the_known_rows_fail(client: Client, mode: str, peer: str, results: Results) -> None:
     without = injected.without_sidecar
     breaking = older("argocd-server", without) if mode == GRPC_ROUTING else without
@@ -156,7 +156,7 @@ def test_without_our_sidecar_the_known_rows_fail(client: Client, mode: str, peer
 
 
 @pytest.mark.parametrize(("peer", "broken"), BREAKS, ids=[broken.name for _, broken in BREAKS])
-def test_a_mistake_shows(cluster: Cluster, folder: Path, peer: str, broken: Break, results: Results) -> None:
+def test_a_mistake_is_noticed(cluster: Cluster, folder: Path, peer: str, broken: Break, results: Results) -> None:
     client = bring_up(cluster, folder, broken.mode, peer)
     assert eventually(client, broken, {}) == {}
     with broken.breaking(cluster):

@@ -1,7 +1,7 @@
-"""components/mesh, live: nobody but the gateway reaches argocd-server, and everything of Argo CD works.
+"""components/mesh, live: only the gateway can reach argocd-server, and all of Argo CD works.
 
-The whole namespace is injected and takes mutual TLS only, with high availability: Redis and Sentinel find each other
-through their sidecars, and survive their master.
+The whole namespace is injected and requires mutual TLS, with high availability: Redis and Sentinel find each other
+through their sidecars, and a replica replaces a killed master.
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ from tests.render.consumer import exposure, write
 pytestmark = pytest.mark.skipif(bool(doctor.limits()), reason="; ".join(doctor.limits()))
 
 TABLE = [row for row in ROWS if "minute" not in row.name]
-"""All but the two that only last: what they wait for is in the gateway."""
+"""All rows except the two long streams, which depend only on the gateway."""
 SCRAPER, STRANGER = ("monitoring", "prometheus"), ("shop", "web")
-"""Namespace and ServiceAccount of two meshed pods."""
+"""Namespace and ServiceAccount of two pods in the mesh."""
 METRICS = "http://argocd-server-metrics.argocd:8083/metrics"
 
 
 def consumer(folder: Path, mode: str) -> Path:
-    """The mode with high availability, both components of the mesh, and mutual TLS only in the whole namespace."""
+    """Write a consumer: the mode, high availability, both mesh components, and STRICT mutual TLS in the namespace."""
     gateway = {
         "namespace": GATEWAY_NAMESPACE,
         "serviceAccount": GATEWAY,
@@ -72,7 +72,7 @@ def consumer(folder: Path, mode: str) -> Path:
 
 
 def meshed_pod(namespace: str, account: str) -> list[Object]:
-    """A namespace that Istio injects, and a pod in it that can ask."""
+    """A namespace that Istio injects, and a pod in it that can send requests."""
     metadata = {"name": account, "namespace": namespace}
     container = {"name": "main", "image": "redis", "command": ["sleep", "3600"]}
     return [
@@ -97,7 +97,7 @@ def visitors(cluster: Cluster) -> Iterator[None]:
     erase(cluster)
     for namespace, account in (SCRAPER, STRANGER):
         for item in meshed_pod(namespace, account):
-            # The ServiceAccount of a new namespace takes a moment.
+            # It takes a moment until the ServiceAccount of a new namespace exists.
             until(partial(_applied, cluster, item), 30, f"{item['kind']} {namespace}")
         ready = ["-n", namespace, f"pod/{account}", "--for=condition=Ready", "--timeout=60s"]
         cluster.kubectl("wait", *ready)
@@ -118,23 +118,23 @@ def mode(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module")
 def only_gateway(cluster: Cluster, visitors: None, mode: str, tmp_path_factory: pytest.TempPathFactory) -> Cluster:
-    """That consumer, serving."""
+    """That consumer, applied and ready."""
     cluster.apply(consumer(tmp_path_factory.mktemp(mode), mode))
     intrude(cluster)
     cluster.kubectl("apply", "-f", HERE / "application.yaml")
     cluster.wait_ready(180)
-    until(lambda: injected.refuses_strangers(cluster), 30, "a sidecar that is STRICT")
+    until(lambda: injected.refuses_strangers(cluster), 30, "argocd-server requires mutual TLS")
     admin_can_log_in(cluster, tmp_path_factory.mktemp("admin"))
     return cluster
 
 
 def health(mode: str) -> str:
-    """The address of argocd-server's health in the cluster."""
+    """The URL of argocd-server's health check inside the cluster."""
     return f"{'https' if mode == PASSTHROUGH else 'http'}://argocd-server.argocd/healthz"
 
 
 def asked(cluster: Cluster, visitor: tuple[str, str], url: str) -> str:
-    """What a meshed pod gets: the body, or how wget fails."""
+    """The answer to a pod in the mesh: the body, or `refused: ` and wget's error."""
     namespace, account = visitor
     wget = ["wget", "--no-check-certificate", "-qO-", url]
     try:
@@ -150,7 +150,7 @@ def test_every_pod_has_a_sidecar(only_gateway: Cluster, mode: str) -> None:
 
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
 def test_cell(only_gateway: Cluster, mode: str, row: Row) -> None:
-    """Through the gateway everything is as without a mesh."""
+    """Through the gateway, clients get the same answers as without a mesh."""
     assert table.measure(Client(only_gateway, HOST), row) == row.expected[mode]
 
 
@@ -168,21 +168,23 @@ def test_another_account_of_the_mesh_is_refused(only_gateway: Cluster, mode: str
 
 
 def test_the_scraper_reads_the_metrics(only_gateway: Cluster, mode: str) -> None:
-    until(lambda: "argocd_info" in asked(only_gateway, SCRAPER, METRICS), 20, "the metrics of argocd-server")
+    until(
+        lambda: "argocd_info" in asked(only_gateway, SCRAPER, METRICS), 20, "the scraper gets argocd-server's metrics"
+    )
 
 
 def test_without_the_policy_a_stranger_is_served(only_gateway: Cluster, mode: str) -> None:
-    """The refusals above are the policy's, not the way's."""
+    """Shows that the requests above are refused by the policy, not by a broken connection."""
     policies = ("authorizationpolicies.security.istio.io", "argocd-server", "argocd-server-metrics", "-n", "argocd")
     kept = only_gateway.kubectl("get", *policies, "-o", "json").stdout
     only_gateway.kubectl("delete", *policies)
     try:
-        until(lambda: asked(only_gateway, STRANGER, health(mode)) == "ok", 20, "an answer for the stranger")
+        until(lambda: asked(only_gateway, STRANGER, health(mode)) == "ok", 20, "the stranger gets an answer")
     finally:
         for item in json.loads(kept)["items"]:
             injected.create(only_gateway, item)
-    # A policy is for new connections; the stranger's sidecar keeps its own for as long as ours drains the old policy.
-    until(lambda: asked(only_gateway, STRANGER, health(mode)) != "ok", 90, "a refusal for the stranger")
+    # The policy applies to new connections; an old one stays open until argocd-server's sidecar has drained it.
+    until(lambda: asked(only_gateway, STRANGER, health(mode)) != "ok", 90, "the stranger is refused")
 
 
 def test_an_application_is_delivered(only_gateway: Cluster, mode: str, tmp_path: Path) -> None:
@@ -195,7 +197,7 @@ def test_an_application_is_delivered(only_gateway: Cluster, mode: str, tmp_path:
 
 
 def master(cluster: Cluster) -> str:
-    """The pod whose Redis every Sentinel takes for the master; empty while they do not agree."""
+    """The pod whose Redis is the master for every Sentinel; empty while they do not agree."""
     named = set()
     for pod in PODS:
         script = f"REDISCLI_AUTH=$REDIS_PASSWORD redis-cli -p 26379 sentinel get-master-addr-by-name {MASTER}"
@@ -211,9 +213,9 @@ def master(cluster: Cluster) -> str:
 
 
 def test_a_killed_master_is_replaced(only_gateway: Cluster, mode: str) -> None:
-    until(lambda: master(only_gateway), 60, "Sentinels that agree")
+    until(lambda: master(only_gateway), 60, "the Sentinels agree on a master")
     before = master(only_gateway)
     kill(only_gateway, before)
-    until(lambda: master(only_gateway) not in ("", before), 60, "another master")
+    until(lambda: master(only_gateway) not in ("", before), 60, "there is another master")
     only_gateway.wait_ready(120)
     assert wrong(only_gateway, mode, seconds=60) == []
