@@ -3,8 +3,10 @@ MODE ?= grpc-routing
 OVERLAY ?=
 PORT ?=
 PY := tools/python
-# A file's tests share what they build.
-OFFLINE := -m pytest tests --ignore tests/live --numprocesses auto --dist loadfile
+# The tests of a file share what they build, or a live cluster, which mostly waits and needs 2 GB of memory.
+SIDE_BY_SIDE := --dist loadfile --no-loadscope-reorder --durations 10 --durations-min 1
+OFFLINE := -m pytest tests --ignore tests/live --numprocesses auto $(SIDE_BY_SIDE)
+MOST := --numprocesses $(shell echo $$(($$(nproc) < 4 ? $$(nproc) + 2 : 6))) $(SIDE_BY_SIDE)
 
 .DEFAULT_GOAL := help
 .PHONY: help up down status doctor test test-faults test-mesh check lint verify-crds update-crds verify-reference update-reference bump history bench
@@ -26,12 +28,11 @@ doctor: ## list missing system packages, with the command that installs them
 
 test: lint ## run make check, and test every mode with the real programs
 	@$(PY) -m live doctor --install
-	@$(PY) $(OFFLINE)
-	@$(PY) -m pytest tests/live --ignore tests/live/faults --ignore tests/live/mesh
+	@$(PY) -m pytest tests --ignore tests/live/faults --ignore tests/live/mesh $(MOST)
 
 test-faults: ## test high availability while parts of it are killed, frozen and cut off
 	@$(PY) -m live doctor --install
-	@$(PY) -m pytest tests/live/faults
+	@$(PY) -m pytest tests/live/faults --numprocesses 2 --dist load --maxschedchunk 1 --durations 10 --durations-min 1
 
 test-mesh: ## test every mode with Istio's sidecars, and what mistakes with them break; needs root
 	@$(PY) -m live doctor --install

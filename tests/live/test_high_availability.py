@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -185,7 +184,12 @@ def test_upstream_high_availability_is_adopted(cluster: Cluster, tmp_path: Path)
     cluster.apply(available(GRPC_ROUTING, tmp_path))
     documented(cluster, HIGH_AVAILABILITY, "Upstream's", tmp_path)
     cluster.wait_ready(120)
-    assert left(cluster, "argocd-redis-ha") + left(cluster, "argocd-redis-ha-haproxy") == []
+    # Its pods may take a grace period to end.
+    until(
+        lambda: left(cluster, "argocd-redis-ha") + left(cluster, "argocd-redis-ha-haproxy") == [],
+        60,
+        "the end of upstream's Redis",
+    )
     assert wrong(cluster, GRPC_ROUTING) == []
 
     # Without high availability, the address of upstream's proxy is removed too.

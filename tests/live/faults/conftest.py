@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from live.cluster import Cluster
 from live.render import kustomize_build
+from tests.conftest import results_folder
 from tests.live.faults.outage import Group, Outages
 from tests.live.lifecycle import Argocd, admin_can_log_in, config_map, deliver
 from tests.live.table import GRPC_ROUTING
 from tests.render.consumer import write
 
 APPLICATION = "watched"
+
+_OUTAGES = pytest.StashKey[Outages]()
 
 
 @pytest.fixture(scope="module")
@@ -45,10 +48,27 @@ def group(cluster: Cluster, argocd: Argocd) -> Group:
 
 
 @pytest.fixture(scope="module")
-def outages(cluster: Cluster, argocd: Argocd, results_dir: Path) -> Iterator[Outages]:
-    collected = Outages(Group(cluster).version)
-    yield collected
-    collected.write(results_dir)
+def outages(cluster: Cluster, argocd: Argocd, request: pytest.FixtureRequest) -> Outages:
+    return request.config.stash.setdefault(_OUTAGES, Outages(Group(cluster).version))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """One of several processes hands its outages to the first (pytest-xdist), which writes them."""
+    found = session.config.stash.get(_OUTAGES, None)
+    output = getattr(session.config, "workeroutput", None)
+    if found and output is not None:
+        output["outages"] = found.as_json()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    if found := getattr(node, "workeroutput", {}).get("outages"):
+        node.config.stash.setdefault(_OUTAGES, Outages(found["redis"])).take(found)
+
+
+def pytest_terminal_summary(config: pytest.Config) -> None:
+    if found := config.stash.get(_OUTAGES, None):
+        found.write(results_folder())
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from live.cluster import Cluster
 from live.errors import LiveError
@@ -343,11 +344,20 @@ class Outages:
         """Add a measured outage."""
         self._found.append(outage)
 
+    def as_json(self) -> dict[str, Any]:
+        """Everything as {redis: version, faults: [Outage], rounds: [{kind: seconds}]}."""
+        return {"redis": self._version, "faults": [asdict(one) for one in self._found], "rounds": self.rounds}
+
+    def take(self, found: dict[str, Any]) -> None:
+        """Add what another process measured, from its `as_json`."""
+        self._found += [Outage(**one) for one in found["faults"]]
+        self.rounds += found["rounds"]
+
     def write(self, folder: Path) -> None:
         """Write `faults.md` and `faults.json`."""
         folder.mkdir(parents=True, exist_ok=True)
-        found = {"redis": self._version, "faults": [asdict(one) for one in self._found], "rounds": self.rounds}
-        (folder / "faults.json").write_text(json.dumps(found, indent=1) + "\n")
+        self._found.sort(key=lambda one: one.fault)
+        (folder / "faults.json").write_text(json.dumps(self.as_json(), indent=1) + "\n")
         table = [["fault", *HEADINGS.values()], ["---"] * (len(HEADINGS) + 1), *map(self._line, self._found)]
         legend = "Times in seconds; the first five are the longest time without a success. Writes are counted."
         parts = [f"# Faults, Redis {self._version}", legend, _markdown(table)]
