@@ -64,7 +64,7 @@ MOST_A_BYTE = 200
 
 @contextmanager
 def no_hang() -> Iterator[None]:
-    """Raise TimeoutError where the block seems endless."""
+    """Raise TimeoutError if the block seems endless."""
 
     def late(*_: object) -> None:
         raise TimeoutError(f"no end after {HANG} s")

@@ -305,7 +305,7 @@ def ids(cases: Sequence[tuple[Any, ...]]) -> list[str]:
 
 
 @pytest.mark.parametrize(("rows", "data", "words"), UNREADABLE, ids=ids(UNREADABLE))
-def test_what_is_no_resource_list_is_one_line_and_no_output(rows: str, data: bytes | str, words: str) -> None:
+def test_invalid_resource_list_gives_one_line_no_output(rows: str, data: bytes | str, words: str) -> None:
     code, stderr, stdout = outcome(data)
     assert (code, stdout) == (2, None)
     assert words in stderr and stderr.count("\n") == 1 and stderr.startswith("stdin"), stderr
@@ -322,7 +322,7 @@ def test_a_mistake_is_a_line_and_a_result(rows: str, data: bytes | str, words: s
 
 
 @pytest.mark.parametrize(("rows", "data", "words", "others"), ACCEPTED, ids=ids(ACCEPTED))
-def test_what_is_odd_but_right_passes(rows: str, data: bytes | str, words: str, others: list[Any]) -> None:
+def test_odd_but_valid_values_pass(rows: str, data: bytes | str, words: str, others: list[Any]) -> None:
     code, stderr, stdout = outcome(data, yaml.CSafeLoader)
     assert code == 0, stderr
     assert words in stderr and bool(words) == bool(stderr), stderr

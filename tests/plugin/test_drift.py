@@ -272,7 +272,7 @@ def test_values_are_compared_by_type() -> None:
         assert [(entry.render, entry.upstream) for entry in report.changed] == [(shown, 1)]
 
 
-def test_what_the_api_server_fills_in_is_equal() -> None:
+def test_api_server_defaults_are_no_difference() -> None:
     written = OFFICIAL.replace("replicas: 1", "replicas: 1, revisionHistoryLimit: 10, paused: null")
     assert found(written).clean and found(OFFICIAL, written).clean
 
@@ -282,7 +282,7 @@ def test_the_items_of_a_list_are_objects() -> None:
     assert found(f"apiVersion: v1\nkind: List\nitems:\n{items}").clean
 
 
-def test_what_a_cluster_has_written_is_left_out() -> None:
+def test_fields_written_by_a_cluster_are_ignored() -> None:
     live = OFFICIAL.replace(
         "metadata: {name: argocd-redis}",
         "metadata: {name: argocd-redis, uid: a, resourceVersion: b, generation: 1, creationTimestamp: 2026-01-01,"
@@ -346,7 +346,7 @@ def test_a_matching_takes_its_values_and_no_other() -> None:
         assert _reasons(_one({"x": wrong}), _one({}), below) == ([""], 1)
 
 
-def test_a_star_stands_for_one_step() -> None:
+def test_a_star_matches_one_step() -> None:
     row = Deviation(("*/a-*",), "data.*.y", ABSENT, 1, "why")
     for name, data, reason in (
         ("a-b", {"x": {"y": 1}}, "why"),
@@ -453,7 +453,7 @@ def call(capfd: pytest.CaptureFixture[str]) -> Called:
 
 @pytest.mark.parametrize("case", BAD)
 @pytest.mark.parametrize("side", ["render.yaml", "install.yaml"])
-def test_what_is_no_install_is_one_line(side: str, case: str, here: Path, call: Called) -> None:
+def test_a_file_without_install_gives_one_line(side: str, case: str, here: Path, call: Called) -> None:
     text, words = BAD[case]
     (here / side).write_bytes(text.encode() if isinstance(text, str) else text)
     code, out, error = call("render.yaml", "--against", "install.yaml")
@@ -497,7 +497,7 @@ def test_wrong_usage_is_one_line(arguments: list[str], words: str, here: Path, c
     assert error.startswith("argocd-istio drift: ")
 
 
-def test_a_folder_of_upstream_holds_both_installs(here: Path, call: Called) -> None:
+def test_an_upstream_folder_contains_both_installs(here: Path, call: Called) -> None:
     available = OFFICIAL.replace(
         REDIS, REDIS.replace("Deployment", "StatefulSet").replace("redis}", "redis-ha-server}")
     )

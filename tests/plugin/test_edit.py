@@ -323,7 +323,7 @@ FRAMES = {
 
 @pytest.mark.parametrize("frame", FRAMES)
 @pytest.mark.parametrize("name", CHANGES)
-def test_a_change_touches_its_span_only_is_made_once_and_can_be_taken_back(name: str, frame: str) -> None:
+def test_a_change_is_minimal_idempotent_and_reversible(name: str, frame: str) -> None:
     before, what, after, back = CHANGES[name]
     head, end, tail = FRAMES[frame]
     old, new = ((head + HEAD + text + tail).replace("\n", end).encode() for text in (before, after))
@@ -362,7 +362,7 @@ def test_a_missing_last_line_end_stays_missing(name: str) -> None:
     assert set_field((HEAD + after).encode(), back) == (HEAD + before).encode()
 
 
-def test_a_new_field_is_indented_as_the_file_is() -> None:
+def test_a_new_field_follows_the_files_indentation() -> None:
     old = (HEAD + BLOCK).replace("  ", "    ").encode()
     new = set_field(old, "secret-name cert")
     assert new == old + b"    tls:\n        secretName: cert\n"
@@ -434,7 +434,7 @@ def test_a_host_is_written_as_dns_has_it(given: str, written: str, notice: str) 
     assert result.notices[0] == notice
 
 
-def test_what_the_change_makes_wrong_is_said_once() -> None:
+def test_a_changes_consequences_are_reported_once() -> None:
     text = (HEAD + BLOCK + "  mode: passthrough\n").encode()
     new = edit.set_secret_name(text, "cert", file="exposure.yaml").data
     found = edit.consequences(text, new, file="exposure.yaml")
@@ -651,7 +651,7 @@ REFUSALS: dict[str, tuple[str, str, str]] = {
 
 
 @pytest.mark.parametrize("name", REFUSALS)
-def test_what_cannot_be_changed_alone_is_refused_with_its_line(name: str) -> None:
+def test_an_inseparable_change_is_refused_with_its_line(name: str) -> None:
     text, what, message = REFUSALS[name]
     with pytest.raises(SourceError) as caught:
         set_field(text.encode(), what)
@@ -706,7 +706,7 @@ BAD_VALUES = [
 
 
 @pytest.mark.parametrize(("what", "message"), BAD_VALUES)
-def test_a_value_against_the_rules_is_refused_whatever_the_file(what: str, message: str) -> None:
+def test_an_invalid_value_is_refused_in_any_file(what: str, message: str) -> None:
     with pytest.raises(SourceError) as caught:
         set_field(b"\xff", what)
     assert message in str(caught.value)

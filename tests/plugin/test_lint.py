@@ -470,7 +470,7 @@ RIGHT: list[tuple[str, str, Breaking, str]] = [
 
 
 @pytest.mark.parametrize(("mode", "change", "shown"), [row[1:] for row in RIGHT], ids=[row[0] for row in RIGHT])
-def test_other_ways_that_work_are_drawn_and_not_marked(mode: str, change: Breaking, shown: str) -> None:
+def test_other_working_setups_have_no_findings(mode: str, change: Breaking, shown: str) -> None:
     objects = overlay(mode)
     change(objects)
     assert problems_of(objects) == []
@@ -478,9 +478,7 @@ def test_other_ways_that_work_are_drawn_and_not_marked(mode: str, change: Breaki
 
 
 @pytest.mark.parametrize(("rule_id", "mode", "change", "place"), PLACES)
-def test_a_finding_stands_where_the_value_does(
-    rule_id: str, mode: str, change: Breaking, place: tuple[str, str, str]
-) -> None:
+def test_a_finding_has_its_values_place(rule_id: str, mode: str, change: Breaking, place: tuple[str, str, str]) -> None:
     objects = overlay(mode)
     change(objects)
     picture = explained(objects)
@@ -490,7 +488,7 @@ def test_a_finding_stands_where_the_value_does(
 
 
 @pytest.mark.parametrize(("export_to", "text"), [(".", "false"), ("edge", "true"), ("edge", "false")])
-def test_a_destination_rule_that_may_be_seen_breaks_nothing(export_to: str, text: str) -> None:
+def test_a_possibly_visible_destination_rule_is_no_error(export_to: str, text: str) -> None:
     objects = overlay("termination")
     after(value(text), plus({**TLS_AGAIN, "spec": {**TLS_AGAIN["spec"], "exportTo": [export_to]}}))(objects)
     assert {finding.severity for finding in explained(objects, "").findings} <= {"warning"}
@@ -511,7 +509,7 @@ def test_a_message_names_what_is_wrong(change: Callable[[Any], Any], namespace: 
     assert any(shown in str(finding) for finding in explained(objects, namespace).findings)
 
 
-def test_tls_before_the_gateway_can_be_said() -> None:
+def test_tls_before_the_gateway_can_be_stated() -> None:
     def told(objects: list[Object]) -> list[str]:
         found = facts(Objects(source(objects)), "istio-system", tls_before_gateway=True)
         return [finding.message for finding in run(found)]

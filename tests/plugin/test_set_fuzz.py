@@ -141,7 +141,7 @@ def check_change(data: bytes, what: str) -> bool:
 PROPERTY = settings(max_examples=400)
 
 
-def test_in_a_tidy_file_every_change_is_made_and_set_back(report: Report) -> None:
+def test_tidy_files_take_every_change_and_revert(report: Report) -> None:
     counts = {"changed": 0, "refused": 0}
 
     @PROPERTY
@@ -159,7 +159,7 @@ def test_in_a_tidy_file_every_change_is_made_and_set_back(report: Report) -> Non
     report("set, properties in tidy files", counts)
 
 
-def test_in_any_file_a_change_is_made_and_set_back_or_refused_with_its_line(report: Report) -> None:
+def test_any_file_is_changed_reversibly_or_refused(report: Report) -> None:
     counts = {"changed": 0, "refused": 0}
 
     @PROPERTY
@@ -226,7 +226,7 @@ def refused(data: bytes, what: str) -> bool:
     return False
 
 
-def test_a_broken_file_is_changed_exactly_or_refused_with_one_line(
+def test_a_broken_file_is_changed_exactly_or_refused(
     report: Callable[[str, dict[str, int]], None],
 ) -> None:
     chance = random.Random(4)

@@ -13,13 +13,13 @@ SPREAD = (("StatefulSet", REDIS), ("Deployment", "argocd-server"), ("Deployment"
 
 
 def scripts(objects: list[Object]) -> str:
-    """All that the ConfigMap of the Redis pods holds; "" where there is none."""
+    """All that the ConfigMap of the Redis pods holds; "" if there is none."""
     found = (item for item in objects if item["kind"] == "ConfigMap" and item["metadata"]["name"].startswith(REDIS))
     return "\n".join(next(found, {"data": {}})["data"].values())
 
 
 def _setting(text: str, name: str) -> int:
-    """The one number after `name`, 0 where there is none or a second one, which would count instead."""
+    """The one number after `name`, 0 if there is none or a second one, which would count instead."""
     found = re.findall(rf"{name}[ =\"]+(\d+)", text)
     return int(found[0]) if len(found) == 1 else 0
 

@@ -68,7 +68,7 @@ def one(objects: list[Object], kind: str, name: str = "argocd") -> Object:
 
 
 def hold_golden(found: str, name: str) -> None:
-    """Compare with a golden file, which UPDATE_GOLDEN=1 writes. Raises AssertionError where they differ."""
+    """Compare with a golden file, which UPDATE_GOLDEN=1 writes. Raises AssertionError if they differ."""
     golden = ROOT / "tests/render/golden" / name
     if os.environ.get("UPDATE_GOLDEN"):
         golden.write_text(found)

@@ -35,9 +35,7 @@ def places(objects: list[dict[str, Any]]) -> dict[str, Any]:
     ("crds", "hosts"), [("", TWO), ("/without-crds", TWO[:1])], ids=["with CRDs, two hosts", "without CRDs, one host"]
 )
 @pytest.mark.parametrize("mode", MODES)
-def test_every_place_has_the_exposure_and_no_default_stays(
-    tmp_path: Path, mode: str, crds: str, hosts: list[str]
-) -> None:
+def test_the_exposure_reaches_every_place(tmp_path: Path, mode: str, crds: str, hosts: list[str]) -> None:
     objects = build(consumer(tmp_path, mode + crds, exposure(hosts=hosts)))
     own = [f"./{host}" for host in hosts]
     expected: dict[str, Any] = {
@@ -75,7 +73,7 @@ def test_an_exposure_of_the_default_values_changes_nothing(tmp_path: Path, mode:
     assert differences(build(f"overlays/{mode}"), build(consumer(tmp_path, mode, same))) == []
 
 
-def test_a_selector_with_several_labels_replaces_the_whole_selector(tmp_path: Path) -> None:
+def test_several_labels_replace_the_whole_selector(tmp_path: Path) -> None:
     selector = {"app": "edge", "tier": "public"}
     objects = build(consumer(tmp_path, "termination", exposure(gateway={"selector": selector})))
     assert one(objects, "Gateway")["spec"]["selector"] == selector
@@ -95,9 +93,7 @@ def test_a_selector_with_several_labels_replaces_the_whole_selector(tmp_path: Pa
         ("passthrough", {"hosts": []}, "/spec/hosts/0"),
     ],
 )
-def test_a_missing_value_fails_the_build_and_is_named(
-    tmp_path: Path, mode: str, spec: dict[str, Any], named: str
-) -> None:
+def test_a_missing_value_fails_the_build_by_name(tmp_path: Path, mode: str, spec: dict[str, Any], named: str) -> None:
     with pytest.raises(BuildError, match=named):
         build(consumer(tmp_path, mode, exposure(**spec)))
 
@@ -130,7 +126,7 @@ def _patch(**target: str) -> list[dict[str, Any]]:
     return [{"target": {"kind": "Exposure", **target}, "patch": json.dumps(PATCH)}]
 
 
-def test_a_component_listed_before_the_mode_can_change_the_exposure(tmp_path: Path) -> None:
+def test_an_earlier_component_can_change_the_exposure(tmp_path: Path) -> None:
     """The documented form for a consumer's consumer."""
     component = {"apiVersion": "kustomize.config.k8s.io/v1alpha1", "kind": "Component", "patches": _patch()}
     write(tmp_path / "host", component)
@@ -140,7 +136,7 @@ def test_a_component_listed_before_the_mode_can_change_the_exposure(tmp_path: Pa
     assert found["gateway hosts"] == [["./changed.marker.test"]] * 2
 
 
-def test_a_kustomization_of_its_own_can_change_the_exposure(tmp_path: Path) -> None:
+def test_a_separate_kustomization_can_change_the_exposure(tmp_path: Path) -> None:
     """The other documented form: the patched Exposure is a resource."""
     write(tmp_path / "base", {"resources": ["exposure.yaml"]}, exposure=exposure())
     write(tmp_path / "changed", {"resources": ["../base"], "patches": _patch()})
@@ -163,7 +159,7 @@ def generated(*values: str, mode: str = "", **spec: Any) -> dict[str, Any]:
     return result
 
 
-def test_generated_servers_replace_those_of_the_gateway_and_nothing_else(tmp_path: Path) -> None:
+def test_generated_servers_replace_only_the_gateways_servers(tmp_path: Path) -> None:
     """Several certificates need several servers, which no replacement can add."""
     servers = [
         {"name": name, "port": {"number": 443, "name": name, "protocol": "HTTPS"}, "hosts": [f"./{host}"]}
@@ -184,7 +180,7 @@ def test_generated_servers_replace_those_of_the_gateway_and_nothing_else(tmp_pat
         assert all(line.startswith("~ Gateway argocd/argocd spec.servers") for line in differences(before, after))
 
 
-def test_a_generated_address_and_urls_reach_argocd_cm_and_nothing_else(tmp_path: Path) -> None:
+def test_generated_addresses_change_only_argocd_cm(tmp_path: Path) -> None:
     entry = "grpc-routing/without-crds"
     before = build(consumer(tmp_path / "plain", entry, exposure(hosts=TWO)))
     made = generated("address", "urls", hosts=TWO, address="cd2.marker.test/argocd", additionalUrls="- https://x\n")
@@ -194,7 +190,7 @@ def test_a_generated_address_and_urls_reach_argocd_cm_and_nothing_else(tmp_path:
     ]
 
 
-def test_what_only_a_generator_may_say_is_not_taken_from_a_plain_exposure(tmp_path: Path) -> None:
+def test_generator_fields_in_plain_exposures_are_ignored(tmp_path: Path) -> None:
     entry = "termination/without-crds"
     before = build(consumer(tmp_path / "plain", entry, exposure()))
     gateway = exposure()["spec"]["gateway"] | {"servers": [{"name": "mine"}]}
@@ -203,7 +199,7 @@ def test_what_only_a_generator_may_say_is_not_taken_from_a_plain_exposure(tmp_pa
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_an_exposure_made_for_another_mode_fails_the_build(tmp_path: Path, mode: str) -> None:
+def test_an_exposure_for_another_mode_fails_the_build(tmp_path: Path, mode: str) -> None:
     entry = f"{mode}/without-crds"
     build(consumer(tmp_path / "same", entry, generated(mode=mode)))
     with pytest.raises(BuildError, match="~1mode failed"):
@@ -211,7 +207,7 @@ def test_an_exposure_made_for_another_mode_fails_the_build(tmp_path: Path, mode:
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_objects_of_the_same_name_in_another_namespace_stay_as_they_are(tmp_path: Path, mode: str) -> None:
+def test_namesakes_in_other_namespaces_stay_unchanged(tmp_path: Path, mode: str) -> None:
     metadata = {"name": "argocd", "namespace": "edge"}
     istio = "networking.istio.io/v1"
     own: list[dict[str, Any]] = [

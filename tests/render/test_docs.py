@@ -55,7 +55,7 @@ def heading_ids(text: str) -> set[str]:
 
 
 @per_document
-def test_every_relative_link_leads_to_a_file_and_a_heading(name: str) -> None:
+def test_relative_links_lead_to_files_and_headings(name: str) -> None:
     for target in re.findall(r"\]\(([^)\s]+)\)", TEXTS[name]):
         if re.match(r"[a-z]+:", target):
             continue
@@ -82,7 +82,7 @@ def test_every_make_target_and_argument_exists(name: str) -> None:
 
 
 @per_document
-def test_every_address_of_the_library_is_one_that_the_examples_name(name: str) -> None:
+def test_library_addresses_are_those_in_the_examples(name: str) -> None:
     for url, ref in re.findall(r"(https://\S+?)//\S*\?ref=([\w.]+)", TEXTS[name]):
         assert (url, ref) == (ADDRESS, TAG)
 
@@ -98,19 +98,19 @@ def test_every_overlay_component_example_and_target_is_named() -> None:
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_every_mode_has_a_page_of_one_screen_and_the_readme_links_it(mode: str) -> None:
+def test_every_mode_has_a_short_linked_page(mode: str) -> None:
     page = f"overlays/{mode}/README.md"
     assert f"[{mode}]({page})" in TEXTS["README.md"]
     assert len(TEXTS[page].splitlines()) <= 40
 
 
-def test_high_availability_has_a_page_of_one_screen_and_the_readme_links_it() -> None:
+def test_high_availability_has_a_short_linked_page() -> None:
     page = "components/high-availability/README.md"
     assert f"[components/high-availability]({page})" in TEXTS["README.md"]
     assert len(TEXTS[page].splitlines()) <= 40
 
 
-def test_the_readme_shows_the_files_of_the_remote_example() -> None:
+def test_the_readme_shows_the_remote_examples_files() -> None:
     shown = dict(files(TEXTS["README.md"]))
     assert shown == {path.name: path.read_text() for path in (ROOT / "examples/remote").iterdir()}
 
@@ -135,7 +135,7 @@ def test_each_documented_form_changes_the_host(tmp_path: Path) -> None:
         assert one(objects, "ConfigMap", "argocd-cm")["data"]["url"] == "https://cd.staging.acme.io"
 
 
-def test_the_documented_consumer_of_the_full_crds_has_the_untrimmed_one(tmp_path: Path) -> None:
+def test_the_documented_full_crds_consumer_builds_untrimmed_crds(tmp_path: Path) -> None:
     [lists] = [part for part in code(TEXTS["README.md"]) if part.startswith("resources:") and "base/crds/full" in part]
     head = "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n"
     objects = documented(tmp_path, [("kustomization.yaml", head + lists)])
@@ -300,9 +300,7 @@ def _singular(plural: str) -> str:
 
 @pytest.mark.parametrize("added", [[], ["components/high-availability"]], ids=["", "high availability"])
 @pytest.mark.parametrize("mode", MODES)
-def test_the_documented_way_to_leave_takes_all_but_the_namespace_and_the_settings(
-    tmp_path: Path, mode: str, added: list[str]
-) -> None:
+def test_the_documented_removal_keeps_namespace_and_settings(tmp_path: Path, mode: str, added: list[str]) -> None:
     """The commands name plural kinds with a label, or one object; the kinds tell which namespace they need."""
     [block] = [part for part in code(TEXTS["docs/uninstalling.md"]) if "delete deployments" in part]
     by_label = re.findall(r"^kubectl (-n argocd )?delete (\S+) -l (\S+)=(\S+)$", block, re.M)
@@ -324,7 +322,7 @@ def test_the_documented_way_to_leave_takes_all_but_the_namespace_and_the_setting
     assert left == {"Namespace", "ConfigMap", "Secret", "CustomResourceDefinition"} and gone.isdisjoint(left)
 
 
-def test_the_documented_commands_remove_the_redis_that_a_switch_leaves_behind(tmp_path: Path) -> None:
+def test_the_documented_commands_remove_the_leftover_redis(tmp_path: Path) -> None:
     [block] = [part for part in code(TEXTS["components/high-availability/README.md"]) if "kubectl" in part]
     switch, _, password = block.partition("# The first password")
     single, ours, upstreams = re.findall(r"^kubectl -n argocd delete (.*)$", switch, re.M)

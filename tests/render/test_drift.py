@@ -647,7 +647,7 @@ ATTACKS: dict[str, tuple[str, Callable[[list[Object]], Any], list[tuple[Any, ...
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
-def test_what_weakens_an_install_is_listed(attack: str) -> None:
+def test_changes_that_weaken_an_install_are_listed(attack: str) -> None:
     name, change, expected = ATTACKS[attack]
     found = edited(stock(name), change)
     sections = {"changed": found.changed, "added": found.added, "missing": found.missing}

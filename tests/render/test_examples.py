@@ -119,7 +119,7 @@ def test_a_checked_example_builds_with_the_installed_program(example: Path, inst
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=str)
-def test_the_exposure_of_an_example_has_no_findings_and_names_its_schema(example: Path) -> None:
+def test_example_exposures_are_valid_and_name_their_schema(example: Path) -> None:
     for file in (ROOT / example).glob("exposure.yaml"):
         source = parse(file.read_bytes(), str(file))
         exposed, findings = check(source, source.documents[0].root)
@@ -144,9 +144,7 @@ def test_a_remote_example_builds_as_written(example: Path, library: tuple[str, l
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_every_mode_works_as_a_remote_component_and_as_a_remote_overlay(
-    tmp_path: Path, mode: str, library: tuple[str, list[str]]
-) -> None:
+def test_every_mode_builds_remotely(tmp_path: Path, mode: str, library: tuple[str, list[str]]) -> None:
     address, _ = library
     local = build(consumer(tmp_path / "local", f"{mode}/without-crds", exposure()))
     remote = {"resources": ["exposure.yaml"], "components": [f"{address}//components/{mode}/without-crds?ref={TAG}"]}
@@ -162,14 +160,14 @@ def test_every_mode_works_as_a_remote_component_and_as_a_remote_overlay(
             assert load(result.stdout) == expected
 
 
-def test_a_tag_that_does_not_exist_fails_the_build(tmp_path: Path, repositories: Path) -> None:
+def test_a_missing_tag_fails_the_build(tmp_path: Path, repositories: Path) -> None:
     entry = f"file://{repositories}/argocd-istio.git//components/termination?ref=v9.9.9"
     folder = write(tmp_path, {"resources": ["exposure.yaml"], "components": [entry]}, exposure=exposure())
     result = subprocess.run(_builders()[0](folder), capture_output=True, text=True, check=False)
     assert result.returncode != 0 and "v9.9.9" in result.stderr
 
 
-def test_environments_share_the_mode_and_differ_in_the_exposure() -> None:
+def test_environments_share_a_mode_with_different_exposures() -> None:
     staging, production = (build(f"examples/environments/{name}") for name in ("staging", "production"))
     assert [title(item) for item in staging] == [title(item) for item in production]
     banners = {one(objects, "ConfigMap", "argocd-cm")["data"]["ui.bannercontent"] for objects in (staging, production)}

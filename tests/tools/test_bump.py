@@ -208,13 +208,13 @@ def test_a_change_reads_as_if_written_here(
     assert [line for line in added if line not in found] == []
 
 
-def test_a_label_is_added_to_its_own_object_only(root: Path, upstream: list[Object]) -> None:
+def test_a_label_is_added_to_one_object(root: Path, upstream: list[Object]) -> None:
     _label(upstream)
     outcome = bumped(root, upstream)
     assert [name for name, _ in outcome.edited] == ["Service/argocd-metrics"] and not outcome.left
 
 
-def test_a_new_object_gets_a_file_and_is_listed(root: Path, upstream: list[Object]) -> None:
+def test_a_new_object_gets_a_listed_file(root: Path, upstream: list[Object]) -> None:
     labels = {"app.kubernetes.io/component": "redis", "app.kubernetes.io/part-of": "argocd"}
     spec = {"ports": [{"port": 9121}], "selector": {"app.kubernetes.io/name": "argocd-redis"}}
     for name in ("argocd-redis-one", "argocd-redis-two"):
@@ -235,7 +235,7 @@ def test_a_new_object_gets_a_file_and_is_listed(root: Path, upstream: list[Objec
     assert "argocd-new-cm" in (root / "base/argocd/config/configmap.yaml").read_text()
 
 
-def test_what_is_new_and_needs_decisions_is_left(root: Path, upstream: list[Object]) -> None:
+def test_new_parts_that_need_decisions_are_left(root: Path, upstream: list[Object]) -> None:
     new = deepcopy(find(upstream, "Deployment/argocd-server"))
     new["metadata"]["name"] = "argocd-new"
     upstream.append(new)
@@ -257,7 +257,7 @@ def test_an_object_that_is_gone_is_left(root: Path, upstream: list[Object]) -> N
     assert (root / left.file).read_text().splitlines()[1:] == (ROOT / left.file).read_text().splitlines()
 
 
-def test_a_value_from_elsewhere_is_left_with_a_mark(root: Path, upstream: list[Object]) -> None:
+def test_an_external_value_is_kept_and_marked(root: Path, upstream: list[Object]) -> None:
     container(upstream)["securityContext"]["runAsNonRoot"] = False
     container(upstream)["imagePullPolicy"] = "Never"
     outcome = bumped(root, upstream)
@@ -283,7 +283,7 @@ def test_an_edit_of_a_shared_value_is_refused() -> None:
     assert (changed, gone) == ("a: {x: 2}\nb: {x: 1}\n", [])
 
 
-def test_a_list_with_a_repeated_name_is_an_obstacle() -> None:
+def test_a_repeated_list_name_is_an_obstacle() -> None:
     row = {"name": "A", "value": "1"}
     file, wanted = {"env": [row, row]}, {"env": [row]}
     assert [type(one) for one in plan(Sides(file, file, file, wanted, wanted))] == [Obstacle]
@@ -325,7 +325,7 @@ def _no_ingress(upstream: list[Object]) -> None:
 @pytest.mark.parametrize(
     "change", [_resources, _pod_security, _strategy, _update_strategy, _namespace_label, _no_env, _no_ingress]
 )
-def test_what_only_the_defaults_had_is_written(
+def test_values_only_in_defaults_are_written(
     root: Path, upstream: list[Object], change: Callable[[list[Object]], None]
 ) -> None:
     change(upstream)
@@ -335,7 +335,7 @@ def test_what_only_the_defaults_had_is_written(
 
 
 def follows(root: Path, file: str, comment: str) -> str:
-    """The line after a comment, "" where the comment is not there."""
+    """The line after a comment, "" if the comment is not there."""
     text = (root / file).read_text().splitlines()
     found = [number for number, line in enumerate(text) if comment in line]
     return text[found[0] + 1].strip() if found else ""
@@ -386,9 +386,7 @@ def test_a_new_container_is_left_to_a_person(root: Path, upstream: list[Object],
     assert (root / SERVER).read_text().splitlines()[1:] == (ROOT / SERVER).read_text().splitlines()
 
 
-def test_a_base_that_cannot_be_built_is_taken_back(
-    root: Path, upstream: list[Object], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unbuildable_base_is_reverted(root: Path, upstream: list[Object], monkeypatch: pytest.MonkeyPatch) -> None:
     _probe(upstream)
     before, first = {path: path.read_bytes() for path in root.rglob("*.yaml")}, [build(root / BASE)]
 
@@ -432,7 +430,7 @@ HASHES = {
 }
 
 
-def test_the_largest_step_of_the_past_needs_no_hand(root: Path) -> None:
+def test_the_largest_past_step_needs_no_hand(root: Path) -> None:
     """Back from today's base to v3.5.7, and on to v3.6.0, where upstream changed most."""
     assert {version: modules.checksum(version) for version in HASHES} == HASHES
     for version in ("v3.6.0", "v3.5.7"):
@@ -489,7 +487,7 @@ def test_release_and_module_are_chosen(
         ("", "v3.7.0", "found no Go module of this minor"),
     ],
 )
-def test_what_does_not_fit_is_refused(monkeypatch: pytest.MonkeyPatch, argocd: str, ahead: str, message: str) -> None:
+def test_an_unusable_target_is_refused(monkeypatch: pytest.MonkeyPatch, argocd: str, ahead: str, message: str) -> None:
     monkeypatch.setattr(modules, "released", lambda: ("v3.6.0", "v3.6.1"))
     with pytest.raises(command.UsageError, match=message):
         command.target(argocd, ahead)
@@ -585,7 +583,7 @@ def test_a_write_that_fails_is_taken_back(clone: Path, tmp_path: Path, monkeypat
     assert command.changed_files(clone) == []
 
 
-def test_names_that_are_gone_are_looked_for(root: Path) -> None:
+def test_removed_names_are_searched_for(root: Path) -> None:
     shutil.copytree(ROOT / "components", root / "components")
     found = command._named_elsewhere(root, ["ARGOCD_API_SERVER_REPLICAS", "redis.sentinel.hosts", "a.b"])
     assert [left.file.rpartition(":")[0] for left in found] == [
