@@ -44,7 +44,7 @@ def once(folder: Path, options: tuple[str, ...]) -> tuple[float, float]:
 
 
 def compare(rounds: int) -> list[Apply]:
-    """Apply each way to a fresh cluster, once a round. Raises LiveError where a cluster cannot run or refuses."""
+    """Apply each way to a fresh cluster, once a round. Raises LiveError if a cluster cannot run or refuses."""
     overlay = ROOT / "overlays" / "grpc-routing"
     with upstream() as theirs:
         ways = {

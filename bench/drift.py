@@ -31,7 +31,7 @@ class Drift:
 
 
 def compare(rounds: int) -> Drift:
-    """Time both once a round, with the package installed from its wheel. Raises ToolError where one fails."""
+    """Time both once a round, with the package installed from its wheel. Raises ToolError if one fails."""
     with tempfile.TemporaryDirectory() as name:
         top = Path(name)
         scripts = plugin.install(plugin.build(top), top / "environment")

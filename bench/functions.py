@@ -126,7 +126,7 @@ def things() -> Iterator[dict[str, Callable[[], Sample]]]:
 
 
 def compare(rounds: int) -> list[Row]:
-    """Run everything once a round. Raises ToolError where something fails."""
+    """Run everything once a round. Raises ToolError if something fails."""
     with things() as found:
         for run in found.values():
             run()  # fills the page cache

@@ -52,7 +52,7 @@ class Row:
 
 
 def compare(rounds: int) -> list[Row]:
-    """Read every file once a round. Raises ToolError where kustomize fails."""
+    """Read every file once a round. Raises ToolError if kustomize fails."""
     limits = {name: getattr(LIMITS, name) for name in FILES}
     files = {name: FILES[name](limit).encode() for name, limit in limits.items()}
     files[RENDER] = _render()

@@ -26,7 +26,7 @@ class Start:
 
 
 def once() -> Start:
-    """One start with overlays/grpc-routing. Raises LiveError where something refuses."""
+    """One start with overlays/grpc-routing. Raises LiveError if something refuses."""
     begin, reached = time.perf_counter(), []
 
     def mark() -> None:

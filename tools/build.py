@@ -275,7 +275,7 @@ def program(name: str) -> Path:
 def own_program(name: str) -> Path | None:
     """The program that the user named by its variable, asked for its version to see that it is one.
 
-    None where no variable is set. Raises ToolError.
+    None if no variable is set. Raises ToolError.
     """
     variable = OWN.get(name, "")
     given = os.environ.get(variable)

@@ -129,7 +129,7 @@ SECTIONS = {PAGE: {"fields": fields, "codes": codes, "commands": commands}, READ
 
 
 def page(path: Path, text: str) -> str:
-    """The page with its sections replaced. Raises ToolError where one has no place."""
+    """The page with its sections replaced. Raises ToolError if one has no place."""
     for name, write in SECTIONS[path].items():
         found = re.search(rf"(?<=<!-- {name} -->\n).*?(?=<!-- /{name} -->)", text, re.S)
         if not found:

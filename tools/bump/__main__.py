@@ -53,7 +53,7 @@ class Target:
 
 
 def target(argocd: str, ahead: str) -> Target:
-    """What `ARGOCD=` and `RELEASE=` ask for; "" where one was left out.
+    """What `ARGOCD=` and `RELEASE=` ask for; "" if one was left out.
 
     The module is the newest that fits then; the release is the module's, but never older than what is installed of
     the same minor. Raises UsageError, ToolError.
@@ -156,7 +156,7 @@ def _images(root: Path) -> dict[str, str]:
 
 
 def _python(root: Path, *words: str) -> str:
-    """Run a module of the copy; what it prints. Raises ToolError where it fails."""
+    """Run a module of the copy; what it prints. Raises ToolError if it fails."""
     env = {**os.environ, "PYTHONPATH": f"{root}{os.pathsep}{root / 'plugin/src'}"}
     done = subprocess.run([sys.executable, *words], cwd=root, env=env, capture_output=True, text=True, check=False)
     if done.returncode != 0:

@@ -194,7 +194,7 @@ def _reference(row: Any) -> Any:
 
 
 def _params(rows: Any) -> Any:
-    """The reference to the ConfigMap of settings that the rows of an env table merge, None where there is none."""
+    """The reference to the ConfigMap of settings that the rows of an env table merge, None if there is none."""
     found = [reference for row in rows if (reference := _reference(row)) is not None and reference.anchor.value]
     return next((reference for reference in found if reference["name"] == PARAMS), None)
 

@@ -84,7 +84,7 @@ def _take_away(root: Path, left: Left) -> None:
 def rows(first: str = FIRST) -> Iterator[Row | str]:
     """A row for each release after the first that the module can be had at; at the end, the way as text.
 
-    Raises ToolError where a base on the way back does not equal its release.
+    Raises ToolError if a base on the way back does not equal its release.
     """
     releases = [one for one in released() if numbers(one) >= numbers(first)]
     with tempfile.TemporaryDirectory() as name:

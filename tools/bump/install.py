@@ -102,7 +102,7 @@ def unequal(
 ) -> list[Difference]:
     """Where the install below `root` differs from upstream's without being meant to, but for the image of Argo CD.
 
-    For high availability outside Redis, as parity is tested. Raises ToolError where the install cannot be built.
+    For high availability outside Redis, as parity is tested. Raises ToolError if the install cannot be built.
     """
     if not high_availability:
         return differences(upstream, build(root / BASE), release)
@@ -126,7 +126,7 @@ def bring(root: Path, upstream: Iterable[Object]) -> Outcome:
     """Edit the files of `base/argocd` below `root` until their render is `upstream`, as far as edits can.
 
     The image of Argo CD is not edited: its tag stands in `kustomization.yaml`, and whoever calls has set it.
-    Raises ToolError where something cannot be read or built; no file is written then.
+    Raises ToolError if something cannot be read or built; no file is written then.
     """
     unknown = sorted({item["kind"] for item in upstream} - DEFAULTS.keys())
     if unknown:

@@ -40,7 +40,7 @@ def released() -> tuple[str, ...]:
 
 
 def source(version: str) -> Path:
-    """The module's folder at a version, downloaded where it is not there. Raises ToolError where it cannot be had."""
+    """The module's folder at a version, downloaded where it is not there. Raises ToolError if it cannot be had."""
     return Path(_download(version)["Dir"])
 
 

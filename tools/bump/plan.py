@@ -48,7 +48,7 @@ REPEATED = "a name comes twice in this list; compare it by eye"
 
 
 class Sides(NamedTuple):
-    """One value on every side; ABSENT where a side has none.
+    """One value on every side; ABSENT if a side has none.
 
     `text` is what the file says and `file` the same with the API's defaults, `ours` what is rendered of it, `wanted`
     what upstream has, both with the defaults; `raw` is upstream's without them.

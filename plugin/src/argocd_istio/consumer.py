@@ -174,7 +174,7 @@ def _fill(file: int, content: bytes) -> None:
 def gateway_namespace(folder: str) -> str:
     """Where the gateway's pods are: what the Exposure says that the folder lists, or a local one below.
 
-    It is the default where the Exposure leaves it out, and empty where there is no Exposure. The first Exposure
+    It is the default where the Exposure leaves it out, and empty if there is no Exposure. The first Exposure
     counts; whatever kustomize would fetch is not followed.
     """
     default: str = BY_PATH["spec.gateway.namespace"].default
@@ -204,7 +204,7 @@ def _entries(folder: str) -> list[str]:
 
 
 def _documents(path: str, word: str = "") -> list[Node]:
-    """The documents of a file with the word; none where it cannot be read, which kustomize has said then."""
+    """The documents of a file with the word; none if it cannot be read, which kustomize has said then."""
     try:
         data = read(path)
         if word.encode() not in data:

@@ -49,7 +49,7 @@ def read(path: str | Path, limit: int = LIMITS.bytes) -> bytes:
 
 
 def read_pipe(path: str | Path, patience: float, limit: int = LIMITS.bytes) -> bytes:
-    """What is written into a named pipe, once; FileError where nobody writes within `patience` seconds."""
+    """What is written into a named pipe, once; FileError if nobody writes within `patience` seconds."""
     with _as_file_error(path), _opened(path, _READ) as pipe:
         waiting = select.poll()
         waiting.register(pipe, select.POLLIN | select.POLLHUP)
@@ -202,7 +202,7 @@ def _copy_attributes(file: int, out: int, status: os.stat_result) -> list[str]:
 
 
 def _target(path: str | Path) -> str:
-    """The real path of the file; FileError where a link leads out of the project."""
+    """The real path of the file; FileError if a link leads out of the project."""
     real = os.path.realpath(path, strict=True)
     root = os.path.realpath(_project(path))
     if os.path.commonpath([real, root]) != root:

@@ -14,8 +14,8 @@ ERROR, WARNING, INFO = "error", "warning", "info"
 class Finding:
     """`path` is the field (`spec.hosts[0]`); `resource` is the object: apiVersion, kind and name as far as it has them.
 
-    `file` is "" where nobody said it; the object stands for it then. `line` counts from 1 and is 0 where it is
-    not known. `rule` is the ID of the rule that found it, "" where it has none.
+    `file` is "" if nobody said it; the object stands for it then. `line` counts from 1 and is 0 if it is
+    not known. `rule` is the ID of the rule that found it, "" if it has none.
     """
 
     __slots__ = ("file", "line", "message", "path", "resource", "rule", "severity")

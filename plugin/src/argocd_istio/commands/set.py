@@ -57,7 +57,7 @@ def _edit(
 
 
 def _difference(file: str, old: bytes, new: bytes) -> str:
-    """The unified diff of two texts, "" where they are the same."""
+    """The unified diff of two texts, "" if they are the same."""
     from difflib import unified_diff
 
     from argocd_istio.syntax.source import visible

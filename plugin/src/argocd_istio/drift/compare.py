@@ -128,13 +128,13 @@ def _form(value: Any) -> str:
 
 
 def _names(items: list[Any]) -> list[str] | None:
-    """What each item is called, None where one has no name."""
+    """What each item is called, None if one has no name."""
     names = [item.get("name") if isinstance(item, dict) else None for item in items]
     return [str(name) for name in names] if None not in names else None
 
 
 def aligned(upstream: list[Any], ours: list[Any]) -> Iterator[tuple[int | None, int | None]]:
-    """The items of two lists that stand for each other, by their places; None where a side has none.
+    """The items of two lists that stand for each other, by their places; None if a side has none.
 
     Equal items stay together, so that one that was inserted is one difference. Changed items between them are paired
     by name, and where one has none in order, as many as both sides have.

@@ -117,7 +117,7 @@ def copy(value: Any) -> Any:
 
 
 def _found(start: Any, path: str) -> Iterator[dict[str, Any]]:
-    """The mappings at `path` below `start`; nothing where a part is missing."""
+    """The mappings at `path` below `start`; nothing if a part is missing."""
     part, _, rest = path.partition(".")
     if not part:
         if isinstance(start, dict):

@@ -32,8 +32,8 @@ _PARTS = ("Service/argocd-redis-sentinel", "PodDisruptionBudget/argocd-redis-sen
 class Install:
     """`objects` by the names that the report shows, as they were read.
 
-    `own` is the namespace that it names, "" where it names none; an object without one is not in it then. `image` is
-    that of argocd-server, `version` its tag, "" where the image has none. `high_availability` is None
+    `own` is the namespace that it names, "" if it names none; an object without one is not in it then. `image` is
+    that of argocd-server, `version` its tag, "" if the image has none. `high_availability` is None
     where no Redis says it.
     """
 
@@ -56,13 +56,13 @@ class Install:
         return (int(found[2]), int(found[3])) if found else None
 
     def older(self, other: Install) -> bool:
-        """Whether this is an earlier release than the other one; False where one of the two is unknown."""
+        """Whether this is an earlier release than the other one; False if one of the two is unknown."""
         own, its = _release(self.version), _release(other.version)
         return bool(own and its and own < its)
 
 
 def _release(version: str) -> tuple[Any, ...]:
-    """What orders versions: a release is after its candidates; () where there is none."""
+    """What orders versions: a release is after its candidates; () if there is none."""
     found = _TAG.fullmatch(f":{version}")
     if not found:
         return ()
@@ -128,7 +128,7 @@ def title(item: Object, own: str) -> str:
 
 
 def _image(argocd: Object) -> str:
-    """The image of the container argocd-server; "" where there is none."""
+    """The image of the container argocd-server; "" if there is none."""
     found: Any = argocd
     for key in ("spec", "template", "spec", "containers"):
         found = found.get(key) if isinstance(found, dict) else None
@@ -168,7 +168,7 @@ def _namespace(argocd: Object, items: list[Object]) -> str:
 
 
 def install(source: Source, *, piped: bool = False) -> Install:
-    """The install of a source. Raises SourceError where it is none, has two, or has an object twice.
+    """The install of a source. Raises SourceError if it is none, has two, or has an object twice.
 
     `piped` says that it came from a pipe.
     """
@@ -216,7 +216,7 @@ def address(version: str, *, high_availability: bool) -> str:
 
 
 def comparable(render: Install, against: Install) -> None:
-    """Raise a SourceError where two installs have more differences by nature than by anyone's choice."""
+    """Raise a SourceError if two installs have more differences by nature than by anyone's choice."""
     wanted = bool(render.high_availability)
     take = f"take {address(render.version or 'VERSION', high_availability=wanted)}"
     if render.minor and against.minor and render.minor != against.minor:

@@ -42,7 +42,7 @@ def _labels(name: str, component: str) -> dict[str, str]:
 
 
 def _at(item: Any, *keys: str) -> Any:
-    """What is below these keys; None where one is not there."""
+    """What is below these keys; None if one is not there."""
     for key in keys:
         item = item.get(key) if isinstance(item, dict) else None
     return item

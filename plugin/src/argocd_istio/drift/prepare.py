@@ -61,7 +61,7 @@ def _with_data(item: Object) -> None:
 def prepared(item: Object, namespace: str = "", own: str = "") -> Object:
     """A copy of an object as `compare` takes it.
 
-    `own` is the namespace of its install, "" where the install names none; it becomes `namespace`.
+    `own` is the namespace of its install, "" if the install names none; it becomes `namespace`.
     `kind` is a text, `metadata` a mapping, as are labels and annotations where they are.
     """
     kind = item["kind"]

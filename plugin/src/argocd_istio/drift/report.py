@@ -35,7 +35,7 @@ _SHOWN_OF_SECRET = ("apiVersion", "kind", "metadata", "type", "immutable")
 class Entry(NamedTuple):
     """A field of an object, or the whole object where `field` is "".
 
-    `render` and `upstream` are its values, None where it is not there. `reason` is why, for what the library explains.
+    `render` and `upstream` are its values, None if it is not there. `reason` is why, for what the library explains.
     With `library`, it is this library's own, and `upstream` is what this library has there.
     """
 
@@ -96,7 +96,7 @@ def _hidden(name: str, field: str, value: Any) -> Any:
 
 
 def _at(item: Any, path: str) -> Any:
-    """The value at a path of `walk`, ABSENT where there is none."""
+    """The value at a path of `walk`, ABSENT if there is none."""
     where = ""
     while where != path:
         below: dict[str, Any] = {}
@@ -199,7 +199,7 @@ def compared(
 
 
 def report(render: Install, against: Install) -> Report:
-    """Compare a render with an official install. Raises SourceError where the two are of different kinds."""
+    """Compare a render with an official install. Raises SourceError if the two are of different kinds."""
     comparable(render, against)
     result = Report(render, against, [], [], [], [])
     for name, path, theirs, our, reason, library in compared(render, against)[0]:

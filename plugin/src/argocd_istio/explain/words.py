@@ -23,7 +23,7 @@ def more(count: int) -> str:
 
 
 def port(listener: Listener) -> str:
-    """The port and its protocol; empty where the Gateway is not in these files."""
+    """The port and its protocol; empty if the Gateway is not in these files."""
     return visible(f"port {listener.port}, {listener.protocol}") if listener.here else ""
 
 
@@ -130,7 +130,7 @@ def because(found: Pods) -> str:
 
 
 def held(found: Pods) -> str:
-    """Which certificate argocd-server shows; empty where none."""
+    """Which certificate argocd-server shows; empty if none."""
     return f"{_ends(found.certificate)}, else self-signed" if found.certificate else ""
 
 

@@ -50,7 +50,7 @@ def check(
     substitute: bool = False,
     component: str | None = None,
 ) -> tuple[Exposure | None, list[Finding]]:
-    """The Exposure that `root` of `source` describes, None where it has errors, and everything found.
+    """The Exposure that `root` of `source` describes, None if it has errors, and everything found.
 
     An ExposureGenerator is judged as the generator takes it. An Exposure is judged as kustomize alone would carry
     it or, where its labels say that it was generated, as the generator would have made it; with `generate`, one
@@ -104,7 +104,7 @@ def odd(node: Node, text: str = "") -> Problem:
 
 
 def wrong_function(node: Node) -> str:
-    """What keeps kustomize from running the program that an annotation names, "" where nothing does."""
+    """What keeps kustomize from running the program that an annotation names, "" if nothing does."""
     text = node.target
     if not isinstance(text, Scalar) or reading(text):
         return noun(node)
@@ -219,7 +219,7 @@ class _Checker:
         return not self.findings
 
     def mapping(self, node: Node | None, path: str, known: Iterable[str], expected: str) -> dict[str, Node]:
-        """The fields of a mapping by name, {} where it is none. Fields that are not known are findings."""
+        """The fields of a mapping by name, {} if it is none. Fields that are not known are findings."""
         inside = node.target if node else None
         if not isinstance(inside, Mapping):
             self.add(path, (noun(node), expected, "write its fields"), node)

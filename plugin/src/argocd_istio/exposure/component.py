@@ -53,7 +53,7 @@ def components(source: Source) -> list[Component]:
 
 
 def the_component(file: str) -> Component:
-    """The one mode that the kustomization beside a file lists. Raises FileError and SourceError where there is none."""
+    """The one mode that the kustomization beside a file lists. Raises FileError and SourceError if there is none."""
     source = kustomization(file)
     found = components(source) if source else []
     if len(found) == 1:
@@ -66,7 +66,7 @@ def the_component(file: str) -> Component:
 
 
 def mode_beside(file: str) -> str | None:
-    """The mode that the kustomization beside a file lists; None where none or several do, or it cannot be read."""
+    """The mode that the kustomization beside a file lists; None if none or several do, or it cannot be read."""
     try:
         source = kustomization(file)
     except (FileError, SourceError):

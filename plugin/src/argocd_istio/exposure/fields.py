@@ -38,7 +38,7 @@ MODE_LABEL = f"{GROUP}/mode"
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """ "did you mean KNOWN?" for the known word that is most like a word, "" where none is like it."""
+    """ "did you mean KNOWN?" for the known word that is most like a word, "" if none is like it."""
     from difflib import get_close_matches  # only here: a run without errors needs no time for it
 
     found = get_close_matches(word[:SHOWN], list(known)[:100], 1)

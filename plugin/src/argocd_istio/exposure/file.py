@@ -17,7 +17,7 @@ _DIRECTIVE = re.compile(r"\ufeff?(?:[ \t]*(?:#[^\r\n]*)?(?:\r\n|[\r\n]))*(%\S*)"
 
 
 def check_file(source: Source, *, substitute: bool = False, component: str | None = None) -> list[Finding]:
-    """Everything found in a file; see `check`. Raises SourceError where it has no Exposure."""
+    """Everything found in a file; see `check`. Raises SourceError if it has no Exposure."""
     roots = exposures(source)
     findings = list(directive(source))
     for root in roots:
@@ -26,7 +26,7 @@ def check_file(source: Source, *, substitute: bool = False, component: str | Non
 
 
 def exposures(source: Source) -> list[Node]:
-    """The objects that are an Exposure or ExposureGenerator, in a List too; a SourceError where there is none."""
+    """The objects that are an Exposure or ExposureGenerator, in a List too; a SourceError if there is none."""
     roots = [root for document in source.documents if document.root for root in _members(document.root)]
     kinds = [text(root, "kind") for root in roots]
     found = [root for root, kind in zip(roots, kinds, strict=True) if kind in KINDS]

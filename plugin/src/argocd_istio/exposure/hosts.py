@@ -29,7 +29,7 @@ def normal(host: str) -> str:
 
 
 def a_label(host: str) -> str:
-    """A host with letters beyond ASCII as DNS has it, by UTS 46. Raises ValueError where it has no single such form."""
+    """A host with letters beyond ASCII as DNS has it, by UTS 46. Raises ValueError if it has no single such form."""
     if host.isascii():
         return host.lower()
     if _AMBIGUOUS.search(host):
@@ -49,7 +49,7 @@ def _decodes(label: str) -> bool:
 
 
 def _bare(text: str) -> str:
-    """The host in a text that has more around it, "" where there is none that would be accepted."""
+    """The host in a text that has more around it, "" if there is none that would be accepted."""
     rest = _SCHEME.sub("", text.strip(), count=1)
     rest = re.split(r"[/?#\s]", rest, maxsplit=1)[0].rpartition("@")[2]
     rest = normal(re.sub(r":[0-9]*$", "", rest))
@@ -65,7 +65,7 @@ def as_typed(host: str) -> str:
 
 
 def host_problem(host: str) -> Problem | None:
-    """What keeps a text from being a host, None where nothing does."""
+    """What keeps a text from being a host, None if nothing does."""
     problem = problem_of_text(host, EXPECTED)
     if problem:
         return problem
@@ -129,7 +129,7 @@ _ROOT = "argocd-server serves / unless server.rootpath and server.basehref are s
 
 
 def split_url(url: str) -> tuple[str, str] | None:
-    """The host of an address, and its port as it stands; None where it is no `https://HOST[:PORT]`."""
+    """The host of an address, and its port as it stands; None if it is no `https://HOST[:PORT]`."""
     found = _URL.fullmatch(url)
     if not found or (found[2] and not 0 < int(found[2][1:]) < 65536):
         return None
@@ -137,7 +137,7 @@ def split_url(url: str) -> tuple[str, str] | None:
 
 
 def url_problem(url: str) -> Problem | None:
-    """What keeps a text from being Argo CD's address, None where nothing does."""
+    """What keeps a text from being Argo CD's address, None if nothing does."""
     expected = "an address such as https://cd.acme.io"
     problem = problem_of_text(url, expected)
     if problem:

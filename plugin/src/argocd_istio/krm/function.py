@@ -56,7 +56,7 @@ class ResourceList:
 def parse_list(data: bytes, limits: Limits = LIMITS) -> ResourceList:
     """The ResourceList that a function gets on stdin; its findings are what is odd about its items.
 
-    Raises SourceError where the input is no ResourceList.
+    Raises SourceError if the input is no ResourceList.
     """
     source = parse(data, "stdin", limits)
     roots = [document.root for document in source.documents if document.root]

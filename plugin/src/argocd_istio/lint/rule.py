@@ -26,7 +26,7 @@ def named_few(names: Sequence[str]) -> str:
 class Fault:
     """What a rule finds in the facts.
 
-    `fact` is the one that it is about, None where that is no part of a way. `message` says what is wrong and what it
+    `fact` is the one that it is about, None if that is no part of a way. `message` says what is wrong and what it
     does to a request, `fix` what to do. `severity` counts instead of the rule's own.
     """
 
@@ -49,7 +49,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Finding:
-    """A fault with its place. `line` counts from 1 and is 0 where there is none; `facts` are all that it is about."""
+    """A fault with its place. `line` counts from 1 and is 0 if there is none; `facts` are all that it is about."""
 
     rule: str
     name: str

@@ -26,7 +26,7 @@ def is_argocd_server(container: Node) -> bool:
 
 
 class _Value(NamedTuple):
-    """A setting: `text` is empty where nothing sets it, None where that is not known; `source` says it in words."""
+    """A setting: `text` is empty if nothing sets it, None if that is not known; `source` says it in words."""
 
     text: str | None
     source: str
@@ -82,7 +82,7 @@ def port(container: Place) -> int:
 
 
 def insecure(container: Place, objects: Objects) -> tuple[bool | None, str, _Value]:
-    """Whether argocd-server speaks plain HTTP, and what says so; None where these files do not say.
+    """Whether argocd-server speaks plain HTTP, and what says so; None if these files do not say.
 
     The flag counts before the variable. The variable counts only as "true" or "false" in any case:
     `util/env.ParseBoolFromEnv` of Argo CD takes everything else for false.

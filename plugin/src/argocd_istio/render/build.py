@@ -96,7 +96,7 @@ def _command(folder: str, enable_exec: bool) -> list[str]:
 
 
 def _program(variable: str, name: str, folder: str) -> str | None:
-    """The program that the variable names, else the one on PATH; RenderError where the variable is wrong."""
+    """The program that the variable names, else the one on PATH; RenderError if the variable is wrong."""
     own = os.environ.get(variable)
     found = shutil.which(own or name)
     if own and not found:

@@ -87,9 +87,9 @@ class Destinations:
         place: Place,
         granted: bool = True,
     ) -> Destination:
-        """What a destination named in `namespace` is to a gateway in `client`, empty where that is not known.
+        """What a destination named in `namespace` is to a gateway in `client`, empty if that is not known.
 
-        `hop` is what travels without a policy, `http` whether the gateway reads it, `port` 0 where none is stated.
+        `hop` is what travels without a policy, `http` whether the gateway reads it, `port` 0 if none is stated.
         """
         key = (host, namespace, client, hop, http, port, listener_port, subset)
         if key not in self._found:

@@ -41,7 +41,7 @@ class _Listener:
         self.refused: Hosts[Object] = Hosts()
 
     def admits(self, item: Object, namespaces: dict[str, Object]) -> bool | None:
-        """Whether routes of this kind and namespace may stand here; None where these files do not say."""
+        """Whether routes of this kind and namespace may stand here; None if these files do not say."""
         if self.node is None:
             return True
         kinds = [text(each, "kind") for each in items(self.node, "allowedRoutes", "kinds")]
@@ -64,7 +64,7 @@ def _admits(gateway: Object, listener_set: Object, namespaces: dict[str, Object]
 
 
 def _from(allowed: Node | None, default: str, home: Object, item: Object, namespaces: dict[str, Object]) -> bool | None:
-    """Whether what `home` allows includes the namespace of an object; None where these files do not say."""
+    """Whether what `home` allows includes the namespace of an object; None if these files do not say."""
     origin = text(allowed, "namespaces", "from") or default
     if origin == "Selector":
         selector = labels(allowed, "namespaces", "selector", "matchLabels")
@@ -283,13 +283,13 @@ class GatewayApi:
 
 
 def _client(found: _Listener) -> str:
-    """The namespace of the Gateway's pods; empty where it is not known."""
+    """The namespace of the Gateway's pods; empty if it is not known."""
     namespace, slash, _ = found.title.partition("/")
     return namespace if slash and " " not in namespace else ""
 
 
 def _redirect(routes: tuple[Route, ...]) -> str:
-    """The code with which everything is sent to https at the same host; empty where something is not."""
+    """The code with which everything is sent to https at the same host; empty if something is not."""
     answers = {route.answer for route in routes}
     code, _, target = answers.pop().partition(" to ") if len(answers) == 1 else ("", "", "")
     return code if target == "https" else ""
@@ -307,7 +307,7 @@ def _answer(rule: Node) -> str:
 
 
 def _words(condition: Node, kind: str) -> str:
-    """One match of a rule; empty where it takes everything."""
+    """One match of a rule; empty if it takes everything."""
     words = []
     path = text(condition, "path", "value")
     exact = text(condition, "path", "type") == "Exact"

@@ -19,7 +19,7 @@ class GatewayPods:
         self._known: dict[tuple[tuple[str, str], ...], str] = {}
 
     def namespace(self, selector: Mapping[str, str]) -> str:
-        """The namespace of the pods with these labels; empty where it is not known."""
+        """The namespace of the pods with these labels; empty if it is not known."""
         key = tuple(selector.items())
         if key not in self._known:
             found = set(self._chosen.of("", selector))

@@ -23,7 +23,7 @@ def _value(node: Node | None, name: str) -> str:
 
 
 def http(condition: Node, port: int, client: str) -> str:
-    """One entry of `http[].match`, its gateways aside; empty where it takes everything.
+    """One entry of `http[].match`, its gateways aside; empty if it takes everything.
 
     The port counts where that of the listener is not known, the source where the gateway's namespace is not.
     """
@@ -77,7 +77,7 @@ def _header(condition: Node, wanted: str) -> Node | None:
 
 
 def paths(conditions: list[Node]) -> tuple[str, ...]:
-    """The prefixes that paths are asked for; empty where an alternative asks for none."""
+    """The prefixes that paths are asked for; empty if an alternative asks for none."""
     found = [text(each, "uri", "prefix") or text(each, "uri", "exact") for each in conditions]
     return tuple(found) if all(found) else ()
 

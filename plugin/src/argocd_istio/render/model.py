@@ -16,7 +16,7 @@ Hop = Literal["clear text", "TLS", "mTLS", "the client's TLS", "the client's byt
 """How bytes travel between gateway and pod: `TLS` is a connection that the gateway itself makes, `mTLS` the mesh's."""
 
 Membership = Literal["sidecar", "ambient", "none", ""]
-"""Whether pods are in the mesh; empty where these files do not say."""
+"""Whether pods are in the mesh; empty if these files do not say."""
 
 Rules = Literal["http", "tls", "tcp"]
 """Which list of a VirtualService a server follows."""
@@ -49,7 +49,7 @@ class Shared(tuple[Thing, ...]):
 
 @dataclass(frozen=True)
 class Certificate:
-    """Who shows which certificate. `secret` is empty where it is no Secret, `namespace` where that is not known.
+    """Who shows which certificate. `secret` is empty if it is no Secret, `namespace` where that is not known.
 
     `file` is a path inside the pod. `granted` is whether the Secret's namespace lets the gateway read it, None where
     neither a ReferenceGrant nor the Secret is here.
@@ -64,7 +64,7 @@ class Certificate:
 
 @dataclass(frozen=True)
 class Sidecar:
-    """A Sidecar object that selects pods, and the protocol that it states for their port; empty where none."""
+    """A Sidecar object that selects pods, and the protocol that it states for their port; empty if none."""
 
     name: str
     protocol: str
@@ -133,9 +133,9 @@ class ArgocdServer:
 
 @dataclass(frozen=True)
 class Pods:
-    """The pods of one workload, and the port at which a request arrives: 0 where no container has the one named.
+    """The pods of one workload, and the port at which a request arrives: 0 if no container has the one named.
 
-    `kept_by` is the annotation that keeps that port from a sidecar, at `kept_at`, empty where none; `inbound` are the
+    `kept_by` is the annotation that keeps that port from a sidecar, at `kept_at`, empty if none; `inbound` are the
     protocols that Istio reads off the Service ports that lead to it. `plain` is whether a label says that they take no
     mutual TLS. `strict` are the workloads that argocd-server calls and that take mutual TLS only, of interest outside
     the mesh; `closed` are those of Argo CD whose NetworkPolicies keep out what an ambient mesh carries.
@@ -178,7 +178,7 @@ class Policy:
     """The traffic policy that a DestinationRule, or a BackendTLSPolicy, gives a Service port.
 
     `tls` is its mode, empty without one. `verifies` says by what the gateway checks the certificate of the pod, `seen`
-    whether the gateway's pods see it, None where that is not known.
+    whether the gateway's pods see it, None if that is not known.
     """
 
     kind: str
@@ -202,7 +202,7 @@ class Destination:
     says why a Service selects none by itself: it is another name, that of `alias`, or its endpoints are written by
     hand, in these files or not. `ours` is whether an argocd-server of these files and Services are in its namespace,
     `hidden` the DestinationRule that the gateway's pods do not see, `seen` whether they see the Service; None is not
-    known. `granted` is whether the Service's namespace lets the route name it, None where neither a ReferenceGrant nor
+    known. `granted` is whether the Service's namespace lets the route name it, None if neither a ReferenceGrant nor
     the Service is here. `target` is where the Service names the port of the pods.
     """
 
@@ -253,7 +253,7 @@ class Moved:
 class Route:
     """A rule of a VirtualService or of the Gateway API. `match` holds alternatives, empty means everything.
 
-    `answer` is what the gateway answers by itself, empty where it sends the request on; `redirect` is one to https,
+    `answer` is what the gateway answers by itself, empty if it sends the request on; `redirect` is one to https,
     `continues` the VirtualService, not in these files, that has the rest.
     `grpc` says which requests of
     gRPC it was written for: `only` takes exactly those, `wanted` more or others. `reached` is false after a route that
@@ -287,9 +287,9 @@ class Listener:
     """A server of an Istio Gateway or a listener of the Gateway API, on the pods with the labels of `selector`.
 
     `here` is false for a Gateway that is not in these files: only its name and routes are known then. `namespace` is
-    that of the pods, empty where it is not known. `tls` is the mode, empty where it takes clear text or is not known,
+    that of the pods, empty if it is not known. `tls` is the mode, empty if it takes clear text or is not known,
     `tls_before` whether the clients' TLS has ended before the gateway;
-    `redirect` is the code with which it sends everything to https, empty where it does not. `confined` is the
+    `redirect` is the code with which it sends everything to https, empty if it does not. `confined` is the
     namespace before the host, whose routes alone it admits, `candidate` the route that `unrouted` speaks of,
     `listener_set` the ListenerSet that brings the listener. `hosts` are all that the server names.
     """
@@ -364,7 +364,7 @@ class Refused:
 class TlsPolicy:
     """A target of a BackendTLSPolicy. `section` is the name of a port, empty for all, `sections` has the Service's.
 
-    `found` is whether the Service is here, None where nothing says that it should be. `hostname` and `verifies` are
+    `found` is whether the Service is here, None if nothing says that it should be. `hostname` and `verifies` are
     what the gateway asks for and checks by. `unusable` is a CA that Istio cannot take, in words.
     """
 
@@ -445,7 +445,7 @@ class Install:
 
 @dataclass(frozen=True)
 class Facts:
-    """Everything that the rules know. `namespace` is where the gateway's pods are, empty where that is not known.
+    """Everything that the rules know. `namespace` is where the gateway's pods are, empty if that is not known.
 
     `empty` are the Gateways without a listener.
     """

@@ -113,7 +113,7 @@ class Objects:
 
     def __init__(self, *sources: Source) -> None:
         self.file = sources[0].file if len(sources) == 1 else ""
-        """The file that all objects are from; empty where they are from several."""
+        """The file that all objects are from; empty if they are from several."""
         found: dict[tuple[str, str, str, str | int], list[Object]] = {}
         roots = [(document.root, source) for source in sources for document in source.documents]
         for item in (Object(node, source) for root, source in roots for node in _members(root)):

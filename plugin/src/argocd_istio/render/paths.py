@@ -26,7 +26,7 @@ class _Rewrite(NamedTuple):
 
 
 def istio(rule: Node, conditions: list[Node]) -> tuple[str, tuple[Moved, ...]]:
-    """The rewrite of a VirtualService's rule in words, empty where there is none, and what it makes of paths."""
+    """The rewrite of a VirtualService's rule in words, empty if there is none, and what it makes of paths."""
     pattern = text(rule, "rewrite", "uriRegexRewrite", "match")
     rewrite = None
     if text(rule, "rewrite", "uri"):
@@ -57,7 +57,7 @@ def _moved(rewrite: _Rewrite | None, asked: list[tuple[str, str]]) -> tuple[str,
 
 
 def _one(rewrite: _Rewrite | None, kind: str, value: str) -> Moved | None:
-    """What becomes of the paths of one condition; None where that is not known."""
+    """What becomes of the paths of one condition; None if that is not known."""
     start = head(value) if kind == "regex" else value
     exact = kind == "exact"
     if rewrite is None:

@@ -349,7 +349,7 @@ class _Istio:
         return found
 
     def _usable(self, server: _Server, item: Object, rule: Node) -> list[Node] | None:
-        """The conditions that can hold here, none where it has none; None where none of them can."""
+        """The conditions that can hold here, none if it has none; None if none of them can."""
         conditions = items(rule, "match")
         client = self._client(server)
         usable = [each for each in conditions if match.holds(each, server.title, server.port, item.namespace, client)]

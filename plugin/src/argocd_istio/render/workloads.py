@@ -113,7 +113,7 @@ def _sidecar(item: Object, port: int) -> Sidecar:
 
 
 def kept(workload: Workload, port: int) -> tuple[str, Place]:
-    """The annotation that keeps what comes in at the port from the sidecar; empty where the sidecar takes it.
+    """The annotation that keeps what comes in at the port from the sidecar; empty if the sidecar takes it.
 
     Ports are left out of all of them only: `addCommonRules` in `tools/istio-iptables/pkg/capture/run.go` of Istio.
     """

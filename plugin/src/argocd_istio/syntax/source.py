@@ -57,7 +57,7 @@ LONGEST = 300
 class SourceError(Exception):
     """Input that cannot be read; its text is one line.
 
-    `line` and `column` count from 1 and are 0 where there is no place. `found` and `expected` are clauses,
+    `line` and `column` count from 1 and are 0 if there is no place. `found` and `expected` are clauses,
     `hint` says what to do.
     """
 
@@ -86,7 +86,7 @@ class Node:
 
     The span of a scalar or alias is exactly what its author wrote, without tag and anchor. That of a
     collection in block style goes on to the next token.
-    `tag` is the tag as resolved (`tag:yaml.org,2002:str`, `!Ref`), "" where none was written.
+    `tag` is the tag as resolved (`tag:yaml.org,2002:str`, `!Ref`), "" if none was written.
     `size` is how many nodes and `height` how many levels of collections it has with its aliases written out.
     """
 
@@ -106,7 +106,7 @@ class Node:
         return None
 
     def find(self, *path: str | int) -> Node | None:
-        """The node at a path such as `("spec", "hosts", 0)`, None where it ends early."""
+        """The node at a path such as `("spec", "hosts", 0)`, None if it ends early."""
         node: Node | None = self
         for key in path:
             node = node.get(key) if node else None
@@ -172,7 +172,7 @@ class Alias(Node):
 
 
 class Document:
-    """One document, from `---` where that is written; `root` is None where there is nothing in it."""
+    """One document, from `---` where that is written; `root` is None if there is nothing in it."""
 
     __slots__ = ("end", "line", "root", "start")
 
@@ -216,7 +216,7 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def decode(data: bytes, file: str, limits: Limits = LIMITS) -> str:
-    """The text of a file. Raises SourceError where it is too large, not UTF-8, or has a character YAML forbids."""
+    """The text of a file. Raises SourceError if it is too large, not UTF-8, or has a character YAML forbids."""
     if len(data) > limits.bytes:
         raise SourceError(file, 0, 0, f"{len(data)} bytes", f"at most {limits.bytes}", "split the file")
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):

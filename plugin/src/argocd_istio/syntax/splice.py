@@ -38,7 +38,7 @@ def change(source: Source, number: int, path: Path, value: Value | None) -> byte
     """The file with `value` at `path` of document `number` (from 0); without that field where `value` is None.
 
     Missing mappings on the way are made; a mapping that a removal leaves empty goes too if it is written
-    as its own parent is, in block or in flow style. Raises SourceError and changes nothing where the value
+    as its own parent is, in block or in flow style. Raises SourceError and changes nothing if the value
     cannot be changed alone: it is shared by an alias, it is a block scalar, a comment would be lost.
     """
     root = source.documents[number].root

@@ -88,7 +88,7 @@ def value(node: Node) -> Any:
 
 
 def refuse(source: Source) -> None:
-    """Raise a SourceError where something is in a file that no Kubernetes object has."""
+    """Raise a SourceError if something is in a file that no Kubernetes object has."""
     for node in source.odd:
         if node.tag:
             raise source.error(node, f"the tag {tag_name(node.tag)}", "a value without one", "render the file first")

@@ -23,7 +23,7 @@ def check_folder(path: str, *, substitute: bool = False) -> list[Finding]:
     """Everything that is wrong in a folder with a kustomization, and in what it lists of local files.
 
     `substitute` takes `${NAME}` for a text, as `check` does.
-    Raises FileError where there is no kustomization.
+    Raises FileError if there is no kustomization.
     """
     if not any(os.path.lexists(os.path.join(path, name)) for name in KUSTOMIZATIONS):  # noqa: PTH118
         raise FileError(path, "is a folder without kustomization.yaml; name the folder that has it, or a file", 2)
@@ -45,7 +45,7 @@ def check_folder(path: str, *, substitute: bool = False) -> list[Finding]:
 
 
 def check_deployments(source: Source) -> list[Finding] | None:
-    """What the Applications and Flux Kustomizations of a file make wrong; None where it has none."""
+    """What the Applications and Flux Kustomizations of a file make wrong; None if it has none."""
     found = documents(source)
     if not any(True for document in found for _ in deployments(document)):
         return None

@@ -190,7 +190,7 @@ _USED = re.compile(rf"(?<!\$)\$\{{{_NAME}")
 
 
 def rewritten(script: str) -> str:
-    """A variable of a script's own that is written with braces, "" where there is none."""
+    """A variable of a script's own that is written with braces, "" if there is none."""
     used = _USED.findall(script)
     own = {name for pair in _ASSIGNED.findall(script) for name in pair} if used else set()
     return next((name for name in used if name in own), "")
@@ -224,7 +224,7 @@ def _scripts(tree: Tree) -> Iterator[tuple[str, str]]:
 
 
 def resolve(root: str, path: str) -> str:
-    """The folder that a path of a repository means, "" where it is not here.
+    """The folder that a path of a repository means, "" if it is not here.
 
     The repository is the git work tree around the checked folder; without one, each folder above is tried.
     """

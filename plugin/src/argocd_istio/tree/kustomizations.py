@@ -204,7 +204,7 @@ class Reader:
         return found
 
     def inline(self, value: str, place: Place) -> list[Document]:
-        """The objects of a text that is written inside a kustomization; none where it is no YAML."""
+        """The objects of a text that is written inside a kustomization; none if it is no YAML."""
         try:
             source = parse(value.encode(), place.file)
         except SourceError as error:
@@ -213,7 +213,7 @@ class Reader:
         return [Document(place.file, place.line, one) for one in _roots(source)]
 
     def beside(self, folder: Folder, value: str, place: Place) -> list[Document]:
-        """The objects of a file that a kustomization names for a patch; none where it cannot be read."""
+        """The objects of a file that a kustomization names for a patch; none if it cannot be read."""
         if not value or "\0" in value or library.is_remote(value):
             return []
         target = os.path.join(folder.real, value)  # noqa: PTH118
@@ -225,7 +225,7 @@ class Reader:
         return documents(source) if source else []
 
     def content(self, folder: Folder, name: str) -> str:
-        """The text of a file that goes into a ConfigMap; empty where it cannot be read."""
+        """The text of a file that goes into a ConfigMap; empty if it cannot be read."""
         try:
             return read(os.path.join(folder.real, name), MIB).decode(errors="replace")  # noqa: PTH118
         except (FileError, ValueError):

@@ -39,7 +39,7 @@ class _Base(NamedTuple):
 
 
 def _base(argocd: ArgocdServer | None) -> _Base | None:
-    """None where these files do not say it."""
+    """None if these files do not say it."""
     if argocd is None or argocd.rootpath is None or argocd.basehref is None:
         return None
     root = argocd.rootpath.strip("/")
