@@ -111,7 +111,7 @@ GATEWAY_API: list[Row] = [
         "grpc-routing",
         gateway_api(api_gateway(), api_route("ui", "https", GRPC, UI), api_route("http", "http", REDIRECT)),
         [
-            "the listener does not admit HTTPRoute argocd/ui: no request takes it",
+            "the listener does not admit HTTPRoute argocd/ui: no request reaches it",
             NO_WAY,
         ],
     ),
@@ -187,7 +187,7 @@ GATEWAY_API: list[Row] = [
             api_route("http", "http", REDIRECT),
             grant("argocd", "GRPCRoute", "Service"),
         ),
-        ["no ReferenceGrant lets HTTPRoute edge/ui name Service argocd/argocd-server: the gateway answers 500"],
+        ["no ReferenceGrant lets HTTPRoute edge/ui refer to Service argocd/argocd-server: the gateway answers 500"],
     ),
     (
         "J14",
@@ -239,7 +239,7 @@ GATEWAY_API: list[Row] = [
         gateway_api(
             api_gateway(**ALL), api_route("ui", "https", UI), api_route("http", "http", REDIRECT), tls_policy("http")
         ),
-        ['argocd-server speaks plain HTTP (server.insecure: "true"), the gateway TLS: it answers 503'],
+        ['argocd-server speaks plain HTTP (server.insecure: "true"), but the gateway sends TLS: it answers 503'],
     ),
     (
         "A02",
@@ -254,7 +254,7 @@ GATEWAY_API: list[Row] = [
                 tls_policy("https"),
             ),
         ),
-        ['redirect loop: argocd-server wants TLS (server.insecure: "false") and sends clear text to https again'],
+        ['redirect loop: argocd-server expects TLS (server.insecure: "false") and redirects clear text to https'],
     ),
     (
         "A28",
@@ -271,7 +271,7 @@ GATEWAY_API: list[Row] = [
         ),
         [
             "BackendTLSPolicy argocd/own checks argocd-server's certificate against the system's CAs: "
-            "one that argocd-server signed itself is refused, and the gateway answers 503"
+            "a self-signed one is refused, and the gateway answers 503"
         ],
     ),
     (
@@ -280,7 +280,7 @@ GATEWAY_API: list[Row] = [
         "termination",
         selecting,
         [
-            "its pods belong to Gateway shared of another namespace: Istio 1.31 and newer ignores this one",
+            "its pods belong to Gateway shared of another namespace: Istio 1.31 and newer ignores this Gateway",
         ],
     ),
     (

@@ -38,7 +38,7 @@ def replaced(**path: str) -> dict[str, Any]:
 
 
 PREFIX = replaced(type="ReplacePrefixMatch", replacePrefixMatch="/")
-UNKNOWN = f"/cd is rewritten to /, and argocd-server does not know: {BLANK}"
+UNKNOWN = f"/cd is rewritten to /, and argocd-server does not know that path: {BLANK}"
 UNSERVED = f"/cd leads to argocd-server, which serves /: {BLANK}"
 
 PATHS: list[Row] = [

@@ -161,7 +161,7 @@ ALARMS: list[tuple[str, str, Breaking, str]] = [
     ("another team's clear text", "termination", plain_port, "port 8080, HTTP"),
     ("another team's TLS alone", "termination", tls_port, "port 8443, HTTPS"),
     ("another team's Secret", "termination", plus(item("v1", "Secret", "argocd-certificate", "shop")), "plain HTTP"),
-    ("mutual TLS of the mesh at the gateway", "termination", mutual, "TLS ends here, clients show one too"),
+    ("mutual TLS of the mesh at the gateway", "termination", mutual, "TLS ends here, clients present one too"),
     ("a sidecar that takes no port", "grpc-routing", taken(""), "with sidecars, port 8080"),
     ("a sidecar that takes another port", "grpc-routing", taken("8083"), "with sidecars, port 8080"),
 ]
@@ -250,7 +250,7 @@ def http_alone(objects: list[Object]) -> None:
     plain(objects)
 
 
-LOOP = "redirect loop: TLS has ended before the gateway, which sends its clear text to https again"
+LOOP = "redirect loop: TLS ends before the gateway, which redirects clear text to https again"
 MORE_WRONG: list[Row] = [
     ("B06", "a redirect behind a balancer", "termination", balanced(), [LOOP]),
     (
@@ -287,12 +287,12 @@ MORE_WRONG: list[Row] = [
 ]
 FORWARDED: Any = {**ROUTED, "match": [{"headers": {"x-forwarded-proto": {"exact": "http"}}}]}
 ALARMS += [
-    ("TLS that ends at a balancer", "termination", after(http_alone, balanced()), "TLS has ended before the gateway"),
+    ("TLS that ends at a balancer", "termination", after(http_alone, balanced()), "TLS ended before the gateway"),
     (
         "a balancer that speaks HTTP to the gateway",
         "grpc-routing",
         after(http_alone, balanced(backend_protocol="http")),
-        "TLS has ended before the gateway",
+        "TLS ended before the gateway",
     ),
     (
         "a redirect of what came as HTTP",

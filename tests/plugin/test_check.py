@@ -245,7 +245,7 @@ def test_a_plain_one_names_no_function(key: str) -> None:
         ("''", "nothing"),
         ("hello", 'the text "hello"'),
         ("'[a]'", "a list"),
-        ("'exec: {path'", "what is not plain YAML"),
+        ("'exec: {path'", "invalid YAML"),
         ("'{}'", "nothing at exec"),
         ("'exec: argocd-istio-generator'", 'the text "argocd-istio-generator" at exec'),
         ("'exec: {}'", "no path at exec"),
@@ -366,7 +366,7 @@ def test_findings_can_omit_file_and_lines() -> None:
     _, findings = check(source, source.documents[0].root, file="", lines=False)
     assert [str(one) for one in findings] == [
         "ExposureGenerator argocd: spec.hosts[0]: found the number 493, expected a host name; "
-        "quote what the file says: kustomize makes 493 of 0755 and 1000 of 1e3",
+        "quote the value in the file: kustomize turns 0755 into 493 and 1e3 into 1000",
         "ExposureGenerator argocd: spec.hosts[1]: found the date 2001-01-01, expected a host name; "
         'quote it: "2001-01-01"',
     ]

@@ -121,7 +121,7 @@ def test_nothing_is_overwritten_or_left_beside_it(name: str, kind: str, call: Ca
         there.symlink_to("nowhere")
     code, out, error = call("init", "cd", "--mode", "termination", *HOSTS)
     assert (code, out) == (2, "")
-    assert error == f"cd/{name}: is there already; nothing was written, choose another folder or edit it\n"
+    assert error == f"cd/{name}: already exists; nothing was written; choose another folder or edit it\n"
     assert [path.name for path in (tmp_path / "cd").iterdir()] == [name]
     assert kind != "file" or there.read_text() == "mine\n"
 
@@ -205,7 +205,7 @@ def test_a_wrong_option_is_named_without_writing(options: list[str], words: str,
 
 def test_a_host_is_normalized_with_a_notice(call: Called, tmp_path: Path) -> None:
     code, _, error = call("init", "cd", "--mode", "termination", "--host", "CD.acme.io.")
-    assert (code, error) == (0, "--host: CD.acme.io. is written cd.acme.io\n")
+    assert (code, error) == (0, "--host: CD.acme.io. is written as cd.acme.io\n")
     assert "- cd.acme.io\n" in (tmp_path / "cd/exposure.yaml").read_text()
 
 
@@ -360,7 +360,7 @@ def test_any_folder_name_works_in_next_commands(tmp_path: Path) -> None:
 
 def test_a_host_is_normalized_and_reported(call: Called, tmp_path: Path) -> None:
     code, _, error = call("init", "cd", "--mode", "termination", "--host", "BÜCHER.example.")
-    assert (code, error) == (0, "--host: BÜCHER.example. is written xn--bcher-kva.example\n")
+    assert (code, error) == (0, "--host: BÜCHER.example. is written as xn--bcher-kva.example\n")
     assert "- xn--bcher-kva.example\n" in files(tmp_path)["cd/exposure.yaml"]
 
 

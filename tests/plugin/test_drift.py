@@ -413,7 +413,7 @@ BAD: dict[str, tuple[str | bytes, str]] = {
     "not UTF-8": (b"kind: \xff\n", "not UTF-8"),
     "UTF-16": (OFFICIAL.encode("utf-16"), "UTF-16"),
     "a tag of its own": (f"{SERVER}---\na: !Ref b\n", "found the tag !Ref"),
-    "a key that is a list": ("? [a]\n: b\n", "found a key that is no text"),
+    "a key that is a list": ("? [a]\n: b\n", "found a key that is not text"),
     "a page of the web": ("<!DOCTYPE html>\n<html><head>\n", "found a text"),
     "a template": ("{{- if .Values.on }}\nkind: A\n{{- end }}\n", "render it first"),
     "an open quote": ('a: "\n', "not plain YAML"),
@@ -488,7 +488,7 @@ def test_exit_codes_say_whether_something_differs(here: Path, call: Called) -> N
     [
         (["render.yaml"], "Missing option '--against'"),
         (["render.yaml", "--against", "install.yaml", "--format", "svg"], "'svg' is not one of text, json"),
-        (["-", "--against", "-"], "Invalid value for --against: stdin is the render already"),
+        (["-", "--against", "-"], "Invalid value for --against: stdin is already the render"),
     ],
 )
 def test_wrong_usage_is_one_line(arguments: list[str], words: str, here: Path, call: Called) -> None:
@@ -537,7 +537,7 @@ def test_an_empty_pipe_points_at_the_build(here: Path) -> None:
     result = _process("--against", "install.yaml", input=b"")
     assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr == (
-        "stdin: found no object, expected an install of Argo CD; see whether the command before the pipe failed\n"
+        "stdin: found no object, expected an install of Argo CD; check whether the command before the pipe failed\n"
     )
 
 

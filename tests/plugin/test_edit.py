@@ -423,9 +423,9 @@ def test_an_exposure_generator_is_changed_too() -> None:
 @pytest.mark.parametrize(
     ("given", "written", "notice"),
     [
-        ("CD.Acme.io", "cd.acme.io", '"CD.Acme.io" is written cd.acme.io'),
-        ("cd.acme.io.", "cd.acme.io", '"cd.acme.io." is written cd.acme.io'),
-        ("bücher.example", "xn--bcher-kva.example", '"bücher.example" is written xn--bcher-kva.example'),
+        ("CD.Acme.io", "cd.acme.io", '"CD.Acme.io" is written as cd.acme.io'),
+        ("cd.acme.io.", "cd.acme.io", '"cd.acme.io." is written as cd.acme.io'),
+        ("bücher.example", "xn--bcher-kva.example", '"bücher.example" is written as xn--bcher-kva.example'),
     ],
 )
 def test_a_host_is_written_as_dns_has_it(given: str, written: str, notice: str) -> None:
@@ -486,32 +486,32 @@ REFUSALS: dict[str, tuple[str, str, str]] = {
     "a comment beside a host that would go": (
         HEAD + "  hosts:\n  - a.x.io\n  - b.x.io  # old\n",
         "host a.x.io",
-        "f:8:13: found a comment where an entry comes or goes, expected none; move the comment or delete it",
+        "f:8:13: found a comment beside an added or removed entry, expected none; move the comment or delete it",
     ),
     "a comment above a host that would go": (
         HEAD + "  hosts:\n  - a.x.io\n  # old\n  - b.x.io\n",
         "host a.x.io",
-        "f:8:3: found a comment where",
+        "f:8:3: found a comment beside",
     ),
     "a comment above the first host when one comes before it": (
         HEAD + "  hosts:\n  # old\n  - a.x.io\n",
         "host b.x.io a.x.io",
-        "f:7:3: found a comment where",
+        "f:7:3: found a comment beside",
     ),
     "a comment beside a host that would move": (
         HEAD + "  hosts:\n  - a.x.io # main\n  - b.x.io\n",
         "host b.x.io a.x.io",
-        "f:7:12: found a comment where",
+        "f:7:12: found a comment beside",
     ),
     "a comment in a flow list that would get longer": (
         HEAD + "  hosts: [\n    a.x.io # main\n  ]\n",
         "host a.x.io b.x.io",
-        "f:7:12: found a comment where",
+        "f:7:12: found a comment beside",
     ),
     "a comment beside a field that would go": (
         HEAD + BLOCK + "  # single sign-on\n  url: https://a.x.io\n",
         "unset url",
-        "f:9:3: found a comment where",
+        "f:9:3: found a comment beside",
     ),
     "a host in other quotes than its neighbour that would go": (
         HEAD + "  hosts:\n  - a.x.io\n  - 'b.x.io'\n",

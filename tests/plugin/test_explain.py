@@ -38,7 +38,7 @@ argocd.example.com
 ├─ port 80, HTTP (Gateway argocd/argocd on istio=ingressgateway)
 │  └─ 301 to https
 └─ port 443, TLS (Gateway argocd/argocd on istio=ingressgateway)
-   ├─ TLS is passed on unopened
+   ├─ TLS passes through
    └─ SNI is the host (VirtualService argocd/argocd)
       └─ Service argocd/argocd-server, port 443: the client's TLS
          └─ pods argocd-server, port 8080: TLS (server.insecure: "false")
@@ -283,7 +283,7 @@ def test_an_exposure_nearby_says_nothing_of_a_file(tmp_path: Path, monkeypatch: 
         command = [sys.executable, "-c", "from argocd_istio.cli import main; main()", "explain", name]
         text = subprocess.check_output(command, input=Path("render.yaml").read_bytes()).decode()
         said = "Secret argocd-certificate in the namespace of the gateway's pods (not in these files; "
-        assert said + "say --gateway-namespace)" in " ".join(text.replace("│", " ").split())
+        assert said + "set --gateway-namespace)" in " ".join(text.replace("│", " ").split())
     assert gateway_namespace(".") == "edge", "the folder itself says it"
 
 

@@ -281,13 +281,13 @@ def test_of_concurrent_runs_only_one_writes(file: Path) -> None:
             run.join(HANG)
         winners = [text for text, error in ended if not error]
         assert len(winners) == 1 and file.read_bytes() == winners[0]
-        assert all("changed under us" in error for _, error in ended if error)
+        assert all("another program changed it" in error for _, error in ended if error)
         assert _names(file.parent) == {file.name}
 
 
 def test_a_file_changed_after_reading_is_kept(file: Path) -> None:
     file.write_bytes(OLD + b"# more\n")
-    with pytest.raises(files.FileError, match="changed under us") as caught:
+    with pytest.raises(files.FileError, match="another program changed it") as caught:
         files.replace(file, OLD, NEW)
     assert caught.value.code == 3
     assert file.read_bytes() == OLD + b"# more\n"
@@ -306,7 +306,7 @@ def test_a_change_during_writing_is_detected(file: Path, monkeypatch: pytest.Mon
                 file.write_bytes(OLD)  # the same text, but another file: its author may go on writing
 
     monkeypatch.setattr(files, "os", FaultyOs(fault))
-    with pytest.raises(files.FileError, match="changed under us"):
+    with pytest.raises(files.FileError, match="another program changed it"):
         files.replace(file, OLD, NEW)
     assert _names(file.parent) == ({file.name} if how != "removed" else set())
     assert how != "written" or file.read_bytes() == b"theirs"
@@ -315,7 +315,7 @@ def test_a_change_during_writing_is_detected(file: Path, monkeypatch: pytest.Mon
 def test_a_locked_file_is_not_waited_for(file: Path) -> None:
     with file.open() as other:
         fcntl.flock(other, fcntl.LOCK_EX)
-        with pytest.raises(files.FileError, match="changed under us"):
+        with pytest.raises(files.FileError, match="another program changed it"):
             files.replace(file, OLD, NEW)
     assert file.read_bytes() == OLD
 
@@ -536,6 +536,6 @@ def test_any_name_works_and_prints_safely(tmp_path: Path, name: bytes) -> None:
     Path(path).write_bytes(OLD)
     files.replace(path, OLD, NEW)
     assert files.read(path) == NEW and len(_names(tmp_path)) == 1
-    with pytest.raises(files.FileError, match="changed under us") as caught:
+    with pytest.raises(files.FileError, match="another program changed it") as caught:
         files.replace(path, OLD, NEW)
     assert str(caught.value).isprintable()

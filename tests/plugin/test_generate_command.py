@@ -54,7 +54,7 @@ def test_the_input_is_never_the_output(made: Path, call: Called) -> None:
     made.with_name("link.yaml").symlink_to("generator.yaml")
     for options in (["-o", "link.yaml"], ["-o", "generator.yaml"], ["--check", "--against", "./generator.yaml"]):
         code, _, error = call("generate", "generator.yaml", *options)
-        assert code == 2 and "is what is read; name another file" in error
+        assert code == 2 and "is the input; name another file" in error
     assert made.with_name("generator.yaml").read_text() == GENERATOR
     assert call("generate", "generator.yaml", "--check", "-o", "x")[0] == 2
 

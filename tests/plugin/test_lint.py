@@ -43,11 +43,13 @@ from tests.plugin.renders import (
 from tests.render.consumer import one
 from tests.render.render import Object
 
-TLS_WANTED = 'redirect loop: argocd-server wants TLS (server.insecure: "false") and sends clear text to https again'
-WRONG_VERSION = "to the gateway this port is HTTP/2: argocd-server takes HTTP/2 only with content-type application/grpc"
+TLS_WANTED = 'redirect loop: argocd-server expects TLS (server.insecure: "false") and redirects clear text to https'
+WRONG_VERSION = (
+    "the gateway speaks HTTP/2 to this port: argocd-server accepts HTTP/2 only with content-type application/grpc"
+)
 TRUSTED = {"mode": "SIMPLE", "caCertificates": "/ca.pem"}
-NO_WAY = "no way in these files leads to argocd-server"
-NO_H2 = "native gRPC fails: to the gateway this port is HTTP/1.1"
+NO_WAY = "no route in these files leads to argocd-server"
+NO_H2 = "native gRPC fails: the gateway speaks HTTP/1.1 to this port"
 
 WRONG: list[Row] = [
     (
@@ -97,7 +99,7 @@ WRONG: list[Row] = [
         "TLS to a plain server",
         "termination",
         plus(rule(trafficPolicy={"tls": {"mode": "SIMPLE"}})),
-        ['argocd-server speaks plain HTTP (server.insecure: "true"), the gateway TLS: it answers 503'],
+        ['argocd-server speaks plain HTTP (server.insecure: "true"), but the gateway sends TLS: it answers 503'],
     ),
     (
         "B01",
@@ -284,7 +286,7 @@ WRONG: list[Row] = [
         ),
         [
             "no http route for this host: port 80 answers 404 instead of the redirect",
-            "VirtualService delivery/argocd may not take this host, by the Gateway's namespace/host: "
+            "the Gateway's namespace/host does not admit VirtualService delivery/argocd: "
             "the gateway answers 404",
             NO_WAY,
         ],
@@ -450,7 +452,7 @@ RIGHT: list[tuple[str, str, Breaking, str]] = [
         lambda objects: gateway(objects)["servers"][1].update(
             tls={"mode": "MUTUAL", "serverCertificate": "/etc/certs/tls.crt"}
         ),
-        "TLS ends here: file /etc/certs/tls.crt, clients show one too",
+        "TLS ends here: file /etc/certs/tls.crt, clients present one too",
     ),
     (
         "a route for another port is not on the way",
@@ -499,7 +501,7 @@ def test_a_possibly_visible_destination_rule_is_no_error(export_to: str, text: s
     [
         (lambda spec: spec.update(exportTo=["~"]), "", "gateway's pods: the gateway answers 404; remove exportTo"),
         (lambda spec: spec.update(exportTo=["~"]), "edge", "set exportTo: [., edge], or remove it"),
-        (lambda spec: spec["http"][0].update(match=[{"port": 8443}]), "", "has no http route whose match can hold"),
+        (lambda spec: spec["http"][0].update(match=[{"port": 8443}]), "", "has no http route whose match can apply"),
         (lambda spec: spec["http"][0].update(route=[{"destination": "a"}]), "", "the destination names no host: "),
     ],
 )
@@ -552,7 +554,7 @@ def test_a_note_has_a_mark_of_its_own() -> None:
     [found] = explained(objects).findings
     assert (found.rule, found.severity) == ("A29", "info")
     text = drawn(objects)
-    assert "· DestinationRule argocd/argocd-server says ISTIO_MUTUAL" in text and "✗" not in text
+    assert "· DestinationRule argocd/argocd-server sets ISTIO_MUTUAL" in text and "✗" not in text
 
 
 def test_export_to_without_a_gateway_is_a_warning() -> None:

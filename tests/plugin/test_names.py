@@ -35,7 +35,7 @@ HOSTS = [
 REFUSED = [
     # (host, what the sentence says)
     ("", "an empty text"),
-    ("   ", "3 blanks"),
+    ("   ", "3 spaces"),
     ("https://cd.acme.io", "write cd.acme.io"),
     ("https://me@cd.acme.io:8443/login?x#y", "write cd.acme.io"),
     ("cd.acme.io:443", "write cd.acme.io"),
@@ -160,7 +160,7 @@ def test_every_dot_of_idna_separates_labels(dot: str) -> None:
         ("ftp://cd.acme.io", "the port"),
         ("https://{{ host }}", "unrendered"),
         ("https://10.0.0.1", "IP address"),
-        ("https://cd.acme.io:443", "leave out :443"),
+        ("https://cd.acme.io:443", "omit :443"),
         ("https://cd.acme.io:70000", 'the port "70000"; a port from 1 to 65535'),
         ("https://cd.acme.io:443/argo", "write https://cd.acme.io: argocd-server serves /"),
         ("https://cd.acme.io/argo", "server.rootpath and server.basehref"),

@@ -226,7 +226,7 @@ def test_a_gateways_workload_says_its_namespace() -> None:
     )
     assert "Secret edge/argocd-certificate" in tree.draw(explained(objects, ""))
     assert "Secret own/argocd-certificate" in tree.draw(explained(objects, "own"))
-    assert "say --gateway-namespace" in tree.draw(explained(overlay("termination"), ""))
+    assert "set --gateway-namespace" in tree.draw(explained(overlay("termination"), ""))
 
 
 def test_a_gateway_elsewhere_is_drawn_and_not_marked() -> None:

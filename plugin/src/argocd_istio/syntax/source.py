@@ -394,9 +394,9 @@ _HINTS = (
     # (what the parser says, the text at the place, what to do)
     ("while scanning an alias", "", "quote a value that begins with *"),
     ("while scanning an anchor", "", "quote a value that begins with &"),
-    ("found character that cannot start any token", "\t", "indent with blanks, not with tabs"),
+    ("found character that cannot start any token", "\t", "indent with spaces, not with tabs"),
     ("found character that cannot start any token", "", "quote the value"),
-    ("mapping values are not allowed", "", "quote a value that holds ': ', or put it on a line of its own"),
+    ("mapping values are not allowed", "", "quote a value that contains ': ', or put it on a line of its own"),
     ("found duplicate", "", "keep one"),
 )
 
@@ -417,8 +417,8 @@ def _syntax(source: Source, error: yaml.MarkedYAMLError, shift: int) -> SourceEr
         found = f"the conflict marker {marker[0].strip()}"
         return SourceError(source.file, *_place(source.text, marker.start()), found, "YAML", "resolve the merge first")
     if blank:
-        found = f"the character U+{ord(blank[1]):04X} in place of a blank"
-        return SourceError(source.file, *_place(source.text, blank.start(1)), found, "a blank", "write a blank instead")
+        found = f"the character U+{ord(blank[1]):04X} in place of a space"
+        return SourceError(source.file, *_place(source.text, blank.start(1)), found, "a blank", "write a space instead")
     first = source.text[index : index + 1]
     hint = "correct the line"
     for words, char, advice in _HINTS:
@@ -427,4 +427,4 @@ def _syntax(source: Source, error: yaml.MarkedYAMLError, shift: int) -> SourceEr
             break
     if "{{" in source.text:
         hint = "render it first: this looks like a template"
-    return SourceError(source.file, line, column, f"what is not plain YAML ({said})", "YAML", hint)
+    return SourceError(source.file, line, column, f"invalid YAML ({said})", "YAML", hint)

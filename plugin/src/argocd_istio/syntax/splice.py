@@ -246,7 +246,7 @@ class _Splicer:
             if number:
                 pieces.append(self.colon(entry))
             if not isinstance(part, Scalar) or part.tag or part.anchor:
-                self.refuse(part, "a neighbour that is not plain text", "plain text to write the new one alike")
+                self.refuse(part, "a neighbour that is not plain text", "plain text, so that the new one can match it")
             self.require_inline(part)
             pieces.append(self.scalar(text, part.style, part.value))
         return "".join(pieces)
@@ -485,7 +485,7 @@ class _Splicer:
     def refuse_comment(self, start: int) -> NoReturn:
         place = self.node_at(self.text.index("#", start))
         self.refuse(
-            place, "a comment where an entry comes or goes", "none", "move the comment or delete it, then run again"
+            place, "a comment beside an added or removed entry", "none", "move the comment or delete it, then run again"
         )
 
     def refuse_comments_in_flow(self, node: Node, entries: list[Entry]) -> None:

@@ -92,4 +92,4 @@ def refuse(source: Source) -> None:
     for node in source.odd:
         if node.tag:
             raise source.error(node, f"the tag {tag_name(node.tag)}", "a value without one", "render the file first")
-        raise source.error(node, "a key that is no text", "a text", "quote it, or remove it")
+        raise source.error(node, "a key that is not text", "a text", "quote it, or remove it")

@@ -134,7 +134,7 @@ def _deployed(one: Deployment, root: str, reader: Reader, trees: dict[str, Tree]
     for key in ("namePrefix", "nameSuffix"):
         value = text(one.node, key)
         if value:
-            found = f"{shown(value)}, which {one.tool} puts on the names of an install"
+            found = f"{shown(value)}, which {one.tool} adds to the names of an install"
             hint = "remove it: Argo CD finds argocd-cm, argocd-secret and others by their fixed names"
             yield one.place(key).finding(ERROR, "K02", found, "none", hint)
     key = "commonLabels" if one.tool == "Argo CD" else "commonMetadata.labels"

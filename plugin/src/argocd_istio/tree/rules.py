@@ -70,7 +70,7 @@ _KNOWN = frozenset(map(str.lower, FIELDS))
 PART_OF, NAME = "app.kubernetes.io/part-of", "app.kubernetes.io/name"
 FIRST = "patch it in a component that is listed before the mode, or in the Exposure's own folder under resources:"
 
-SHARED = "remove one: both have the same cluster roles' bindings, and the last one applied takes the rights"
+SHARED = "remove one: both use the same ClusterRoleBindings, and the one applied last takes the permissions"
 
 
 def after(install: Install) -> str:
@@ -86,7 +86,7 @@ def late_patch(tree: Tree) -> Iterator[Finding]:
             found = f"a patch of the {PLAIN} after {after(patch.mode)}, which has read it"
             yield patch.place.finding(ERROR, "K01", found, "it before the mode", FIRST)
         elif not patch.configures and patch.touches(GENERATOR, GROUP) and not patch.touches(PLAIN, GROUP):
-            found = f"a patch of an {GENERATOR}, which is no object of the build"
+            found = f"a patch of an {GENERATOR}, which is not part of the build's output"
             hint = f"change the file itself, or list a folder under generators: that patches it; or patch the {PLAIN}"
             yield patch.place.finding(ERROR, "K01", found, "none", hint)
 
@@ -117,13 +117,13 @@ def _labelled(one: Labels) -> Iterator[Finding]:
         hint = "remove it: Argo CD finds its settings by that label; use another key"
         yield one.place.finding(ERROR, "K04", f"{PART_OF}: {cut(part_of)}", "argocd", hint)
     if NAME in one.pairs and one.templates:
-        where = "in every selector" if one.selectors else "on every pod, which no selector then finds"
-        hint = "use another key, or put it on no pods and selectors: 'labels' with includeSelectors: false"
+        where = "in every selector" if one.selectors else "on every pod, which no selector then matches"
+        hint = "use another key, or keep it off pods and selectors: 'labels' with includeSelectors: false"
         found = f"{NAME}: {cut(one.pairs[NAME])} {where}"
         yield one.place.finding(ERROR, "K04", found, "a name for each workload", hint)
     elif one.selectors and one.pairs and part_of == "argocd":
         hint = "use 'labels' with includeSelectors: false"
-        found = "labels that reach selectors, which cannot be changed on an install that runs"
+        found = "labels in selectors, which cannot be changed on a running install"
         yield one.place.finding(WARNING, "K04", found, "labels without selectors", hint)
 
 
@@ -273,7 +273,7 @@ def misses(tree: Tree) -> Iterator[Finding]:
         for body in patch.bodies if patch.target is None and patch.install else ():
             if is_object(body) and body.kind not in CLUSTER and not body.namespace:
                 found = f"a patch of {body.kind} {shown(body.name)} without a namespace"
-                hint = "write namespace: argocd below metadata, whatever your own namespace: is"
+                hint = "write namespace: argocd below metadata, even if you set another namespace:"
                 yield patch.place.finding(ERROR, "K16", found, "that of the install", hint)
 
 
@@ -289,7 +289,7 @@ def needs(tree: Tree) -> Iterator[Finding]:
     names = [entry.reference.name for entry in options if entry.reference]
     if "mesh-scraper" in names and "mesh" not in names[: names.index("mesh-scraper")] and not tree.unknown:
         place, hint = options[names.index("mesh-scraper")].place, "list components/mesh before it"
-        yield place.finding(ERROR, "K17", "components/mesh-scraper alone, which refuses the gateway", "mesh too", hint)
+        yield place.finding(ERROR, "K17", "components/mesh-scraper alone: it locks out the gateway", "mesh too", hint)
     for name in dict.fromkeys(names):
         for found in tree.exposures:
             document = found.document
