@@ -126,7 +126,7 @@ MESH: list[Row] = [
         meshed(callers(paths=["/api/*"])),
         [f"{ASKED}admits nobody with them"],
     ),
-    ("E16", "a denied method", "termination", meshed(callers("DENY", methods=["POST"])), [f"{ASKED}refuses more than it states"]),
+    ("E16", "a denied method", "termination", meshed(callers("DENY", methods=["POST"])), [f"{ASKED}refuses more"]),
     (
         "E16",
         "a header at a TCP port",

@@ -286,8 +286,7 @@ WRONG: list[Row] = [
         ),
         [
             "no http route for this host: port 80 answers 404 instead of the redirect",
-            "the Gateway's namespace/host does not admit VirtualService delivery/argocd: "
-            "the gateway answers 404",
+            "the Gateway's namespace/host does not admit VirtualService delivery/argocd: the gateway answers 404",
             NO_WAY,
         ],
     ),

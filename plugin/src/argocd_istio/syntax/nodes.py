@@ -1,4 +1,4 @@
-"""Takes values out of a tree. Whatever has another shape than asked for counts as absent."""
+"""Gets values from a tree. A value with an unexpected shape counts as absent."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from argocd_istio.syntax.values import plain
 
 
 def scalar(node: Node | None, *path: str | int) -> Scalar | None:
-    """The scalar at a path, None if there is none or it says nothing."""
+    """The scalar at a path, None if there is none or it is null."""
     found = node.find(*path) if node else None
     target = found.target if found else None
     return target if isinstance(target, Scalar) and not is_null(target) else None
@@ -21,7 +21,7 @@ def text(node: Node | None, *path: str | int) -> str:
 
 
 def number(node: Node | None, *path: str | int) -> int:
-    """The whole number at a path, as kubectl reads it; 0 if there is none that a port could be."""
+    """The whole number at a path, as kubectl reads it; 0 if it is not a possible port."""
     found = scalar(node, *path)
     value = plain(found.value) if found and found.value.isascii() else None
     return value if type(value) is int and 0 <= value < 100_000 else 0

@@ -120,7 +120,7 @@ def _asks_for_requests(facts: Facts) -> Iterator[Fault]:
     """At a TCP port, an ALLOW rule with fields of requests matches nothing; a DENY rule matches without them."""
     for _, pods in facts.pods(lambda *_: None):
         for each in pods.authorizations.of_requests if pods.mesh == "sidecar" and pods.sidecars.opaque else ():
-            does = "refuses more than it states" if each.action == "DENY" else "admits nobody with them"
+            does = "refuses more" if each.action == "DENY" else "admits nobody with them"
             message = f"AuthorizationPolicy {each.name} uses fields of requests, but the sidecar treats port "
             message += f"{pods.port} as TCP: it {does}"
             yield Fault(pods, each.place, message, "put it on the gateway; here name principals and ports only")
