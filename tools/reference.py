@@ -1,4 +1,4 @@
-"""Write what docs and package say of the code: fields, commands, versions, a picture of `explain`, the JSON Schema.
+"""Generate reference parts of the docs and the package: fields, commands, versions, a picture, the JSON Schema.
 
 python -m tools.reference update|verify
 """
@@ -97,7 +97,7 @@ def picture() -> str:
 def compatibility() -> str:
     """The table of programs and their versions, as Markdown.
 
-    Two columns while the release of Argo CD that is installed is ahead of the module that is built and tested.
+    Two columns while the installed release of Argo CD is newer than the module that is built and tested.
     """
     istio = f"{versions()['istio']} ({(istio_module() / 'VERSION').read_text().strip()} in development)"
     rows = {"Argo CD": module(), "Istio": istio} | {
@@ -108,7 +108,7 @@ def compatibility() -> str:
         lines = ["What the tests run:", "", "| Program | Version |", "|---|---|"]
         return "\n".join([*lines, *(f"| {program} | {version} |" for program, version in rows.items())])
     lines = [
-        f"Argo CD {release()} is installed. Its Go module cannot be had yet, so the tests build and run {module()},",
+        f"Argo CD {release()} is installed. Its Go module is not available yet, so the tests build and run {module()},",
         f"and compare every field but the image's tag with the install of {module()}.",
         "",
         "| Program | Installed | What the tests run |",
@@ -125,11 +125,11 @@ def codes() -> str:
 
 
 SECTIONS = {PAGE: {"fields": fields, "codes": codes, "commands": commands}, README: {"versions": compatibility}}
-"""What stands in a page between `<!-- NAME -->` and `<!-- /NAME -->`."""
+"""The sections of a page between `<!-- NAME -->` and `<!-- /NAME -->`."""
 
 
 def page(path: Path, text: str) -> str:
-    """The page with its sections replaced. Raises ToolError if one has no place."""
+    """The page with its sections replaced. Raises ToolError if a section is missing."""
     for name, write in SECTIONS[path].items():
         found = re.search(rf"(?<=<!-- {name} -->\n).*?(?=<!-- /{name} -->)", text, re.S)
         if not found:
@@ -139,7 +139,7 @@ def page(path: Path, text: str) -> str:
 
 
 def files(root: Path = ROOT) -> dict[Path, str]:
-    """The text of every file that is written, by its path from the root."""
+    """The text of every generated file, by its path from the root."""
     pages = {path: page(path, (root / path).read_text()) for path in SECTIONS}
     return {**pages, SCHEMA: schema.text(), PICTURE: picture()}
 
@@ -151,10 +151,10 @@ def update() -> None:
 
 
 def verify(root: Path = ROOT) -> None:
-    """Raise ToolError, naming the first file that is not what the code gives."""
+    """Raise ToolError with the first file that does not match the code."""
     for path, text in files(root).items():
         if not (root / path).exists() or (root / path).read_text() != text:
-            raise ToolError(f"{path}: not what the code gives; run 'make update-reference' and commit the result")
+            raise ToolError(f"{path}: does not match the code; run 'make update-reference' and commit the result")
 
 
 def main(arguments: list[str]) -> int:

@@ -253,7 +253,7 @@ def test_an_object_that_is_gone_is_left(root: Path, upstream: list[Object]) -> N
         "Service/argocd-metrics",
         "base/argocd/application-controller/metrics.service.yaml",
     )
-    assert "upstream has it no more" in left.why and outcome.gone == ["argocd-metrics"]
+    assert "upstream no longer has it" in left.why and outcome.gone == ["argocd-metrics"]
     assert (root / left.file).read_text().splitlines()[1:] == (ROOT / left.file).read_text().splitlines()
 
 
