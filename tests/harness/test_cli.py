@@ -1,4 +1,4 @@
-"""What `make up` and its like say where something is wrong around them."""
+"""The messages of `make up` and similar commands about faults in their environment."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from live.errors import LiveError
 
 @pytest.fixture(autouse=True)
 def _signals() -> Iterator[None]:
-    """A command hears them in its own way, in this process for as long as it goes on."""
+    """A command handles signals itself, in this process, while it runs."""
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     yield
     for number, handler in before.items():

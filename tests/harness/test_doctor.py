@@ -1,4 +1,4 @@
-"""What the system lacks is one line that says how to get it."""
+"""Each missing requirement of the system is one line that says how to install it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from live.errors import LiveError
 
 @pytest.fixture
 def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder that is the whole PATH, with a stand-in for every program that is needed."""
+    """A folder as the whole PATH, with a stand-in for every required program."""
     for need in doctor.NEEDS:
         (tmp_path / need.program).write_text("#!/bin/sh\n")
         (tmp_path / need.program).chmod(0o755)
@@ -31,7 +31,7 @@ def test_a_system_with_everything_is_enough() -> None:
 def test_a_missing_program_is_named_with_install_command(programs: Path, need: doctor.Need) -> None:
     (programs / need.program).unlink()
     expected = f"this system lacks {need.program}; install (Debian, Ubuntu): sudo apt-get install -y {need.package}"
-    # Without apt-get on the PATH nothing is installed, whoever asks.
+    # Without apt-get on the PATH nothing is installed for any user.
     with pytest.raises(LiveError) as raised:
         doctor.require(browser=True, install=True)
     assert str(raised.value) == expected

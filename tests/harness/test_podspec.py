@@ -1,4 +1,4 @@
-"""What a manifest says a container sees, without any process."""
+"""The container's view that a manifest defines, without starting a process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""More faults that the rules find: rule, what is wrong, in which mode, the change, and all messages then."""
+"""More faults that the rules find: rule, description, mode, change, and all messages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Faults of the Gateway API that the rules find, and what they spare; as in `faults`."""
+"""Faults of the Gateway API, and valid cases without findings; rows as in `faults`."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ API = "gateway.networking.k8s.io/v1"
 
 
 def grant(namespace: str, kind: str, wanted: str, **to: Any) -> Object:
-    """What lets objects of a kind in `edge` or `argocd` name what is in the namespace."""
+    """A ReferenceGrant for objects of a kind in `edge` or `argocd` to objects in the namespace."""
     trusted = [{"group": API.partition("/")[0], "kind": kind, "namespace": each} for each in ("edge", "argocd")]
     return item(
         API, "ReferenceGrant", "own", namespace, spec={"from": trusted, "to": [{"group": "", "kind": wanted, **to}]}
@@ -67,7 +67,7 @@ def listener_set(**more: Any) -> Object:
 
 
 def admitting(**allowed: Any) -> Object:
-    """A Gateway whose only listener of its own redirects."""
+    """A Gateway whose only own listener redirects."""
     gateway = api_gateway()
     gateway["spec"]["listeners"].pop(0)
     gateway["spec"] |= allowed

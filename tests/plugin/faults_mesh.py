@@ -1,4 +1,4 @@
-"""What sidecars and policies make of argocd-server, as rows like those of `faults`."""
+"""Faults of sidecars and policies at argocd-server; rows as in `faults`."""
 
 from __future__ import annotations
 

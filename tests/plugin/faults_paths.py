@@ -17,7 +17,7 @@ def serving(path: str, flag: str = "rootpath") -> Breaking:
 
 
 def taking(rewrite: Any = None, *, beside: bool = False, **uri: str) -> Breaking:
-    """One path to argocd-server, with a rewrite; beside what takes everything or instead of it."""
+    """One path to argocd-server, with a rewrite; beside the route for everything or instead of it."""
 
     def change(objects: Any) -> None:
         [rule] = routes(objects)["http"]

@@ -1,4 +1,4 @@
-"""Services, subsets and hosts that lead nowhere, as rows like those of `faults`."""
+"""Services, subsets and hosts that lead nowhere; rows as in `faults`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each kind of bad input to the function: exit code, what stderr says, and what stdout holds.
+"""Each kind of bad input to the function: exit code, text on stderr, and content of stdout.
 
 The numbers are those of the project's list of bad inputs.
 """
@@ -21,7 +21,7 @@ CONFIG_MAP = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}
 
 
 def config(spec: str, metadata: str = "{name: argocd}") -> str:
-    """A ResourceList whose configuration is written as it stands here, as no kustomize would."""
+    """A ResourceList with a literal configuration, which kustomize would write differently."""
     lines = exposure(spec, metadata=metadata).splitlines()
     return HEAD + "items: []\nfunctionConfig:\n" + "".join(f"  {line}\n" for line in lines)
 
@@ -41,7 +41,7 @@ def item(text: str) -> bytes:
 Case = tuple[str, bytes | str, str]
 
 UNREADABLE: list[Case] = [
-    # (rows, input, what stderr says): exit 2 and nothing on stdout
+    # (rows, input, text on stderr): exit 2 and nothing on stdout
     (
         "1",
         b"",
@@ -102,7 +102,7 @@ UNREADABLE: list[Case] = [
 ]
 
 MISTAKES: list[Case] = [
-    # (rows, input, what stderr says): exit 2 and a ResourceList with results
+    # (rows, input, text on stderr): exit 2 and a ResourceList with results
     ("16", resource_list(None), "functionConfig: found nothing, expected an ExposureGenerator"),
     ("16", HEAD + "functionConfig: null\n", "functionConfig: found nothing"),
     (
@@ -131,9 +131,9 @@ MISTAKES: list[Case] = [
         for text in ("1e3", "0755", "1_000", "12:30:45", "0x1F", ".inf")
     ],
     ("21", host("2001-01-01"), "spec.hosts[0]: found the date 2001-01-01, expected a host name; quote it"),
-    # What kustomize makes of on, 0755 and 2001-01-01 before the function gets it.
+    # The form of on, 0755 and 2001-01-01 after kustomize, as the function gets them.
     ("20", host('"on"'), 'spec.hosts[0]: found the single label "on"'),
-    ("21", host("493"), "spec.hosts[0]: found the number 493, expected a host name; quote what the file says"),
+    ("21", host("493"), "spec.hosts[0]: found the number 493, expected a host name; quote the value in the file"),
     ("21", host('"2001-01-01T00:00:00Z"'), "spec.hosts[0]: found the date 2001-01-01, expected a host name; quote it"),
     ("22", host("null"), "spec.hosts[0]: found nothing"),
     ("22", host(""), "spec.hosts[0]: found nothing"),
@@ -185,7 +185,7 @@ MISTAKES: list[Case] = [
 ]
 
 ACCEPTED: list[tuple[str, bytes | str, str, list[Any]]] = [
-    # (rows, input, what stderr says, which items come out beside the Exposure): exit 0
+    # (rows, input, text on stderr, other items in the output): exit 0
     ("6", resource_list(GOOD).replace(b'io/v1"', b'io/v1beta1"', 1), "", []),
     (
         "7",
@@ -292,7 +292,7 @@ ACCEPTED: list[tuple[str, bytes | str, str, list[Any]]] = [
 
 
 def outcome(data: bytes | str, loader: Any = yaml.CBaseLoader) -> tuple[int, str, Any]:
-    """Exit code, stderr and stdout as a value (of texts, unless it is loaded otherwise), after what holds always."""
+    """Exit code, stderr and stdout as a value (of texts by default), after checks that apply to every input."""
     result = run(data if isinstance(data, bytes) else data.encode())
     stderr = result.stderr.decode()
     assert "Traceback" not in stderr

@@ -1,4 +1,4 @@
-"""kustomize runs the installed function: the checked way gives what the plain way gives, and more, or fails."""
+"""kustomize runs the installed function: the checked way gives the result of the plain way or more, or fails."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def completed(config: dict[str, Any]) -> str:
 
 @pytest.mark.parametrize("mode", MODES)
 def test_plain_checked_and_committed_output_are_identical(mode: str, installed: Path) -> None:
-    """One host: what both ways can do. Each example is three builds."""
+    """One host, which both ways support. Each example is three builds."""
 
     @settings(max_examples=6)
     @given(specs(several=False, mode=mode))
@@ -130,10 +130,10 @@ def test_a_mistake_fails_the_build_with_its_line(tmp_path: Path, installed: Path
 
 
 TRAPS = [
-    # (what the file says, what the finding says): kustomize reads the file first, so some traps arrive in disguise
+    # (value in the file, text of the finding): kustomize reads the file first and converts some values
     ("on", 'found the single label "on"'),
     ("NO", 'found the single label "no"'),
-    ("0755", "found the number 493, expected a host name; quote what the file says: kustomize makes 493 of 0755"),
+    ("0755", "found the number 493, expected a host name; quote the value in the file: kustomize turns 0755 into 493"),
     ("1e3", "found the number 1000"),
     ("1_000", "found the number 1000"),
     ("0x1F", "found the number 31"),
@@ -295,7 +295,7 @@ def test_a_remote_base_finds_the_function_by_name(tmp_path: Path, installed: Pat
 
 @given(st.data())
 def test_plain_and_completed_exposure_are_equivalent(data: st.DataObject) -> None:
-    """The model of the first test, for many more examples: what the wiring reads is equal in both."""
+    """The first test's property for many more examples: the wiring reads the same from both."""
     spec = data.draw(specs(several=False))
     made = yaml.load(completed(generator(**spec)), yaml.CSafeLoader)["spec"]
     plain = plainly(spec)["spec"]

@@ -1,4 +1,4 @@
-"""What is wrong with an Exposure is found, with line, field and what to do; what is right passes."""
+"""Faults of an Exposure are found, with line, field and what to do; valid ones pass."""
 
 from __future__ import annotations
 
@@ -191,7 +191,7 @@ def test_a_possible_fault_is_only_a_warning(text: str, line: str) -> None:
 
 
 PLAIN = [
-    # (spec, severity, path): what kustomize alone does not do
+    # (spec, severity, path): fields that kustomize alone does not wire
     (f"{HOSTS}\nurl: https://cd.acme.dev\n{GATEWAY}\n{TLS}", "error", "spec.url"),
     (
         f"{HOSTS}\nmode: termination\n{GATEWAY}\ntls: {{secretName: a, secretNames: {{cd.acme.io: b}}}}",

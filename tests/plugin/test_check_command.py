@@ -1,4 +1,4 @@
-"""`check` as a command: whole files, folders, pipes, what it compares, and what it prints for programs."""
+"""`check` as a command: whole files, folders, pipes, the component beside the file, and formats for programs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ WARNED = exposure("hosts: [cd.acme.io]\ntls: {secretName: a-cacert}\n")
 CONFIG_MAP = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n"
 
 
-# ---- what is wrong with a whole file
+# ---- faults of a whole file
 
 
 @pytest.mark.parametrize("head", ["%YAML 1.2", "%YAML 1.1", "%TAG ! tag:x,2000:", "# a\n\n%YAML 1.2"])
@@ -146,7 +146,7 @@ def test_a_fresh_consumer_has_no_findings(mode: str, more: list[str], here: Path
     assert call("check", "--strict", "cd/exposure.yaml") == (0, "", "")
 
 
-# ---- what Flux renders after the build
+# ---- variables that Flux replaces after the build
 
 
 @pytest.mark.parametrize("host", ["${domain}", "cd.${domain}", "${name}.acme.io", "${domain:=cd.acme.io}"])
@@ -176,7 +176,7 @@ def test_every_field_may_be_substituted(here: Path, call: Called) -> None:
     assert call("check", "--substitute") == (0, "", "")
 
 
-# ---- where the text comes from
+# ---- sources of the text
 
 
 def test_folders_files_and_stdin_are_checked_together(here: Path, call: Called) -> None:

@@ -1,4 +1,4 @@
-"""The command line as a program: exit codes, streams, signals, and one line for whatever is wrong."""
+"""The command line as a program: exit codes, streams, signals, and one line for each error."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def run(*arguments: str | bytes, input: bytes = b"", env: dict[str, str] | None 
     )
 
 
-# Every command that reads a file, with what stands before the file.
+# Every command that reads a file, with the arguments before the file.
 READERS = {
     "check": ["check"],
     "generate": ["generate"],
@@ -78,7 +78,7 @@ def sparse(path: Path) -> None:
         file.truncate((64 << 20) + 1)
 
 
-# How the file is made, the exit code, and what the line says.
+# A function that makes the file, the exit code, and a part of the line.
 BAD: dict[str, tuple[Callable[[Path], Any], int, str]] = {
     "no file": (lambda path: None, 3, "No such file or directory"),
     "a folder": (
@@ -104,7 +104,7 @@ BAD: dict[str, tuple[Callable[[Path], Any], int, str]] = {
     "a tab": (written(b"spec:\n\tmode: x\n"), 2, "tabs"),
     "a key twice": (written(GOOD + b"kind: Exposure\n"), 2, "'kind' a second time; it is on line 2 too"),
     "a template": (written(b"{{- if .Values.on }}\nkind: Exposure\n{{- end }}\n"), 2, "render it first"),
-    "an open quote": (written(b'spec: "\n'), 2, "not plain YAML"),
+    "an open quote": (written(b'spec: "\n'), 2, "invalid YAML"),
 }
 
 
@@ -259,7 +259,7 @@ def test_help_fits_80_columns_with_a_valid_example(name: str, call: Called, monk
     for example in examples:
         assert example[: len(path) + 1] == ["argocd-istio", *path]
         assert " ".join(example) in out
-        command.make_context(name, example[len(path) + 1 :])  # raises where it is wrong
+        command.make_context(name, example[len(path) + 1 :])  # raises if it is wrong
 
 
 @pytest.mark.parametrize("path", [[], ["set"]], ids=" ".join)
@@ -270,7 +270,7 @@ def test_group_help_has_a_valid_example(path: list[str], call: Called) -> None:
     words = shlex.split(example)
     name = next(name for name in dict(every_command()) if f"argocd-istio {example} ".startswith(f"{name} "))
     assert words[: len(path)] == path
-    dict(every_command())[name].make_context(name, words[len(name.split()) - 1 :])  # raises where it is wrong
+    dict(every_command())[name].make_context(name, words[len(name.split()) - 1 :])  # raises if it is wrong
 
 
 @pytest.mark.parametrize("page", DOCS, ids=lambda page: str(page.relative_to(ROOT)))
@@ -434,14 +434,14 @@ def test_the_environment_does_not_change_output_bytes(environment: dict[str, str
 
 
 def on_terminal(*arguments: str, env: dict[str, str], said: Path | None = None) -> str:
-    """What a command writes to a terminal of 70 columns; `said` is made once it has written something."""
+    """The output of a command on a terminal of 70 columns; `said` is created after the first output."""
     terminal, other = pty.openpty()
     fcntl.ioctl(other, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 70, 0, 0))
     environment = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "NO_COLOR")} | env
     with subprocess.Popen([*COMMAND, *arguments], stdin=other, stdout=other, stderr=other, env=environment):
         os.close(other)
         written = b""
-        with suppress(OSError):  # how Linux tells that the other end is closed
+        with suppress(OSError):  # how Linux reports that the other end is closed
             while piece := os.read(terminal, 65536):
                 written += piece
                 if said:
@@ -452,7 +452,7 @@ def on_terminal(*arguments: str, env: dict[str, str], said: Path | None = None) 
 
 @pytest.fixture
 def slow(here: Path) -> dict[str, str]:
-    """A kustomize that takes more than a second and, with SAID, until there is that file."""
+    """A kustomize that takes more than a second and, with SAID, waits for that file."""
     (here / "render.yaml").write_text(build_text("overlays/termination/without-crds"))
     wait = f"timeout {HANG} sh -c 'until test -e \"$SAID\"; do sleep 0.1; done'"
     (here / "kustomize").write_text(f'#!/bin/sh\nsleep 1.2\ntest -z "$SAID" || {wait}\ncat render.yaml\n')

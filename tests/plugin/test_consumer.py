@@ -143,7 +143,7 @@ def test_a_fault_at_any_step_leaves_nothing(
 
         def failing(*arguments: Any, number: int = number, **more: Any) -> Any:
             nonlocal calls
-            # Opening is also what reads modules; only what creates counts.
+            # Python opens files to import modules too; only calls that create files count.
             if function != "open" or arguments[1] & os.O_CREAT:
                 calls += 1
                 if calls == number:
@@ -302,7 +302,7 @@ def test_a_failed_build_shows_kustomizes_own_error(
     write(tmp_path / "cd", {"components": ["components/termination/without-crds"]})
     for variable, value, words in (
         ("KUSTOMIZE", KUSTOMIZE[0], "nothing selected by Exposure"),
-        ("KUSTOMIZE", "/nowhere/kustomize", "KUSTOMIZE names /nowhere/kustomize, which is no program"),
+        ("KUSTOMIZE", "/nowhere/kustomize", "KUSTOMIZE names /nowhere/kustomize, which is not a program"),
         ("PATH", "", "found neither kustomize nor kubectl"),
     ):
         with monkeypatch.context() as patch:

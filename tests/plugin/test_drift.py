@@ -105,7 +105,7 @@ def printed(of: Report, form: str = "text", *, every: bool = False) -> str:
     return draw(of, form, Terminal(), every=every)
 
 
-# ---- what is printed ----------------------------------------------------------------------------------------------
+# ---- output -------------------------------------------------------------------------------------------------------
 
 
 def test_the_text_names_object_field_and_both_values() -> None:
@@ -215,7 +215,7 @@ def test_control_characters_are_made_visible() -> None:
     assert draw(found(euro), "text", Terminal(unicode=False)).isascii()
 
 
-# ---- what is compared ---------------------------------------------------------------------------------------------
+# ---- comparison ---------------------------------------------------------------------------------------------------
 
 SCALARS: list[tuple[str, Any]] = [
     *((text, True) for text in ("true", "yes", "on", "y", "On")),
@@ -372,9 +372,9 @@ def test_changed_items_are_paired_by_name() -> None:
     assert list(aligned([1, 2], [3, 4])) == [(0, 0), (1, 1)]
 
 
-# ---- what is refused ----------------------------------------------------------------------------------------------
+# ---- refused input ------------------------------------------------------------------------------------------------
 
-# The text of a file, and what the line says.
+# The text of a file, and a part of the line.
 BAD: dict[str, tuple[str | bytes, str]] = {
     "empty": ("", "found no object, expected an install of Argo CD"),
     "only comments": ("# nothing\n---\n", "found no object"),
@@ -416,7 +416,7 @@ BAD: dict[str, tuple[str | bytes, str]] = {
     "a key that is a list": ("? [a]\n: b\n", "found a key that is not text"),
     "a page of the web": ("<!DOCTYPE html>\n<html><head>\n", "found a text"),
     "a template": ("{{- if .Values.on }}\nkind: A\n{{- end }}\n", "render it first"),
-    "an open quote": ('a: "\n', "not plain YAML"),
+    "an open quote": ('a: "\n', "invalid YAML"),
     "another minor": (OFFICIAL.replace(OLD, OTHER), OTHER),
     "another major": (OFFICIAL.replace(":v9", ":v8"), "v8.9"),
     "high availability": (

@@ -1,4 +1,4 @@
-"""`set` changes the field that was named, and no other byte; what it cannot do so it refuses with the line."""
+"""`set` changes the named field and no other byte; any other change is refused with its line."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from argocd_istio.exposure import edit
 from argocd_istio.syntax.source import SourceError
 from tests.plugin.exposures import HEAD, set_field
 
-# ---- what is changed, and how
+# ---- changes
 
 JSON = {"apiVersion": "argocd-istio.github.io/v1alpha1", "kind": "Exposure", "metadata": {"name": "argocd"}}
 FIELDS = {"hosts": ["a.x.io"], "gateway": {"selector": {"istio": "edge"}}}
 BLOCK = "  hosts:\n  - a.x.io\n  - b.x.io\n"
 
-# Name: the text below `spec:`, what is set, the text after it, and what sets it back.
+# Name: the text below `spec:`, the arguments of `set`, the text after it, and the arguments that set it back.
 CHANGES: dict[str, tuple[str, str, str, str]] = {
     "the only host": ("  hosts:\n  - a.x.io\n", "host b.x.io", "  hosts:\n  - b.x.io\n", "host a.x.io"),
     "one of two hosts": (BLOCK, "host a.x.io c.x.io", "  hosts:\n  - a.x.io\n  - c.x.io\n", "host a.x.io b.x.io"),
@@ -449,7 +449,7 @@ def test_a_changes_consequences_are_reported_once() -> None:
 
 KUSTOMIZATION = "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n"
 
-# Name: the whole text, what is set, and what the refusal says.
+# Name: the whole text, the arguments of `set`, and a part of the refusal.
 REFUSALS: dict[str, tuple[str, str, str]] = {
     "an alias": (HEAD + "  hosts: *h\nx: &h [a.x.io]\n", "host b.x.io", "f:6:10: found the alias *h without an anchor"),
     "an aliased host": (
@@ -674,7 +674,7 @@ def test_bytes_that_are_no_text_are_refused(data: bytes, message: str) -> None:
     assert message in str(caught.value)
 
 
-# What was typed, and a part of what is said about it.
+# The arguments, and a part of the message.
 BAD_VALUES = [
     *((f"host {host}", 'expected a bare host name such as cd.acme.io') for host in (
         "on", "0755", "1e3", "12:30:45", "2001-01-01", "*.x.io", "https://a.x.io", "a.x.io:443", "a.x.io/", "me@a.x.io",

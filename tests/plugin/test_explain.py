@@ -1,4 +1,4 @@
-"""The picture follows the objects, in each mode, and marks what is broken on the way."""
+"""The picture shows the objects in each mode, and marks faults."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_each_mode_is_drawn_without_a_problem(mode: str) -> None:
 
 
 def two_certificates(folder: Path) -> list[Object]:
-    """Two hosts, each with a certificate of its own, in grpc-routing."""
+    """Two hosts with different certificates, in grpc-routing."""
     spec = {"mode": "grpc-routing", "hosts": ["cd.acme.io", "cd.acme.dev"], "gateway": {"namespace": "edge"}}
     spec["tls"] = {"secretName": "acme-io", "secretNames": {"cd.acme.dev": "acme-dev"}}
     head = {
@@ -325,4 +325,4 @@ def test_every_format_marks_the_same_parts() -> None:
     one(objects, "Namespace")["metadata"]["labels"] = {"istio-injection": "enabled"}
     for form in FORMATS:
         text = re.sub(r"<[^>]*>", " ", draw(explained(objects), form, Terminal(width=200)))
-        assert "E12" in text and "a sidecar takes one protocol for a port" in " ".join(text.split())
+        assert "E12" in text and "a sidecar accepts one protocol per port" in " ".join(text.split())

@@ -191,7 +191,7 @@ def test_too_many_open_files_leave_the_old_file(file: Path) -> None:
 
 
 def test_a_full_file_system_leaves_the_old_file(tmp_path: Path) -> None:
-    """A file system of 16 KiB, in a user namespace of its own, so that no rights are needed."""
+    """A file system of 16 KiB, in a new user namespace, so that no privileges are needed."""
     script = f"""
 import sys
 from pathlib import Path
@@ -320,7 +320,7 @@ def test_a_locked_file_is_not_waited_for(file: Path) -> None:
     assert file.read_bytes() == OLD
 
 
-# ---- what is beside the content
+# ---- metadata
 
 
 def test_the_same_content_is_not_written(file: Path) -> None:
@@ -451,7 +451,7 @@ def test_a_dangling_link_exits_3(tmp_path: Path, target: str) -> None:
         assert caught.value.code == 3
 
 
-# ---- what is no file to edit
+# ---- unusable files
 
 
 def _folder(path: Path) -> None:

@@ -99,7 +99,7 @@ def test_a_terminal_on_stdin_prints_usage() -> None:
 
 
 def closed(which: str, data: bytes = GOOD) -> subprocess.CompletedProcess[bytes]:
-    """Run with one of the standard files closed or in another state, as a shell says it."""
+    """Run with a shell redirection of a standard stream, such as a closed one."""
     command = f"{' '.join(PROGRAM)} {which}"
     return subprocess.run(["sh", "-c", command], input=data, capture_output=True, check=False, timeout=HANG)
 

@@ -1,4 +1,4 @@
-"""Each rule finds its fault, and nothing in what works."""
+"""Each rule finds its fault, and nothing in working setups."""
 
 from __future__ import annotations
 
@@ -235,7 +235,7 @@ WRONG: list[Row] = [
         "a port whose name says no protocol",
         "termination",
         lambda objects: service(objects)["ports"][0].update(name="web"),
-        [WRONG_VERSION.replace("HTTP/2:", "the client's HTTP version:")],
+        [WRONG_VERSION.replace("HTTP/2", "the client's HTTP version", 1)],
     ),
     (
         "A15",

@@ -1,4 +1,4 @@
-"""Host names, addresses, names and labels: what is accepted, and what each refusal says."""
+"""Host names, addresses, names and labels: accepted values, and the message for each refused one."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ HOSTS = [
 ]
 
 REFUSED = [
-    # (host, what the sentence says)
+    # (host, a part of the message)
     ("", "an empty text"),
     ("   ", "3 spaces"),
     ("https://cd.acme.io", "write cd.acme.io"),

@@ -1,4 +1,4 @@
-"""The table of fields, the schema, the documents and the wiring say the same."""
+"""The table of fields, the schema, the documents and the wiring agree."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_a_stale_file_is_named(tmp_path: Path) -> None:
     reference.verify(tmp_path)
     page = tmp_path / reference.PAGE
     page.write_text(page.read_text().replace("spec.hosts", "spec.host"))
-    with pytest.raises(ToolError, match=r"docs/plugin.md: not what the code gives; run 'make update-reference'"):
+    with pytest.raises(ToolError, match=r"docs/plugin.md: does not match the code; run 'make update-reference'"):
         reference.verify(tmp_path)
     page.write_text(page.read_text().replace("<!-- fields -->", ""))
     with pytest.raises(ToolError, match="no <!-- fields -->"):
@@ -160,7 +160,7 @@ def test_the_schema_is_one() -> None:
 @pytest.mark.parametrize("spec", RIGHT)
 def test_the_schema_accepts_what_the_check_accepts(spec: str) -> None:
     text = exposure(spec)
-    # Editors read YAML 1.2, where << is a key like others.
+    # Editors read YAML 1.2, where << is an ordinary key.
     if "<<" not in spec:
         assert errors(yaml.safe_load(text)) == []
     found, _ = checked(text)
@@ -180,7 +180,7 @@ BEYOND = ("a second time", "url: https://c.d", "cd.acme.oi", "c.d: e", "!Ref", "
 
 @pytest.mark.parametrize("spec", [spec for spec, line in WRONG if not any(one in spec + line for one in BEYOND)])
 def test_the_schema_refuses_what_the_check_refuses(spec: str) -> None:
-    """All but what it cannot state, BEYOND: agreement between values, tags, and for Python a final line end."""
+    """The schema states everything except BEYOND: agreement of values, tags, and in Python a final line end."""
     try:
         document = yaml.safe_load(exposure(spec))
     except yaml.YAMLError:

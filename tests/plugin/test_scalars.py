@@ -1,4 +1,4 @@
-"""What readers take for something else than text is known, and what is written is read alike by all."""
+"""Text that a reader would misread is recognized, and all readers read the written YAML the same way."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`set` and `unset` as commands: what they refuse, what they show, and which words they take for what."""
+"""`set` and `unset` as commands: refusals, output, and the meaning of each argument."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ GENERATOR = HEADER + exposure("mode: grpc-routing\nhosts:\n- cd.acme.io  # publi
 PLAIN = exposure("hosts: [cd.acme.io]\ngateway: {selector: {istio: edge}}\ntls: {secretName: a}\n", "Exposure")
 TWO = exposure("mode: termination\nhosts: [a.b, c.d]\ntls: {secretNames: {c.d: e}}\n")
 
-# What is in the file, what is typed, and the field that check would refuse.
+# The file's spec, the arguments, and the field that check would refuse.
 REFUSED = {
     "an address of another host": (GENERATOR, "set url https://x.acme.io", "spec.url"),
     "a certificate of another host": (GENERATOR, "set secret-name x --host no.acme.io", "spec.tls.secretNames"),

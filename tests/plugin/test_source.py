@@ -1,4 +1,4 @@
-"""YAML is read as trees that know their text, and whatever cannot be read is one line."""
+"""YAML is read as trees with source positions, and every read error is one line."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_nodes_foreign_to_kubernetes_are_noted() -> None:
 
 
 REFUSED = [
-    # (text, place, what the line says)
+    # (text, place, a part of the line)
     ("a: 1\na: 2", "2:1", "the key 'a' a second time; it is on line 1 too"),
     ("a: *.example.com", "1:5", "quote a value that begins with \\*"),
     ("a: *x", "1:4", "the alias \\*x without an anchor"),
@@ -191,7 +191,7 @@ MORE = "\nmore: [" + "x," * 50_000 + "]"
     ids=["bomb", "merges", "aliases", "flow", "deep flow", "maps", "blocks", "lists", "anchors", "scalar", "documents"],
 )
 def test_a_limit_bounds_the_work_and_the_memory(text: str, values: int, words: str) -> None:
-    """`values` are those up to the place that is refused; what follows must not be read."""
+    """`values` are those before the refused place; the rest must not be read."""
     tracemalloc.start()
     with pytest.raises(SourceError, match=words):
         load(text)

@@ -1,4 +1,4 @@
-"""The facts are what Istio makes of the objects."""
+"""The facts match Istio's reading of the objects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The built wheel holds what a user needs, and installs into an environment that has nothing of ours."""
+"""The built wheel contains what a user needs, and installs into an environment without our packages."""
 
 from __future__ import annotations
 

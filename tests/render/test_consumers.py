@@ -1,4 +1,4 @@
-"""A consumer's Exposure reaches every place, and nothing else stays."""
+"""A consumer's Exposure reaches every place, and no default stays."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _default(value: Any) -> bool:
 
 @pytest.mark.parametrize("mode", MODES)
 def test_the_defaults_are_found_in_the_overlay_itself(mode: str) -> None:
-    """The search above can fail: in the bare overlay it finds each default."""
+    """Proof that the search can fail: in the bare overlay it finds each default."""
     found = [value for item in build(f"overlays/{mode}") for _, value in leaves(item) if _default(value)]
     needed = DEFAULTS[:2] if mode == "passthrough" else DEFAULTS
     assert all(any(default in value for value in found) for default in needed)
@@ -127,7 +127,7 @@ def _patch(**target: str) -> list[dict[str, Any]]:
 
 
 def test_an_earlier_component_can_change_the_exposure(tmp_path: Path) -> None:
-    """The documented form for a consumer's consumer."""
+    """The documented form for a consumer that is based on another consumer."""
     component = {"apiVersion": "kustomize.config.k8s.io/v1alpha1", "kind": "Component", "patches": _patch()}
     write(tmp_path / "host", component)
     ours = {"resources": ["exposure.yaml"], "components": ["host", "components/grpc-routing"]}
@@ -146,13 +146,13 @@ def test_a_separate_kustomization_can_change_the_exposure(tmp_path: Path) -> Non
 
 
 def test_a_patch_beside_components_comes_too_late(tmp_path: Path) -> None:
-    """What kustomize cannot tell; the consumer page opens with it. Red here means: the page can be simpler."""
+    """A limitation of kustomize that the consumer page explains. If this fails, the page can be simpler."""
     objects = build(consumer(tmp_path, "grpc-routing", exposure(), patches=_patch()))
     assert places(objects)["url"] == "https://cd.marker.test"
 
 
 def generated(*values: str, mode: str = "", **spec: Any) -> dict[str, Any]:
-    """An Exposure with the labels that say which of its values a generator made."""
+    """An Exposure with the labels that mark its generated values."""
     labels = {f"argocd-istio.github.io/{value}": "generated" for value in values}
     result = exposure(**spec)
     result["metadata"]["labels"] = labels | ({"argocd-istio.github.io/mode": mode} if mode else {})
@@ -244,7 +244,7 @@ def test_a_namespace_moves_everything_and_changes_nothing_else(tmp_path: Path) -
         for before, after in zip(here, there, strict=True):
             old, new = dict(leaves(before)), dict(leaves(after))
             changed = {path: (old[path], new.get(path)) for path in old if old[path] != new.get(path)}
-            # A RoleBinding's subject without a namespace is its own namespace's; kustomize writes that out.
+            # A RoleBinding's subject without a namespace is in the binding's namespace; kustomize writes it out.
             added = {path: new[path] for path in new.keys() - old.keys()}
             assert added == ({"subjects[0].namespace": "delivery"} if before["kind"] == "RoleBinding" else {})
             assert old.keys() <= new.keys()

@@ -1,4 +1,4 @@
-"""The CRDs are upstream's, said shorter."""
+"""The CRDs equal upstream's, in a shorter form."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def without_descriptions(value: Any) -> Any:
 
 
 def differences(left: Any, right: Any, path: str = "") -> Iterator[tuple[str, str]]:
-    """Every path where `right` differs from `left`, and how: `removed`, `added` or `changed`."""
+    """Every path where `right` differs from `left`, with the kind: `removed`, `added` or `changed`."""
     if isinstance(left, dict) and isinstance(right, dict):
         for name in sorted(left.keys() | right.keys()):
             if name not in right:

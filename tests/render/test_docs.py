@@ -18,7 +18,7 @@ from tests.render.test_examples import ADDRESS, TAG
 from tools.build import argocd_module
 
 TOP = [path.name for path in ROOT.iterdir() if path.is_dir() and not path.name.startswith(".")]
-# What is written by hand: a run's results are not.
+# Hand-written pages; results of runs are not.
 DOCS = [path for path in sorted(ROOT.rglob("*.md")) if not re.match(r"\.|results$", path.relative_to(ROOT).parts[0])]
 TEXTS = {str(path.relative_to(ROOT)): path.read_text() for path in DOCS}
 MAKEFILE = (ROOT / "Makefile").read_text()
@@ -44,12 +44,12 @@ def paths(text: str) -> set[str]:
 
 
 def files(text: str) -> list[tuple[str, str]]:
-    """The YAML blocks that stand under a line with their file's name, as (name, content)."""
+    """The YAML blocks below a line with their file's name, as (name, content)."""
     return re.findall(r"^`([\w./-]+)`:\n\n```yaml\n(.*?)^```", text, re.M | re.S)
 
 
 def heading_ids(text: str) -> set[str]:
-    """The anchors that a forge makes of the headings."""
+    """The anchors that GitHub creates for the headings."""
     headings = re.findall(r"^#+ (.+)$", text, re.M)
     return {re.sub(r"[^\w -]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
 
@@ -334,7 +334,7 @@ def test_the_documented_commands_remove_the_leftover_redis(tmp_path: Path) -> No
         return {f"{item['kind'].lower()}/{item['metadata']['name']}" for item in objects}
 
     def removed(objects: list[Object], command: str) -> set[str]:
-        """What a command of kinds and a selector by one label, with one value or several, takes."""
+        """The objects that a command with kinds and a selector by one label, with one or more values, selects."""
         kinds, _, selector = command.partition(" -l ")
         key, *values = re.findall(r"[\w./-]+", selector.replace(" in ", " "))
         return names(

@@ -1,4 +1,4 @@
-"""Every render that this repository ships has explained differences only, and what users change is seen."""
+"""All differences in this repository's renders are explained, and changes by users are reported."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def renders(tmp_path_factory: pytest.TempPathFactory, installed: Path) -> dict[s
     return {name: taken(text) for name, text in (found | consumers(folder)).items()}
 
 
-# What the examples have of their own.
+# Objects that only the examples have.
 OWN = {
     "environments": Entry("ConfigMap/argocd-cm", "data[ui.bannercontent]", "Questions go to the platform team.", None),
     "examples/mesh": Entry("Namespace/argocd", "metadata.labels.istio-injection", "enabled", None, library=True),
@@ -372,7 +372,7 @@ HOST, ADDRESS = "./ and a bare host name", "https:// and a host of the Gateway"
 EVIL = "https://evil.example"
 PLAIN, HA = "install.yaml", "ha/install.yaml"
 
-# A render, what somebody does to it, and each entry of that: section, object, field, render, upstream's or ours.
+# A render, a change of it, and the resulting entries: section, object, field, render, upstream's or ours.
 ATTACKS: dict[str, tuple[str, Callable[[list[Object]], Any], list[tuple[Any, ...]]]] = {
     "settings of ours in upstream's install": (
         PLAIN,

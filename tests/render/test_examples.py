@@ -1,4 +1,4 @@
-"""Every example builds, in kustomize and in kubectl, the remote ones through git as a forge serves it."""
+"""Every example builds with kustomize and kubectl, the remote ones through a git server."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Builder = Callable[[Path], list[str]]
 
 
 def _kubectls() -> list[str]:
-    """Our pinned kubectl, and the one on PATH where there is one: their kustomize differ."""
+    """Our pinned kubectl, and the one on PATH if there is one: their kustomize versions differ."""
     own = shutil.which("kubectl")
     return [str(program("kubectl")), *([own] if own else [])]
 
@@ -71,7 +71,7 @@ def library(request: pytest.FixtureRequest, repositories: Path) -> Iterator[tupl
 
 
 def git_finds(address: str) -> dict[str, str]:
-    """The environment in which git takes the library's public address from `address` instead."""
+    """The environment that makes git fetch the library from `address` instead of its public address."""
     config = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": f"url.{address}.insteadOf", "GIT_CONFIG_VALUE_0": ADDRESS}
     return os.environ | config | {"GIT_TERMINAL_PROMPT": "0"}
 
@@ -99,7 +99,7 @@ def test_a_local_example_builds_the_same_everywhere(example: Path) -> None:
 
 @pytest.mark.parametrize("folder", [*(f"overlays/{mode}" for mode in MODES), "base/crds/full", *LOCAL], ids=str)
 def test_flux_finds_no_variable_in_any_render(folder: Path | str) -> None:
-    """It replaces every `${...}`, one in a script too, and what it does not know by nothing."""
+    """Flux replaces every `${...}`, also in scripts, and unknown variables with nothing."""
     values = [(title(item), path, value) for item in build(folder) for path, value in leaves(item)]
     assert values and [place for *place, value in values if "${" in str(value)] == []
 
@@ -177,7 +177,7 @@ def test_environments_share_a_mode_with_different_exposures() -> None:
 
 
 def test_the_entry_without_crds_never_loads_them(tmp_path: Path) -> None:
-    """With base/crds gone from the library, it still builds."""
+    """It builds even without base/crds in the library."""
     for part in ("base", "overlays", "components", "examples"):
         shutil.copytree(ROOT / part, tmp_path / part)
     shutil.rmtree(tmp_path / "base/crds")

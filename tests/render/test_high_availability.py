@@ -1,4 +1,4 @@
-"""components/high-availability: where it can be listed, what it changes, and what a render with it must have."""
+"""components/high-availability: where it can be listed, what it changes, and what its renders must have."""
 
 from __future__ import annotations
 
@@ -182,7 +182,7 @@ def test_how_redis_pods_start_become_ready_and_stop(rendered: list[Object]) -> N
 
 
 def test_windows_line_ends_leave_the_scripts_unchanged(tmp_path: Path) -> None:
-    """A shell does not take them, and git for Windows writes them unless told."""
+    """Shells do not accept CRLF, and git for Windows writes it by default."""
 
     def git(*words: str) -> None:
         subprocess.run(["git", "-c", "core.autocrlf=true", *words], cwd=tmp_path, check=True)
@@ -226,7 +226,7 @@ def test_a_password_unfit_for_the_configuration_is_reported(password: str) -> No
 
 
 def test_another_sentinel_password_is_reported(tmp_path: Path) -> None:
-    """As after a changed Secret, where the pods are replaced one after the other."""
+    """The situation after a changed Secret, when the pods are replaced one by one."""
     for name, line in {"getent": "10.0.0.1 any", "redis-cli": "AUTH failed: WRONGPASS invalid password"}.items():
         (tmp_path / name).write_text(f"#!/bin/sh\necho '{line}'\n")
         (tmp_path / name).chmod(0o755)
@@ -237,7 +237,7 @@ def test_another_sentinel_password_is_reported(tmp_path: Path) -> None:
         ["sh", "-c", script], env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     ) as process:
         try:
-            with no_hang():  # it waits for the others, and says so again and again
+            with no_hang():  # it waits for the others, with repeated messages
                 assert process.stderr
                 assert any(f"the Sentinel of {REDIS}-0 has another password: delete" in line for line in process.stderr)
         finally:
@@ -277,7 +277,7 @@ def test_a_replica_follows_the_last_elections_master(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("successor", "unpaused"), [("10.0.0.1", False), ("10.0.0.2", True), ("", True)])
 def test_only_another_master_ends_a_handover(tmp_path: Path, successor: str, unpaused: bool) -> None:
-    """Pod 2 is the master; a Sentinel that names it still, or no master, has not made another."""
+    """Pod 2 is the master; a Sentinel that still names it, or names none, has not elected another."""
     code, calls = run_script(
         tmp_path, "stop.sh", f"case $* in role) echo master ;; *get-master-addr*) echo {successor} ;; esac"
     )
@@ -310,7 +310,7 @@ def _together(name: str, kind: str = "Deployment") -> Callable[[list[Object]], N
 
 
 def _narrowed(**more: Any) -> Callable[[list[Object]], None]:
-    """Which pods the anti-affinity keeps apart, made fewer."""
+    """Changes that narrow the pods of the anti-affinity."""
 
     def change(objects: list[Object]) -> None:
         affinity = one(objects, "StatefulSet", REDIS)["spec"]["template"]["spec"]["affinity"]["podAntiAffinity"]

@@ -1,4 +1,4 @@
-"""components/mesh admits whom the Exposure names, and nobody by accident."""
+"""components/mesh admits the accounts in the Exposure, and no others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each mode changes of the base, and what every overlay holds to."""
+"""The changes of each mode, and rules for every overlay."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_a_changed_server_insecure_restarts_argocd_server(mode: str) -> None:
 
 
 def test_api_defaults_inside_lists_are_written_out() -> None:
-    """Else a second apply says `configured`, or a server-side apply after a client-side one is a conflict."""
+    """Otherwise a second apply reports `configured`, or a server-side apply after a client-side one conflicts."""
     policies = [item for item in build("base") if item["kind"] == "NetworkPolicy"]
     ports = [port for item in policies for rule in item["spec"].get("ingress", []) for port in rule.get("ports", [])]
     assert ports and all("protocol" in port for port in ports)

@@ -1,4 +1,4 @@
-"""What we render is upstream's install, for high availability too, and the comparison that says so misses nothing."""
+"""Our render equals upstream's install, also for high availability, and the comparison misses no difference."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ RESTORED_BY_API = {
 
 @dataclass(frozen=True)
 class Pair:
-    """What we render, what upstream has, and the differences that are meant."""
+    """Our render, upstream's install, and the intended differences."""
 
     name: str
     ours: list[Object]

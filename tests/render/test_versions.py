@@ -31,8 +31,8 @@ NOT_READ = re.compile(
 # Three numbers, with or without `v` and a suffix; four are an address.
 VERSION = re.compile(r"(?<![\w.])v?(\d+\.\d+\.\d+(?:-\w+(?:\.\w+)*)*)(?!\.?[\w$])")
 
-# A number after one of these names is its version, or the start of it; "or newer" and the like
-# speak of the oldest one that works. Istio is built from a commit and has no such number.
+# A number after one of these names is its version, or the start of it; "or newer" and similar words
+# mark a minimum version. Istio is built from a commit and has no such number.
 NAMES = {
     "Argo CD": "argocd",
     "Kubernetes": "kubernetes",
@@ -62,7 +62,7 @@ def images(objects: list[Object]) -> Iterator[tuple[str, str, str]]:
 
 
 def pins() -> Iterator[tuple[str, str, str]]:
-    """Where a version decides what is used: (place, name in versions.yaml, version)."""
+    """The places that pin a version: (place, name in versions.yaml, version)."""
     for folder, path in sorted({(spec.folder, spec.module) for spec in PROGRAMS.values()}):
         name = "argocd-module" if folder == "argocd" else folder
         yield f"tools/{folder}/go.mod: {path}", name, module_version(folder, path)
@@ -96,7 +96,7 @@ def test_the_module_matches_the_releases_minor_version() -> None:
 
 
 def test_a_person_has_read_the_release_notes() -> None:
-    """What a new release changes is written down: `make bump` edits every other place that names it."""
+    """The page describes what a new release changes: `make bump` edits every other place that names it."""
     page = (ROOT / "docs/releases.md").read_text()
     missing = f"write into docs/releases.md what {release()} changes, with its date and a link to its notes"
     assert f"**{release()}** (" in page and f"/releases/tag/{release()})" in page, missing

@@ -1,4 +1,4 @@
-"""The comparison runs, and its figures are of the right size."""
+"""The comparison runs, and its figures have the right magnitude."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which toolchain and which program is taken, and what is stored."""
+"""Which toolchain and program is used, and what is stored."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tools import build
 
 @pytest.fixture(autouse=True)
 def forgetful() -> Iterator[None]:
-    """Answers are kept for the life of a process; here each test asks anew, and leaves nothing behind."""
+    """Results are cached for the life of a process; here each test starts with an empty cache and clears it."""
     kept = (build.go, build.wheel, build.program, build.module_version, build.module_dir)
     for function in kept:
         function.cache_clear()
@@ -30,7 +30,7 @@ def _script(folder: Path, name: str, body: str) -> Path:
 
 
 def _go(folder: Path, version: str) -> Path:
-    """A stand-in for `go`: answers its version, and 'builds' a file that says how it was built."""
+    """A stand-in for `go`: prints a version, and 'builds' a file that states how it was built."""
     body = f'[ "$1" = env ] && {{ echo {version}; exit; }}\nwhile [ "$1" != -o ]; do shift; done\necho built >"$2"'
     return _script(folder, "go", body)
 
@@ -80,7 +80,7 @@ def test_the_variable_selects_the_users_program(tmp_path: Path, monkeypatch: pyt
 
 def test_a_variable_that_names_something_else_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KUSTOMIZE", "true")
-    with pytest.raises(build.ToolError, match="KUSTOMIZE=true: 'kustomize version' gives no version"):
+    with pytest.raises(build.ToolError, match="KUSTOMIZE=true: 'kustomize version' prints no version"):
         build.program("kustomize")
     monkeypatch.setenv("GO", "no-such-go")
     with pytest.raises(build.ToolError, match="GO=no-such-go: no such program"):

@@ -1,4 +1,4 @@
-"""The bump edits the authored install as a person would, and says what it leaves."""
+"""The bump edits the authored install like a person, and reports what it leaves."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def setting(name: str, key: str) -> Object:
 
 
 def bumped(root: Path, upstream: list[Object]) -> Outcome:
-    """Bring the base to an install, and see that it is that or that the rest is reported."""
+    """Bump the base to an install, and check that it equals that or that the rest is reported."""
     outcome = bring(root, upstream)
     rest = {(one.object, one.path) for one in unequal(root, upstream, module())}
     reported = [(left.object, left.path) for left in outcome.left]
@@ -65,7 +65,7 @@ def bumped(root: Path, upstream: list[Object]) -> Outcome:
 
 
 def lines(root: Path, file: str) -> tuple[list[str], list[str]]:
-    """The lines that came into a file and that went, without their indentation."""
+    """The lines added to and removed from a file, without their indentation."""
     before, after = (ROOT / file).read_text().splitlines(), (root / file).read_text().splitlines()
     added = [line.strip() for line in after if line not in before]
     return added, [line.strip() for line in before if line not in after]
@@ -403,7 +403,7 @@ def test_an_unbuildable_base_is_reverted(root: Path, upstream: list[Object], mon
 
 @pytest.mark.parametrize("seed", range(12))
 def test_random_changes_are_made_or_reported(root: Path, upstream: list[Object], seed: int) -> None:
-    """Ten small changes of upstream's install at once, of every kind that the comparison is tested with."""
+    """Ten small changes of upstream's install at once, of every kind in the tests of the comparison."""
     chance = random.Random(seed)
     for item in chance.sample([item for item in upstream if item["kind"] != "Namespace"], 10):
         count = sum(1 for _ in mutations(item))
@@ -440,7 +440,7 @@ def test_the_largest_past_step_needs_no_hand(root: Path) -> None:
     before = upstream_install(modules.source("v3.5.7") / "manifests")
     row, outcome = history.step(root, "v3.6.0", before)
     assert row == history.Row("v3.6.0", (24, 7), (0, 0), 0) and not outcome.left
-    # As the page says, which the whole history has written.
+    # As the page states, which a run over the whole history has written.
     assert history.table([row]).splitlines()[2] in history.PAGE.read_text()
 
 
@@ -495,7 +495,7 @@ def test_an_unusable_target_is_refused(monkeypatch: pytest.MonkeyPatch, argocd: 
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
-    """The repository as it is in the work tree, committed."""
+    """The repository with the state of the work tree, committed."""
     copy = tmp_path / "clone"
     listing = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
     for name in filter(None, listing.stdout.split("\0")):
@@ -509,7 +509,7 @@ def clone(tmp_path: Path) -> Path:
 
 
 def make(clone: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    # As from a shell, though `make test` may have started this.
+    # As from a shell, even if `make test` started this.
     env = {key: value for key, value in os.environ.items() if not key.startswith("MAKE") and key != "MFLAGS"}
     return subprocess.run(["make", "bump", *words], cwd=clone, env=env, capture_output=True, text=True, check=False)
 
@@ -524,7 +524,7 @@ def test_a_release_ahead_of_its_module_is_pinned(clone: Path, from_equal: bool) 
         subprocess.run(["git", *identity, "commit", "-qam", "equal"], cwd=clone, check=True)
     done = make(clone, f"RELEASE={ahead}", f"ARGOCD={module()}")
     assert done.returncode == 0, done.stderr
-    assert f"Nothing has looked at {ahead} itself" in done.stdout
+    assert f"{ahead} itself was not compared" in done.stdout
     versions = yaml.safe_load((clone / "versions.yaml").read_text())
     assert (versions["argocd"], versions["argocd-module"]) == (ahead, module())
     assert f"newTag: {ahead}}}" in (clone / "base/argocd/kustomization.yaml").read_text()
@@ -536,7 +536,7 @@ def test_a_release_ahead_of_its_module_is_pinned(clone: Path, from_equal: bool) 
 def test_a_failed_bump_leaves_the_tree_clean(clone: Path) -> None:
     done = make(clone, "ARGOCD=v3.6.9999")
     assert done.returncode != 0 and "Error 3" in done.stderr
-    assert "the Go module of Argo CD v3.6.9999 cannot be had; the newest is" in done.stderr
+    assert "the Go module of Argo CD v3.6.9999 is not available; the newest is" in done.stderr
     assert "make bump RELEASE=v3.6.9999; nothing was changed" in done.stderr
     assert command.changed_files(clone) == []
 
