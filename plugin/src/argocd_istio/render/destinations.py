@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import replace
+from typing import NamedTuple
 
 from argocd_istio.render import backend_tls, istio
 from argocd_istio.render.argocd_server import argocd_server
@@ -50,6 +51,22 @@ class _Service:
             self.at.setdefault(number(each, "port"), Place(item).at("spec", "ports", at))
 
 
+class Named(NamedTuple):
+    """A destination as a route in `namespace` names it, for a gateway in namespace `client`, empty if unknown.
+
+    `hop` is what travels without a policy, `http` whether the gateway reads it, `port` is 0 if not stated.
+    """
+
+    host: str
+    namespace: str
+    client: str
+    hop: Hop
+    http: bool
+    port: int
+    listener_port: int
+    subset: str
+
+
 class Destinations:
     """Finds destinations. Each destination, and the pods behind it, is resolved only once."""
 
@@ -69,47 +86,18 @@ class Destinations:
         self._services = {(item.namespace, item.name): _Service(item) for item in objects.of(CORE, "Service")}
         self._by_hand = set(_by_hand(objects))
         self._inbound = Selectors(_inbound(self._services.values()))
-        self._found: dict[Hashable, Destination] = {}
+        self._found: dict[Named, Destination] = {}
         self._behind: dict[Hashable, Behind] = {}
 
-    def find(
-        self,
-        host: str,
-        namespace: str,
-        client: str,
-        *,
-        hop: Hop,
-        http: bool,
-        port: int,
-        listener_port: int,
-        weight: int | None,
-        subset: str,
-        place: Place,
-        granted: bool = True,
-    ) -> Destination:
-        """Resolve a destination named in `namespace` for a gateway in namespace `client`, empty if unknown.
-
-        `hop` is what travels without a policy, `http` whether the gateway reads it, `port` is 0 if not stated.
-        """
-        key = (host, namespace, client, hop, http, port, listener_port, subset)
-        if key not in self._found:
-            self._found[key] = self._find(*key, place)
-        found = self._found[key]
+    def find(self, named: Named, place: Place, *, weight: int | None, granted: bool = True) -> Destination:
+        if named not in self._found:
+            self._found[named] = self._find(named, place)
+        found = self._found[named]
         known = found.found in ("port", "service") or found.ours
         return replace(found, weight=weight, place=place, granted=granted or (False if known else None))
 
-    def _find(
-        self,
-        host: str,
-        namespace: str,
-        client: str,
-        hop: Hop,
-        http: bool,
-        port: int,
-        listener_port: int,
-        subset: str,
-        place: Place,
-    ) -> Destination:
+    def _find(self, named: Named, place: Place) -> Destination:
+        host, namespace, client, hop, http, port, listener_port, subset = named
         found = istio.service(host, namespace)
         service = self._services.get(found) if found else None
         if service and service.alias and istio.service(service.alias, "") in self._services:

@@ -9,7 +9,7 @@ from typing import Literal
 
 from argocd_istio.render import istio, paths
 from argocd_istio.render.balancers import Balancers
-from argocd_istio.render.destinations import Destinations
+from argocd_istio.render.destinations import Destinations, Named
 from argocd_istio.render.gateway_pods import GatewayPods
 from argocd_istio.render.grants import Grants
 from argocd_istio.render.hosts import Hosts
@@ -267,19 +267,19 @@ class GatewayApi:
             hop = "the client's TLS" if item.kind == "TLSRoute" else "the client's bytes"
         owner = text(entry, "namespace") or item.namespace
         name = text(entry, "name")
-        return self.destinations.find(
+        named = Named(
             istio.full(name, owner) if "." not in name else "",
             item.namespace,
             _client(found),
-            hop=hop,
+            hop,
             http=http,
             port=number(entry, "port"),
             listener_port=found.port,
-            weight=(number(entry, "weight") if text(entry, "weight") else 1) if several else None,
             subset="",
-            place=place,
-            granted=self._grants.allow(item.kind, item.namespace, "Service", owner, name),
         )
+        weight = (number(entry, "weight") if text(entry, "weight") else 1) if several else None
+        granted = self._grants.allow(item.kind, item.namespace, "Service", owner, name)
+        return self.destinations.find(named, place, weight=weight, granted=granted)
 
 
 def _client(found: _Listener) -> str:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from argocd_istio.render import istio, match, paths
 from argocd_istio.render.backend_tls import tls_policies
 from argocd_istio.render.balancers import Balancers
-from argocd_istio.render.destinations import Destinations
+from argocd_istio.render.destinations import Destinations, Named
 from argocd_istio.render.gateway_api import GatewayApi
 from argocd_istio.render.gateway_pods import GatewayPods
 from argocd_istio.render.hosts import Hosts
@@ -431,18 +431,18 @@ class _Istio:
         elif server.rules == "tcp" and not server.tls:
             hop = "the client's bytes"
         entry = place.node
-        return self.destinations.find(
+        named = Named(
             text(entry, "destination", "host"),
             item.namespace,
             client,
-            hop=hop,
+            hop,
             http=server.rules == "http",
             port=number(entry, "destination", "port", "number"),
             listener_port=server.port,
-            weight=number(entry, "weight") if text(entry, "weight") else None,
             subset=text(entry, "destination", "subset"),
-            place=place,
         )
+        weight = number(entry, "weight") if text(entry, "weight") else None
+        return self.destinations.find(named, place, weight=weight)
 
 
 def _gateways(item: Object) -> list[str]:
