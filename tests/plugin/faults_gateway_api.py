@@ -104,6 +104,12 @@ def gateway_api(gateway: Object, *routes: Object) -> Breaking:
     return change
 
 
+def with_policy(section: str = "", name: str = "argocd-server", **validation: Any) -> Breaking:
+    """The Gateway API, with a BackendTLSPolicy."""
+    routes = api_route("ui", "https", UI), api_route("http", "http", REDIRECT)
+    return gateway_api(api_gateway(**ALL), *routes, tls_policy(section, name, **validation))
+
+
 GATEWAY_API: list[Row] = [
     (
         "J07",
@@ -193,24 +199,14 @@ GATEWAY_API: list[Row] = [
         "J14",
         "a policy for a port that is not there",
         "termination",
-        gateway_api(
-            api_gateway(**ALL),
-            api_route("ui", "https", UI),
-            api_route("http", "http", REDIRECT),
-            tls_policy("web"),
-        ),
+        with_policy("web"),
         ["Service argocd/argocd-server has no port named web: BackendTLSPolicy argocd/own does nothing"],
     ),
     (
         "J14",
         "a policy for no Service",
         "termination",
-        gateway_api(
-            api_gateway(**ALL),
-            api_route("ui", "https", UI),
-            api_route("http", "http", REDIRECT),
-            tls_policy(name="server"),
-        ),
+        with_policy(name="server"),
         ["BackendTLSPolicy argocd/own names no Service here: it does nothing"],
     ),
     (
@@ -219,12 +215,7 @@ GATEWAY_API: list[Row] = [
         "termination",
         after(
             tls,
-            gateway_api(
-                api_gateway(**ALL),
-                api_route("ui", "https", UI),
-                api_route("http", "http", REDIRECT),
-                tls_policy(hostname="", caCertificateRefs=[{"group": "", "kind": "Secret", "name": "ca"}]),
-            ),
+            with_policy(hostname="", caCertificateRefs=[{"group": "", "kind": "Secret", "name": "ca"}]),
         ),
         [
             "BackendTLSPolicy argocd/own has no validation.hostname: the API server refuses it",
@@ -236,9 +227,7 @@ GATEWAY_API: list[Row] = [
         "A03",
         "a policy for a plain argocd-server",
         "termination",
-        gateway_api(
-            api_gateway(**ALL), api_route("ui", "https", UI), api_route("http", "http", REDIRECT), tls_policy("http")
-        ),
+        with_policy("http"),
         ['argocd-server speaks plain HTTP (server.insecure: "true"), but the gateway sends TLS: it answers 503'],
     ),
     (
@@ -247,12 +236,7 @@ GATEWAY_API: list[Row] = [
         "termination",
         after(
             tls,
-            gateway_api(
-                api_gateway(**ALL),
-                api_route("ui", "https", UI),
-                api_route("http", "http", REDIRECT),
-                tls_policy("https"),
-            ),
+            with_policy("https"),
         ),
         ['redirect loop: argocd-server expects TLS (server.insecure: "false") and redirects clear text to https'],
     ),
@@ -262,12 +246,7 @@ GATEWAY_API: list[Row] = [
         "termination",
         after(
             tls,
-            gateway_api(
-                api_gateway(**ALL),
-                api_route("ui", "https", UI),
-                api_route("http", "http", REDIRECT),
-                tls_policy(wellKnownCACertificates="System"),
-            ),
+            with_policy(wellKnownCACertificates="System"),
         ),
         [
             "BackendTLSPolicy argocd/own checks argocd-server's certificate against the system's CAs: "
@@ -368,12 +347,7 @@ GATEWAY_API_SPARED: list[tuple[str, str, Breaking, str]] = [
         "termination",
         after(
             tls,
-            gateway_api(
-                api_gateway(**ALL),
-                api_route("ui", "https", UI),
-                api_route("http", "http", REDIRECT),
-                tls_policy("http"),
-            ),
+            with_policy("http"),
         ),
         "HTTP/1.1 in TLS\n",
     ),
