@@ -144,7 +144,7 @@ def test_verify_names_edited_or_missing_files(
     shutil.copytree(crds.CRDS, tmp_path / "crds")
     broken = tmp_path / "crds" / name
     broken.write_text(broken.read_text().replace("scope: Namespaced", "scope: Cluster"))
-    with pytest.raises(ToolError, match=rf"^{re.escape(str(broken))}: not what .*make update-crds"):
+    with pytest.raises(ToolError, match=rf"^{re.escape(str(broken))}: does not match .*make update-crds"):
         crds.verify(tmp_path / "crds")
     broken.unlink()
     with pytest.raises(ToolError, match=rf"^{re.escape(str(broken))}: not found; .*make update-crds"):
