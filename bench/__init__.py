@@ -1,1 +1,1 @@
-"""Our builds and applies beside upstream's, in one run: `python -m bench --help`."""
+"""Compares our builds and applies with upstream's, in one run: `python -m bench --help`."""

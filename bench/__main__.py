@@ -1,4 +1,4 @@
-"""Compare and print; see `--help`."""
+"""Run the comparison and print it; see `--help`."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from tools.build import ToolError, say
 
 
 def main() -> int:
-    """Print the tables, and write them as JSON where asked."""
+    """Print the tables, and write them as JSON if requested."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=7, help="how often each is built (default: 7)")
+    parser.add_argument("--rounds", type=int, default=7, help="number of builds of each case (default: 7)")
     parser.add_argument(
         "--live",
         type=int,
         default=2,
         metavar="ROUNDS",
-        help="how often kubectl apply and a start from nothing are timed (default: 2)",
+        help="number of timed runs of kubectl apply and of a cluster start (default: 2)",
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to FILE too")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures to FILE")
     arguments = parser.parse_args()
     if arguments.rounds < 1:
         parser.error(f"--rounds {arguments.rounds}: expected 1 or more")
     try:
         if arguments.json:
-            arguments.json.touch()  # a place that cannot be written is told before anything is measured
+            arguments.json.touch()  # reports an unwritable file before the measurements
         rows = builds.compare(arguments.rounds)
         print(f"Ratios to upstream's install, median (lowest-highest) of {arguments.rounds} rounds\n")
         print(builds.table(rows))

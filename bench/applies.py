@@ -14,13 +14,13 @@ from bench.builds import ROOT, upstream
 from live.cluster import Cluster
 from live.render import kustomize_build
 
-# A client that gives up at a conflict would measure nothing: the second apply of a running install has some.
+# The second apply of a running install has conflicts, and a client that stops at one would measure nothing.
 SERVER_SIDE = ("--server-side", "--force-conflicts")
 
 
 @dataclass(frozen=True)
 class Apply:
-    """Median seconds of `kubectl apply` on an API server that has nothing of Argo CD, and of the same once more."""
+    """Median seconds of `kubectl apply` on an API server without Argo CD, and of a second apply."""
 
     name: str
     first: float
@@ -28,7 +28,7 @@ class Apply:
 
 
 def once(folder: Path, options: tuple[str, ...]) -> tuple[float, float]:
-    """Seconds of the first apply on a fresh cluster, and of the same once more."""
+    """Seconds of the first apply on a fresh cluster, and of a second apply."""
     cluster = Cluster.start()
     try:
         render = kustomize_build(folder)
@@ -45,7 +45,7 @@ def once(folder: Path, options: tuple[str, ...]) -> tuple[float, float]:
 
 
 def compare(rounds: int) -> list[Apply]:
-    """Apply each way to a fresh cluster, once a round. Raises LiveError where a cluster cannot run or refuses."""
+    """Apply each way to a fresh cluster, once per round. Raises LiveError if a cluster fails or refuses objects."""
     overlay = ROOT / "overlays" / "grpc-routing"
     with upstream() as theirs:
         ways = {

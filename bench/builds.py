@@ -1,7 +1,7 @@
-"""How much work `kustomize build` has with ours, beside upstream's install.
+"""Compares the cost of `kustomize build` for our overlays with upstream's install.
 
-Both are built in the same round, so that a busy machine slows both: a ratio is taken within a
-round, and its median over the rounds is what counts.
+Both are built in the same round, so that a busy machine slows both: ratios are taken within a
+round, and the result is the median over the rounds.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ MODES = ("passthrough", "termination", "grpc-routing")
 
 @dataclass(frozen=True)
 class Case:
-    """What to build, and the highest ratio to upstream's install that we want, in CPU and wall time."""
+    """What to build, and the target: the highest ratio to upstream's install in CPU and wall time."""
 
     name: str
     folder: Path
@@ -73,7 +73,7 @@ class Row:
 
     @property
     def reached(self) -> bool:
-        """Whether both medians are within the target, and the bytes at most half; true where there is no target."""
+        """Whether both medians are within the target, and the bytes at most half; true without a target."""
         within = max(self.cpu_ratio.median, self.wall_ratio.median) <= (self.target or 1) and self.bytes_ratio <= 0.5
         return self.target is None or within
 
@@ -82,7 +82,7 @@ class Row:
 
 
 def cases() -> list[Case]:
-    """What is compared with upstream's install."""
+    """The cases that are compared with upstream's install."""
     return [
         *(Case(f"overlays/{mode}", ROOT / "overlays" / mode, 0.40) for mode in MODES),
         Case("examples/local", ROOT / "examples" / "local", 0.40),
@@ -102,12 +102,12 @@ def upstream() -> Iterator[Path]:
 
 
 def build(folder: Path, *flags: str, env: Mapping[str, str] | None = None) -> Sample:
-    """Build once, in a process of its own. Raises ToolError when kustomize fails."""
+    """Build once, in a separate process. Raises ToolError if kustomize fails."""
     return measure([str(program("kustomize")), "build", *flags, str(folder)], env=env)
 
 
 def measure(command: list[str], data: bytes = b"", env: Mapping[str, str] | None = None) -> Sample:
-    """Run a program once, with what it started, on an input. Raises ToolError when it fails."""
+    """Time one run of a program and its child processes on an input. Raises ToolError if it fails."""
     with tempfile.TemporaryFile() as input, tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         input.write(data)
         input.seek(0)
@@ -133,7 +133,7 @@ def compare(rounds: int) -> list[Row]:
             build(folder)  # fills the page cache
         samples: dict[str, list[Sample]] = {name: [] for name in folders}
         for number in range(rounds):
-            # Every other round backwards: what gets slower or faster over a round hits all alike.
+            # Every other round in reverse order: a drift of speed within a round then affects all cases alike.
             for name in list(folders)[:: -1 if number % 2 else 1]:
                 samples[name].append(build(folders[name]))
     targets = {case.name: case.target for case in cases()}

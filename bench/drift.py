@@ -1,4 +1,4 @@
-"""How long `argocd-istio drift` takes for a full install, beside PyYAML's reading of the two files."""
+"""Compares the time of `argocd-istio drift` for a full install with PyYAML's time to read the two files."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ READ = "import sys, yaml\nfor name in sys.argv[1:]: list(yaml.load_all(open(name
 
 @dataclass(frozen=True)
 class Drift:
-    """Seconds of wall time, each program from its start to its end."""
+    """Seconds of wall time for each whole process."""
 
     drift: Spread
     read: Spread
@@ -31,7 +31,7 @@ class Drift:
 
 
 def compare(rounds: int) -> Drift:
-    """Time both once a round, with the package installed from its wheel. Raises ToolError where one fails."""
+    """Time both once per round, with the package installed from its wheel. Raises ToolError if one fails."""
     with tempfile.TemporaryDirectory() as name:
         top = Path(name)
         scripts = plugin.install(plugin.build(top), top / "environment")

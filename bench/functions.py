@@ -1,6 +1,6 @@
-"""What the checked way costs: the generator alone, and in the build, beside what it is compared with.
+"""Measures the cost of the checked way: the generator alone and in the build, compared with other builds.
 
-The two of a ratio run in the same round, so that a busy machine slows both.
+The two sides of a ratio run in the same round, so that a busy machine slows both.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ FLAGS = ("--enable-alpha-plugins", "--enable-exec")
 
 @dataclass(frozen=True)
 class Row:
-    """CPU seconds of one thing and the ratio to another, with the highest ratio that we want (None: no target)."""
+    """CPU seconds of one case and the ratio to another, with the highest target ratio (None: no target)."""
 
     name: str
     to: str
@@ -55,7 +55,7 @@ RATIOS = (
 
 
 def exposure(hosts: int, kind: str) -> dict[str, Any]:
-    """An Exposure or ExposureGenerator with that many hosts; it says what the generator would fill in."""
+    """An Exposure or ExposureGenerator with that many hosts; it states the generator's defaults."""
     spec = {
         "hosts": [f"n{number}.acme.io" for number in range(hosts)],
         "gateway": {"selector": {"istio": "ingressgateway"}},
@@ -77,14 +77,14 @@ def go_config() -> dict[str, Any]:
 
 
 def resource_list(config: dict[str, Any]) -> bytes:
-    """What kustomize gives a generator."""
+    """The input that kustomize gives a generator."""
     head = {"apiVersion": "config.kubernetes.io/v1", "kind": "ResourceList", "items": [config]}
     # Two dumps: the same object twice in one would be an alias.
     return (yaml.safe_dump(head) + yaml.safe_dump({"functionConfig": config})).encode()
 
 
 def _consumer(folder: Path, mode: str, **lists: dict[str, Any]) -> Path:
-    """A consumer of a mode that lists each object in a file of its own under the field of its name."""
+    """A consumer of a mode, with each object in a separate file that the field of its name lists."""
     folder.mkdir()
     kustomization = {"components": [os.path.relpath(ROOT / "components" / mode, folder)]}
     for field, item in lists.items():
@@ -96,7 +96,7 @@ def _consumer(folder: Path, mode: str, **lists: dict[str, Any]) -> Path:
 
 @contextmanager
 def things() -> Iterator[dict[str, Callable[[], Sample]]]:
-    """Everything that is timed, by name, with the package installed from its wheel."""
+    """The timed commands, by name, with the package installed from its wheel."""
     with tempfile.TemporaryDirectory() as name:
         top = Path(name)
         scripts = plugin.install(plugin.build(top), top / "environment")
@@ -126,13 +126,13 @@ def things() -> Iterator[dict[str, Callable[[], Sample]]]:
 
 
 def compare(rounds: int) -> list[Row]:
-    """Run everything once a round. Raises ToolError where something fails."""
+    """Run everything once per round. Raises ToolError if something fails."""
     with things() as found:
         for run in found.values():
             run()  # fills the page cache
         cpu: dict[str, list[float]] = {name: [] for name in found}
         for number in range(rounds):
-            # Every other round backwards: what gets slower or faster over a round hits all alike.
+            # Every other round in reverse order: a drift of speed within a round then affects all cases alike.
             for name in list(found)[:: -1 if number % 2 else 1]:
                 cpu[name].append(found[name]().cpu)
     return [

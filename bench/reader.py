@@ -1,4 +1,4 @@
-"""What reading costs: a file at each limit of the reader, and a whole render."""
+"""Measures the cost of reading: a file at each limit of the reader, and a whole render."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ RENDER = "overlays/grpc-routing"
 
 
 def _bytes(count: int) -> str:
-    """A block scalar, as ConfigMaps hold files."""
+    """A block scalar, as in ConfigMaps with files."""
     lines, rest = divmod(count - 2, 64)
     return "|\n" + f" {'x' * 62}\n" * lines + (f" {'x' * (rest - 1)}" if rest else "")
 
 
 def _nodes(count: int) -> str:
-    """Aliases of a list that is a thousand values, and of one value for the rest."""
+    """Aliases of a list with a thousand values, and of one value for the rest."""
     many, rest = divmod(count, 1000)
     return f"- &many [{'x,' * 999}]\n- &one x\n" + "- *many\n" * many + "- *one\n" * rest
 
@@ -35,7 +35,7 @@ FILES: dict[str, Callable[[int], str]] = {
     "documents": lambda count: "---\n" * count,
     "scalar": lambda count: f"'{'x' * count}'",
 }
-"""A file with so many, by the name of the limit."""
+"""A function for each limit that makes a file with the given number."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Row:
 
 
 def compare(rounds: int) -> list[Row]:
-    """Read every file once a round. Raises ToolError where kustomize fails."""
+    """Read every file once per round. Raises ToolError if kustomize fails."""
     limits = {name: getattr(LIMITS, name) for name in FILES}
     files = {name: FILES[name](limit).encode() for name, limit in limits.items()}
     files[RENDER] = _render()

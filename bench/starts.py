@@ -1,4 +1,4 @@
-"""How long the live cluster takes from nothing to an Application that the real CLI synced through the gateway."""
+"""Measures the time from no cluster to an Application that the real CLI has synced through the gateway."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from statistics import median
 from bench.builds import ROOT
 from live.cluster import Cluster
 
-HOST = "argocd.example.com"  # what the overlays serve
+HOST = "argocd.example.com"  # the host in the overlays
 TARGET = 20.0
 OBJECT = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "delivered"}}
 
 
 @dataclass(frozen=True)
 class Start:
-    """Seconds since nothing ran until each point was reached; the programs are already built."""
+    """Seconds from the start until each point was reached; the programs are already built."""
 
     control_plane: float
     applied: float
@@ -26,7 +26,7 @@ class Start:
 
 
 def once() -> Start:
-    """One start with overlays/grpc-routing. Raises LiveError where something refuses."""
+    """One start with overlays/grpc-routing. Raises LiveError if a step fails."""
     begin, reached = time.perf_counter(), []
 
     def mark() -> None:

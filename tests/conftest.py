@@ -65,7 +65,7 @@ def results_dir() -> Path:
 
 @pytest.fixture(scope="session")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the package's two programs, from the built wheel in an environment of its own."""
+    """The folder of the package's two programs, from the built wheel in a separate environment."""
     folder = tmp_path_factory.mktemp("wheel")
     return plugin.install(plugin.build(folder), folder / "environment")
 

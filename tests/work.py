@@ -1,7 +1,7 @@
 """Work is counted and not timed: the count is the same on any machine, however slow or busy.
 
-One call of C is one step, however long it takes: a loop in Python is seen, a search in a long text is not. What is
-endless in C, such as a regular expression that tries everything, is left to the guards against a hang.
+One call of C is one step of any duration: a loop in Python is counted, a search in a long text is not. The guards
+against a hang find endless work in C, such as a regular expression with exponential backtracking.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from typing import Any, TypeVar
 Input = TypeVar("Input")
 
 HANG = 120
-"""Seconds after which something counts as endless. Only a guard: no test says how fast a thing is."""
+"""Seconds after which work counts as endless. Only a guard: no test asserts a speed."""
 
 
 def steps(work: Callable[[], object]) -> int:
-    """How many lines and calls of Python, and calls of C, `work` takes."""
+    """The number of Python lines and calls, and C calls, of `work`."""
     count = 0
 
     def line(_frame: FrameType, event: str, _argument: Any) -> Any:
@@ -44,27 +44,27 @@ def steps(work: Callable[[], object]) -> int:
 
 
 def growth(work: Callable[[Input], object], small: Input, large: Input) -> float:
-    """How many times the steps `work` takes for the large input. Ten times the size is about 10 where it is linear."""
-    work(small)  # what is done once only, such as an import, is done
+    """The steps for the large input, divided by those for the small one: about 10 for ten times the size if linear."""
+    work(small)  # one-time work, such as an import, is done
     return steps(lambda: work(large)) / steps(lambda: work(small))
 
 
 LINEAR = 12
-"""What the growth for ten times the size stays below; it is near 100 where each looks at each."""
+"""The limit of the growth for ten times the size; quadratic work is near 100."""
 
 
 def steps_a_byte(work: Callable[[bytes], object], data: bytes) -> float:
-    """The steps for each byte of the data; what any input takes, however short, counts as a hundred bytes."""
+    """The steps per byte of data; the constant cost of any input counts as a hundred bytes."""
     return steps(lambda: work(data)) / (len(data) + 100)
 
 
 MOST_A_BYTE = 200
-"""What these steps stay below for broken input of any kind: twice what the worst of them takes."""
+"""The limit of these steps for any broken input: twice the worst measured."""
 
 
 @contextmanager
 def no_hang() -> Iterator[None]:
-    """Raise TimeoutError where the block seems endless."""
+    """Raise TimeoutError if the block seems endless."""
 
     def late(*_: object) -> None:
         raise TimeoutError(f"no end after {HANG} s")

@@ -1,4 +1,4 @@
-"""Read and write the YAML files that people write here: comments, order, quotes and anchors stay as they are."""
+"""Read and write the hand-written YAML files: comments, order, quotes and anchors stay unchanged."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ def _yaml() -> YAML:
 
 
 def load(text: str) -> list[Any]:
-    """The documents of a file, as ruamel.yaml's round trip gives them."""
+    """The documents of a file, in ruamel.yaml's round-trip form."""
     return list(_yaml().load_all(text))
 
 
 def dump(documents: list[Any]) -> str:
-    """The text of a file; of what `load` gave, the same bytes."""
+    """The text of documents; unchanged documents from `load` give the same bytes."""
     stream = io.StringIO()
     _yaml().dump_all(documents, stream)
     return stream.getvalue()
 
 
 def files(root: Path) -> list[Path]:
-    """Every tracked YAML file below `FOLDERS`, but the CRDs, which are generated with anchors of their own."""
+    """Every tracked YAML file below `FOLDERS`, except the CRDs, which are generated with other anchors."""
     listing = subprocess.run(
         ["git", "ls-files", "-z", "--", *(f"{folder}/**.yaml" for folder in FOLDERS)],
         cwd=root,

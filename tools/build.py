@@ -29,7 +29,7 @@ HERE = Path(__file__).resolve().parent
 
 
 class ToolError(Exception):
-    """A program cannot be had; the message is one line that says what to do."""
+    """A program is not available; the message is one line that says what to do."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,8 @@ class GoProgram:
     """A program built from a Go module.
 
     `minutes` is the cold build on two cores, for the progress line only.
-    `stamp` sets linker variables to the version (`{v}`; `{n}` is without its v), where a program
-    learns it no other way.
+    `stamp` sets linker variables to the version (`{v}`; `{n}` is without its v), for programs
+    that get it no other way.
     """
 
     folder: str
@@ -86,7 +86,7 @@ OWN = {"kustomize": "KUSTOMIZE", "kubectl": "KUBECTL", "argocd": "ARGOCD"}
 
 
 def cache_dir() -> Path:
-    """Where results are kept: `ARGOCD_ISTIO_CACHE`, else the user's cache folder."""
+    """The folder for results: `ARGOCD_ISTIO_CACHE`, else the user's cache folder."""
     own = os.environ.get("ARGOCD_ISTIO_CACHE")
     if own:
         return Path(own).absolute()
@@ -94,13 +94,13 @@ def cache_dir() -> Path:
 
 
 def say(text: str) -> None:
-    """One line for the person who waits; results go to stdout, this does not."""
+    """Print a progress line for the user to stderr; results go to stdout."""
     print(text, file=sys.stderr, flush=True)
 
 
 @contextmanager
 def _stored(name: str, key: str) -> Iterator[tuple[Path, bool]]:
-    """The folder for `key` and whether it must still be filled, held by one process at a time."""
+    """The folder for `key` and whether it must still be filled; locked for one process at a time."""
     folder = cache_dir() / f"{name}-{key[:16]}"
     if (folder / ".done").exists():
         yield folder, False
@@ -116,7 +116,7 @@ def _stored(name: str, key: str) -> Iterator[tuple[Path, bool]]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            say(f"waiting for another run that makes {name}")
+            say(f"waiting for another run that builds {name}")
             fcntl.flock(lock, fcntl.LOCK_EX)
         if (folder / ".done").exists():
             yield folder, False
@@ -128,7 +128,7 @@ def _stored(name: str, key: str) -> Iterator[tuple[Path, bool]]:
 
 
 def _run(what: str, command: list[str], *, cwd: Path, env: dict[str, str] | None = None) -> None:
-    """Run a long command quietly, saying every 20 s how long it has taken; its output only when it fails."""
+    """Run a long command, with a progress line every 20 s; print its output only if it fails."""
     done = threading.Event()
     start = time.monotonic()
 
@@ -168,7 +168,7 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 @cache
 def go() -> Path:
-    """The Go toolchain: the user's where it is new enough for every module here, else the wheel."""
+    """The Go toolchain: the user's if it is new enough for every module here, else the one in the wheel."""
     need = max(_numbers(re.search(r"^go (\S+)", mod.read_text(), re.M)[1]) for mod in HERE.glob("*/go.mod"))  # type: ignore[index]
     named = os.environ.get("GO")
     own = shutil.which(named or "go")
@@ -182,15 +182,15 @@ def go() -> Path:
 
 
 def go_env() -> dict[str, str]:
-    """The environment for the Go toolchain, with nothing of the user's own that would change what is built."""
+    """The environment for the Go toolchain, without the user's settings that could change the build."""
     own = {
-        "GOTOOLCHAIN": "local",  # a toolchain is never fetched behind the user's back
+        "GOTOOLCHAIN": "local",  # never fetch a toolchain without the user's knowledge
         "GOFLAGS": "-mod=readonly -buildvcs=false",
         "GOWORK": "off",
         "GO111MODULE": "on",
         "GOOS": "",
         "GOARCH": "",
-        "CGO_ENABLED": "0",  # programs that run on any Linux, and no C compiler needed
+        "CGO_ENABLED": "0",  # the programs run on any Linux, and need no C compiler
     }
     return os.environ | own
 
@@ -208,7 +208,7 @@ def module_version(folder: str, module: str) -> str:
 def module_dir(folder: str, module: str) -> Path:
     """The folder of a pinned module's source, downloaded and checked against `go.sum`.
 
-    `module_dir("argocd", "github.com/argoproj/argo-cd/v3")` holds upstream's `manifests/`.
+    `module_dir("argocd", "github.com/argoproj/argo-cd/v3")` contains upstream's `manifests/`.
     """
     listing = [str(go()), "list", "-m", "-f", "{{.Dir}}", module]
     here = HERE / folder
@@ -258,10 +258,10 @@ def _build(name: str) -> Path:
 
 @cache
 def program(name: str) -> Path:
-    """The path of a real program, built or downloaded first where it is not stored yet.
+    """The path of a real program, built or downloaded first if it is not stored yet.
 
-    The user's own `kustomize`, `kubectl` or `argocd` is taken where the variable `KUSTOMIZE`,
-    `KUBECTL` or `ARGOCD` names it. Raises ToolError when it cannot be had.
+    The variables `KUSTOMIZE`, `KUBECTL` and `ARGOCD` select the user's own program.
+    Raises ToolError if it is not available.
     """
     if own := own_program(name):
         return own
@@ -273,9 +273,9 @@ def program(name: str) -> Path:
 
 
 def own_program(name: str) -> Path | None:
-    """The program that the user named by its variable, asked for its version to see that it is one.
+    """The program that the user selected by its variable, verified by asking for its version.
 
-    None where no variable is set. Raises ToolError.
+    None if no variable is set. Raises ToolError.
     """
     variable = OWN.get(name, "")
     given = os.environ.get(variable)
@@ -288,12 +288,12 @@ def own_program(name: str) -> Path | None:
     ask = [found, "version", *(["--client"] if name != "kustomize" else [])]
     asked = subprocess.run(ask, capture_output=True, text=True, check=False)
     if asked.returncode != 0 or not re.search(r"v\d+\.\d+", asked.stdout):
-        raise ToolError(f"{variable}={given}: '{name} version' gives no version, so it is no {name}; {hint}")
+        raise ToolError(f"{variable}={given}: '{name} version' prints no version, so it is not {name}; {hint}")
     return Path(found).absolute()
 
 
 def main(names: list[str]) -> int:
-    """Print the path of each named program, all of them when none is named."""
+    """Print the path of each named program, or of all programs."""
     try:
         for name in names or [*PROGRAMS, "envoy"]:
             print(program(name))

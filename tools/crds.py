@@ -1,4 +1,4 @@
-"""Write `base/crds` from the Go types of the pinned Argo CD, or check that it is what they give.
+"""Write `base/crds` from the Go types of the pinned Argo CD, or check that it matches them.
 
 The schemas come from the pinned controller-gen, without descriptions. Equal parts are written once,
 with YAML anchors: a fraction of the lines, and less for kustomize to copy.
@@ -41,9 +41,9 @@ Object = dict[str, Any]
 
 
 def generate() -> dict[str, Object]:
-    """The CRDs as upstream publishes them but without descriptions, by file name (`application.yaml`).
+    """The CRDs that upstream publishes, without descriptions, by file name (`application.yaml`).
 
-    Raises ToolError when controller-gen cannot be had or fails.
+    Raises ToolError if controller-gen is not available or fails.
     """
     argocd_module()
     env = go_env()
@@ -57,7 +57,7 @@ def generate() -> dict[str, Object]:
             raise ToolError(f"controller-gen failed, exit code {result.returncode}: {lines[0]}")
         crds = [yaml.load(path.read_bytes(), yaml.CSafeLoader) for path in Path(folder).iterdir()]
     for crd in crds:
-        # What upstream changes after controller-gen.
+        # Upstream's changes after controller-gen.
         del crd["metadata"]["annotations"]
         crd["metadata"]["labels"] = {
             "app.kubernetes.io/name": crd["metadata"]["name"],
@@ -90,7 +90,7 @@ class _Merge(dict[str, Any]):
 
 
 class _Dumper(yaml.SafeDumper):
-    """Block style, but a mapping of one or two scalars on one line; anchors on `_Shared` and nowhere else."""
+    """Block style, with mappings of one or two scalars on one line; anchors only on `_Shared`."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return not isinstance(data, _Shared)
@@ -119,7 +119,7 @@ def _on_one_line(mapping: Object) -> bool:
 
 
 def _names(mapping: Object, path: tuple[str, ...]) -> Iterator[str]:
-    """Names for a mapping, the best first: `string` for `{type: string}`, else from its path, and then with numbers.
+    """Names for a mapping, best first: `string` for `{type: string}`, else from its path, then with numbers.
 
     At the path `properties.spec.properties.source`: `source`, `spec-source`, `source-2`, ...
     """
@@ -134,7 +134,7 @@ def _names(mapping: Object, path: tuple[str, ...]) -> Iterator[str]:
 
 
 def _share(document: Object) -> Object:
-    """`document` with keys sorted and every mapping that repeats made one `_Shared`.
+    """`document` with sorted keys and each repeated mapping as one `_Shared`.
 
     Only values of mappings are shared: kustomize refuses an anchor on an item of a list.
     """
@@ -166,7 +166,7 @@ def _share(document: Object) -> Object:
         if not text or seen[text] < 2:
             return build(value, path)
         if text in shared:
-            # kustomize expands the target of a plain alias again, whole, at every use. It does not for
+            # kustomize expands the whole target of a plain alias again at every use. It does not for
             # a merge, which makes the build a fifth faster; a target without parts has nothing to expand.
             return shared[text] if _on_one_line(value) else _Merge({"<<": shared[text]})
         shared[text] = _Shared(build(value, path))
@@ -201,17 +201,17 @@ def update() -> None:
 
 
 def verify(folder: Path = CRDS) -> None:
-    """Raise ToolError, naming the first file below `folder` that is not what the Go types give."""
+    """Raise ToolError with the first file below `folder` that does not match the Go types."""
     texts = files()
     for path in sorted(folder.rglob("*")):
         if path.is_file() and path.name != "kustomization.yaml" and str(path.relative_to(folder)) not in texts:
-            raise ToolError(f"{path}: no Go type gives this file; delete it")
+            raise ToolError(f"{path}: no Go type generates this file; delete it")
     for name, text in texts.items():
         path = folder / name
         if not path.exists():
             raise ToolError(f"{path}: not found; run 'make update-crds' and commit the result")
         if path.read_bytes() != text.encode():
-            raise ToolError(f"{path}: not what Argo CD's Go types give; run 'make update-crds' and commit the result")
+            raise ToolError(f"{path}: does not match Argo CD's Go types; run 'make update-crds' and commit the result")
 
 
 def main(arguments: list[str]) -> int:

@@ -1,4 +1,4 @@
-"""The package as a user has it: built as a wheel and installed into an environment of its own, without the network."""
+"""Installs the package like a user: built as a wheel, in a separate environment, without the network."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PIP = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
 
 
 def build(folder: Path) -> Path:
-    """Build the wheel into a folder, with the locked hatchling; its path."""
+    """Build the wheel into a folder, with the locked hatchling, and return its path."""
     wheel = [*PIP, "wheel", "--no-index", "--no-build-isolation", "--no-deps", "--wheel-dir", str(folder)]
     subprocess.run([*wheel, str(HERE.parent / "plugin")], check=True)
     [found] = folder.glob("*.whl")
@@ -22,7 +22,7 @@ def build(folder: Path) -> Path:
 
 
 def install(wheel: Path, folder: Path) -> Path:
-    """Install a wheel into a new environment, where it finds its dependencies in ours; the folder of its scripts."""
+    """Install a wheel into a new environment with our dependencies, and return the folder of its scripts."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
     python = folder / "bin" / "python"
     subprocess.run([*PIP, "--python", str(python), "install", "--no-index", "--no-deps", str(wheel)], check=True)
@@ -32,6 +32,6 @@ def install(wheel: Path, folder: Path) -> Path:
 
 
 def environment(scripts: Path) -> dict[str, str]:
-    """Our environment with the scripts first on PATH, and nothing that leads Python to the sources."""
+    """Our environment with the scripts first on PATH, and without variables that lead Python to the sources."""
     environ = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
     return environ | {"PATH": f"{scripts}:{os.environ['PATH']}"}

@@ -1,5 +1,5 @@
-"""Write what pages and package take from the code: fields, commands, versions, the library's reference, a picture of
-`explain`, the JSON Schema.
+"""Generate reference parts of the docs and the package: fields, commands, versions, the library's reference, a picture,
+the JSON Schema.
 
 python -m tools.reference update|verify
 """
@@ -99,7 +99,7 @@ def picture() -> str:
 def compatibility() -> str:
     """The table of programs and their versions, as Markdown.
 
-    Two columns while the release of Argo CD that is installed is ahead of the module that is built and tested.
+    Two columns while the installed release of Argo CD is newer than the module that is built and tested.
     """
     istio = f"{versions()['istio']} ({(istio_module() / 'VERSION').read_text().strip()} in development)"
     rows = {"Argo CD": module(), "Istio": istio} | {
@@ -127,11 +127,11 @@ def codes() -> str:
 
 
 SECTIONS = {PAGE: {"fields": fields, "codes": codes, "commands": commands}, README: {"versions": compatibility}}
-"""What stands in a page between `<!-- NAME -->` and `<!-- /NAME -->`."""
+"""The sections of a page between `<!-- NAME -->` and `<!-- /NAME -->`."""
 
 
 def page(path: Path, text: str) -> str:
-    """The page with its sections replaced. Raises ToolError where one has no place."""
+    """The page with its sections replaced. Raises ToolError if a section is missing."""
     for name, write in SECTIONS[path].items():
         found = re.search(rf"(?<=<!-- {name} -->\n).*?(?=<!-- /{name} -->)", text, re.S)
         if not found:
@@ -172,10 +172,10 @@ def update() -> None:
 
 
 def verify(root: Path = ROOT) -> None:
-    """Raise ToolError, naming the first file that is not what the code gives."""
+    """Raise ToolError with the first file that does not match the code."""
     for path, text in files(root).items():
         if not (root / path).exists() or (root / path).read_text() != text:
-            raise ToolError(f"{path}: not what the code gives; run 'make update-reference' and commit the result")
+            raise ToolError(f"{path}: does not match the code; run 'make update-reference' and commit the result")
 
 
 def main(arguments: list[str]) -> int:

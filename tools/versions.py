@@ -1,4 +1,4 @@
-"""What versions.yaml says, and which release of Argo CD is installed, built and compared with."""
+"""Reads versions.yaml, and the releases of Argo CD that are installed, built and compared with."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def release() -> str:
 
 
 def module() -> str:
-    """The release of Argo CD's Go module, from which everything is built and with which the install is compared.
+    """The release of Argo CD's Go module, which everything is built from and the install is compared with.
 
-    It is the same as `release` as soon as the module of that release can be had.
+    It equals `release` once that release's module is available.
     """
     return versions()["argocd-module"]
 

@@ -1,4 +1,4 @@
-"""What `make up` and its like say where something is wrong around them."""
+"""The messages of `make up` and similar commands about faults in their environment."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from live.render import kustomize_build
 
 @pytest.fixture(autouse=True)
 def _signals() -> Iterator[None]:
-    """A command hears them in its own way, in this process for as long as it goes on."""
+    """A command handles signals itself, in this process, while it runs."""
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
 
 
-def test_a_damaged_folder_of_the_cluster_is_one_line(
+def test_a_damaged_cluster_folder_gives_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def attach() -> Cluster:
@@ -48,20 +48,20 @@ def test_a_damaged_file_in_it_is_one_line(
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"pid": "1", "started": "1"}'])
-def test_a_damaged_note_of_the_cluster_is_no_cluster(text: str, tmp_path: Path) -> None:
+def test_a_damaged_cluster_note_counts_as_no_cluster(text: str, tmp_path: Path) -> None:
     (tmp_path / "cluster.json").write_text(text)
     with pytest.raises(LiveError, match="no cluster is running; start one: make up"):
         Cluster.attach(tmp_path)
 
 
-def test_a_consumer_with_a_generator_is_told_the_variable(tmp_path: Path) -> None:
+def test_a_generator_consumer_gets_the_variable_named(tmp_path: Path) -> None:
     (tmp_path / "kustomization.yaml").write_text("generators: [generator.yaml]\n")
     (tmp_path / "generator.yaml").write_text("apiVersion: example.com/v1\nkind: Exposure\nmetadata: {name: cd}\n")
     with pytest.raises(LiveError, match="set KUSTOMIZE_FLAGS='--enable-alpha-plugins --enable-exec'"):
         kustomize_build(tmp_path)
 
 
-def test_a_variable_that_no_shell_takes_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unclosed_quote_in_a_variable_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KUSTOMIZE_FLAGS", '"')
     with pytest.raises(LiveError, match='KUSTOMIZE_FLAGS=": No closing quotation; write '):
         kustomize_build("overlays/termination")

@@ -13,7 +13,7 @@ from live.errors import LiveError
 
 @pytest.fixture
 def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder that is the whole PATH, with a stand-in for every program that is needed."""
+    """A folder as the whole PATH, with a stand-in for every required program."""
     for need in doctor.NEEDS:
         (tmp_path / need.program).write_text("#!/bin/sh\n")
         (tmp_path / need.program).chmod(0o755)
@@ -28,16 +28,16 @@ def test_a_system_with_everything_is_enough() -> None:
 
 
 @pytest.mark.parametrize("need", doctor.NEEDS, ids=lambda need: need.program)
-def test_a_missing_program_is_named_with_the_line_that_installs_it(programs: Path, need: doctor.Need) -> None:
+def test_a_missing_program_is_named_with_install_command(programs: Path, need: doctor.Need) -> None:
     (programs / need.program).unlink()
     expected = f"programs are missing: {need.program}; on Debian and Ubuntu: sudo apt-get install -y {need.package}"
-    # Without apt-get on the PATH nothing is installed, whoever asks.
+    # Without apt-get on the PATH nothing is installed for any user.
     with pytest.raises(LiveError) as raised:
         doctor.require(browser=True, install=True)
     assert str(raised.value) == expected
 
 
-def test_what_only_the_browser_test_wants_is_not_needed_otherwise(programs: Path) -> None:
+def test_browser_requirements_are_optional_for_other_tests(programs: Path) -> None:
     for need in doctor.NEEDS:
         if need.browser:
             (programs / need.program).unlink()
@@ -49,7 +49,7 @@ def test_what_only_the_browser_test_wants_is_not_needed_otherwise(programs: Path
     [(0, True, []), (0, False, [redirection.WHY_NOT]), (1000, True, [redirection.WHY_NOT])],
     ids=["root", "root of a namespace with few groups", "another user"],
 )
-def test_only_root_is_not_told_that_sidecars_need_it(
+def test_only_non_root_users_see_sidecar_note(
     monkeypatch: pytest.MonkeyPatch, user: int, group: bool, expected: list[str]
 ) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: user)
@@ -57,7 +57,7 @@ def test_only_root_is_not_told_that_sidecars_need_it(
     assert doctor.limits() == expected
 
 
-def test_a_system_without_namespaces_is_told_how_to_allow_them(programs: Path) -> None:
+def test_missing_user_namespaces_get_a_fix(programs: Path) -> None:
     (programs / "unshare").write_text("#!/bin/sh\necho 'unshare: Operation\nnot permitted' >&2\nexit 1\n")
     with pytest.raises(LiveError) as raised:
         doctor.require(browser=False, install=False)

@@ -1,4 +1,4 @@
-"""What a manifest says a container sees, without any process."""
+"""The container's view that a manifest defines, without starting a process."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_a_variable_comes_from_where_it_says(entry: dict[str, Any], expected: st
         source("resourceFieldRef", resource="limits.cpu"),
     ],
 )
-def test_what_is_missing_or_unknown_is_waited_for(entry: dict[str, Any]) -> None:
+def test_missing_or_unknown_objects_are_waited_for(entry: dict[str, Any]) -> None:
     with pytest.raises(NotYet):
         env(entry)
 
@@ -92,13 +92,13 @@ def test_a_whole_configmap_becomes_variables_with_a_prefix() -> None:
     assert (found["P_color"], found["P_size"], found["HOME"]) == ("blue", "3", "/")
 
 
-def test_command_replaces_the_images_entrypoint_and_args_only_its_arguments() -> None:
+def test_command_replaces_entrypoint_and_args_replaces_arguments() -> None:
     assert command({"args": ["-x", "$(A)"]}, ["run"], ["default"], {"A": "1"}) == ["run", "-x", "1"]
     assert command({}, ["run"], ["default"], {}) == ["run", "default"]
     assert command({"command": ["own"]}, ["run"], ["default"], {}) == ["own"]
 
 
-def test_services_of_the_namespace_and_the_api_server_are_in_the_environment() -> None:
+def test_environment_has_namespace_services_and_api_server() -> None:
     def service(namespace: str, name: str, address: str) -> dict[str, Any]:
         ports = [{"name": "https", "port": 443}]
         return {"metadata": {"namespace": namespace, "name": name}, "spec": {"clusterIP": address, "ports": ports}}
@@ -140,24 +140,24 @@ def test_services_of_the_namespace_and_the_api_server_are_in_the_environment() -
         ),
     ],
 )
-def test_a_volume_holds_what_its_source_says(volume: dict[str, Any], expected: dict[str, File] | None) -> None:
+def test_a_volume_contains_its_source(volume: dict[str, Any], expected: dict[str, File] | None) -> None:
     assert volume_files(POD, {"name": "v", **volume}, lookup, token) == expected
 
 
 @pytest.mark.parametrize("volume", [{"configMap": {"name": "none"}}, {"hostPath": {"path": "/"}}])
-def test_a_volume_that_cannot_be_had_is_waited_for(volume: dict[str, Any]) -> None:
+def test_an_unavailable_volume_is_waited_for(volume: dict[str, Any]) -> None:
     with pytest.raises(NotYet):
         volume_files(POD, {"name": "v", **volume}, lookup, token)
 
 
-def test_labels_in_a_file_are_quoted_as_a_kubelet_quotes_them() -> None:
+def test_label_files_are_quoted_like_the_kubelet() -> None:
     pod = {**POD, "metadata": {"name": "one", "namespace": "argocd", "annotations": {"b": '"ä"\n', "a": "1"}}}
     items = [{"path": "all", "fieldRef": {"fieldPath": "metadata.annotations"}}]
     found = volume_files(pod, {"name": "v", "downwardAPI": {"items": items}}, lookup, token)
     assert found == {"all": File('a="1"\nb="\\"ä\\"\\n"'.encode(), 0o644)}
 
 
-def test_a_volume_has_a_place_for_what_is_mounted_inside_it(tmp_path: Path) -> None:
+def test_a_volume_has_room_for_nested_mounts(tmp_path: Path) -> None:
     outer = Mount(tmp_path / "outer", "/run/secrets", read_only=True)
     volumes.write(outer.source, {"a": File(b"1", 0o644)})
     mounts = [outer, Mount(tmp_path, "/run/secrets/inner", read_only=False), Mount(tmp_path, "/run/secrets-2/x", False)]
@@ -175,7 +175,7 @@ def test_a_written_volume_follows_its_source(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir() if not path.name.startswith("..")) == ["a"]
 
 
-def test_an_exposure_is_read_from_the_gateways_of_a_render() -> None:
+def test_an_exposure_is_read_from_rendered_gateways() -> None:
     servers = [
         {"hosts": ["./one.example.com"], "tls": {"httpsRedirect": True}},
         {"hosts": ["./one.example.com", "argocd/two.example.com"], "tls": {"mode": "SIMPLE", "credentialName": "edge"}},
@@ -201,7 +201,7 @@ def test_an_exposure_is_read_from_the_gateways_of_a_render() -> None:
     [None, {"selector": "istio"}, {"servers": [None]}, {"servers": [{"tls": None, "hosts": None}]}],
     ids=str,
 )
-def test_what_istio_would_not_take_is_left_to_the_api_server(spec: Any) -> None:
+def test_an_invalid_gateway_gives_no_exposure(spec: Any) -> None:
     gateway = {"apiVersion": "networking.istio.io/v1", "kind": "Gateway", "metadata": {"name": "cd"}, "spec": spec}
     assert Exposed.of([gateway]) == Exposed()
 
@@ -215,7 +215,7 @@ def test_what_istio_would_not_take_is_left_to_the_api_server(spec: Any) -> None:
         ({"observedGeneration": 2, "replicas": 1, "updatedReplicas": 1}, False),
     ],
 )
-def test_a_workload_is_rolled_out_when_only_new_and_ready_pods_are_left(status: dict[str, Any], expected: bool) -> None:
+def test_a_rollout_ends_with_only_new_ready_pods(status: dict[str, Any], expected: bool) -> None:
     assert rolled_out({"metadata": {"generation": 2}, "spec": {"replicas": 1}, "status": status}) is expected
 
 
@@ -228,7 +228,7 @@ def endpoints(service: str, *found: dict[str, Any]) -> dict[str, Any]:
     return {"metadata": {"name": f"{service}-x", "namespace": "argocd", "labels": labels}, "endpoints": list(found)}
 
 
-def test_a_hosts_file_has_short_names_for_the_own_namespace_only() -> None:
+def test_hosts_file_has_short_names_for_own_namespace() -> None:
     services = [service("one", "10.96.0.5"), service("two", "10.96.0.6", "other")]
     assert hosts_file(services, [], POD).splitlines()[2:] == [
         "10.96.0.5 one one.argocd one.argocd.svc one.argocd.svc.cluster.local",
@@ -236,14 +236,14 @@ def test_a_hosts_file_has_short_names_for_the_own_namespace_only() -> None:
     ]
 
 
-def test_a_pod_is_called_by_its_own_name_before_any_service_is() -> None:
+def test_a_pods_own_name_precedes_service_names() -> None:
     stateful = POD | {"spec": {"hostname": "redis-0", "subdomain": "redis"}}
     for pod, names in ((POD, "one"), (stateful, "redis-0.redis.argocd.svc.cluster.local redis-0")):
         lines = hosts_file([service("one", "10.96.0.5"), service("redis-0", "10.96.0.6")], [], pod).splitlines()
         assert lines[:2] == ["127.0.0.1 localhost", f"10.77.1.9 {names}"]
 
 
-def test_a_headless_service_leads_to_its_ready_pods_and_names_those_that_have_a_name() -> None:
+def test_a_headless_service_lists_ready_and_named_pods() -> None:
     ready = {"addresses": ["10.77.1.4"], "hostname": "redis-0", "conditions": {"ready": True}}
     nameless = {"addresses": ["10.77.1.5"], "conditions": {"ready": True}}
     unready = {"addresses": ["10.77.1.6"], "hostname": "redis-2", "conditions": {"ready": False}}

@@ -35,13 +35,13 @@ def exposure(spec: str, kind: str = "ExposureGenerator", metadata: str = "{name:
 
 
 def checked(text: str) -> tuple[Exposure | None, list[Finding]]:
-    """What a file with this text is, and what is found in it."""
+    """The Exposure and the findings of a file with this text."""
     source = parse(text.encode(), "exposure.yaml")
     return check(source, source.documents[0].root)
 
 
 def resource_list(config: Any = None, items: Any = None, **more: Any) -> bytes:
-    """A ResourceList as kustomize gives it to a generator: the configuration is the single item too."""
+    """A ResourceList for a generator, as from kustomize: the configuration is also the only item."""
     items = ([config] if config else []) if items is None else items
     value = {"apiVersion": "config.kubernetes.io/v1", "kind": "ResourceList", "items": items, **more}
     if config:
@@ -62,7 +62,7 @@ _Dumper.add_representer(str, lambda dumper, text: dumper.represent_scalar("tag:y
 def run(
     data: bytes, *arguments: str, env: Mapping[str, str] | None = None, command: str = "-m argocd_istio.krm.generator"
 ) -> subprocess.CompletedProcess[bytes]:
-    """Run the function as a program of its own."""
+    """Run the function as a separate process."""
     return subprocess.run(
         [sys.executable, *command.split(), *arguments],
         input=data,

@@ -1,4 +1,4 @@
-"""Exposures as texts, and `set` as it is typed."""
+"""Exposures as text, and `set` with typed arguments."""
 
 from __future__ import annotations
 

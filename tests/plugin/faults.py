@@ -1,4 +1,4 @@
-"""More faults that the rules find: rule, what is wrong, in which mode, the change, and all messages then."""
+"""More faults that the rules find: rule, description, mode, change, and all messages."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from tests.render.consumer import one
 from tests.render.render import Object
 
 Row = tuple[str, str, str, Breaking, list[str]]
-NO_WAY = "no way in these files leads to argocd-server"
-E12 = "a sidecar takes one protocol for a port: native gRPC or the browser fails"
+NO_WAY = "no route in these files leads to argocd-server"
+E12 = "a sidecar accepts one protocol per port: native gRPC or the browser fails"
 
 
 def item(group: str, kind: str, name: str, namespace: str = "argocd", **more: Any) -> Object:
@@ -134,7 +134,7 @@ MORE: list[Row] = [
         plus(rule(trafficPolicy={"tls": {"mode": "SIMPLE"}}), tls),
         [
             "DestinationRule argocd/argocd-server checks argocd-server's certificate against the system's CAs: "
-            "one that argocd-server signed itself is refused, and the gateway answers 503"
+            "a self-signed one is refused, and the gateway answers 503"
         ],
     ),
     (
@@ -142,7 +142,7 @@ MORE: list[Row] = [
         "mutual TLS of a mesh without pods in it",
         "termination",
         plus(rule(trafficPolicy={"tls": {"mode": "ISTIO_MUTUAL"}})),
-        ["DestinationRule argocd/argocd-server says ISTIO_MUTUAL, and the pods are not in the mesh: 503"],
+        ["DestinationRule argocd/argocd-server sets ISTIO_MUTUAL, and the pods are not in the mesh: 503"],
     ),
     (
         "A29",
@@ -156,7 +156,7 @@ MORE: list[Row] = [
             ),
         ),
         [
-            "DestinationRule argocd/argocd-server says ISTIO_MUTUAL, and argocd-server has no certificate of the mesh "
+            "DestinationRule argocd/argocd-server sets ISTIO_MUTUAL, and argocd-server has no certificate of the mesh "
             '(server.insecure: "false"): 503'
         ],
     ),
@@ -172,7 +172,7 @@ MORE: list[Row] = [
         "a wildcard DestinationRule",
         "termination",
         plus(rule(host="*.argocd.svc.cluster.local", trafficPolicy={"tls": {"mode": "SIMPLE"}})),
-        ['argocd-server speaks plain HTTP (server.insecure: "true"), the gateway TLS: it answers 503'],
+        ['argocd-server speaks plain HTTP (server.insecure: "true"), but the gateway sends TLS: it answers 503'],
     ),
     (
         "A14",
@@ -181,7 +181,7 @@ MORE: list[Row] = [
         lambda objects: routes(objects)["http"].insert(
             0, {**routes(objects)["http"][0], "match": [{"headers": {"user-agent": {"prefix": "argocd-client"}}}]}
         ),
-        ["native gRPC fails: to the gateway this port is HTTP/1.1"],
+        ["native gRPC fails: the gateway speaks HTTP/1.1 to this port"],
     ),
     (
         "A32",
@@ -202,14 +202,14 @@ MORE: list[Row] = [
         "every host",
         "termination",
         both_hosts("*"),
-        ["the host * stands for every name: Argo CD takes the requests of all applications behind it"],
+        ["the host * matches every name: Argo CD receives the requests of all applications behind it"],
     ),
     (
         "C02",
         "a wildcard host",
         "grpc-routing",
         both_hosts("*.acme.io"),
-        ["*.acme.io is no address: Argo CD's own links and single sign-on need one name"],
+        ["*.acme.io is a wildcard: Argo CD's own links and single sign-on need one name"],
     ),
     (
         "C04",
@@ -238,14 +238,14 @@ MORE: list[Row] = [
         "a host with a port",
         "grpc-routing",
         both_hosts("cd.acme.io:8443"),
-        ["cd.acme.io:8443 is more than a host name: Istio refuses it, or no request ever has it"],
+        ["cd.acme.io:8443 is more than a host name: Istio refuses it, or no request matches it"],
     ),
     (
         "C18",
         "a host twice",
         "termination",
         both_hosts("cd.acme.io", "cd.acme.io"),
-        ["cd.acme.io is there twice in VirtualService argocd/argocd: Istio refuses it"],
+        ["cd.acme.io is listed twice in VirtualService argocd/argocd: Istio refuses it"],
     ),
     (
         "C19",
@@ -277,7 +277,7 @@ MORE: list[Row] = [
         "termination",
         plus(rule(exportTo=["."], trafficPolicy={"tls": {"mode": "SIMPLE", "caCertificates": "/ca.pem"}}), tls),
         [
-            'redirect loop: argocd-server wants TLS (server.insecure: "false") and sends clear text to https again',
+            'redirect loop: argocd-server expects TLS (server.insecure: "false") and redirects clear text to https',
             "exportTo hides DestinationRule argocd/argocd-server from the gateway's pods: its TLS is not used",
         ],
     ),
@@ -294,8 +294,8 @@ MORE: list[Row] = [
         "grpc-routing",
         plus(certificate("argocd")),
         [
-            "Certificate argocd/cd makes Secret argocd/argocd-certificate, "
-            "the gateway reads istio-system/argocd-certificate: it opens no port"
+            "Certificate argocd/cd creates Secret argocd/argocd-certificate, "
+            "but the gateway reads istio-system/argocd-certificate: it opens no port"
         ],
     ),
     (
@@ -303,7 +303,7 @@ MORE: list[Row] = [
         "one object twice",
         "termination",
         lambda objects: objects.insert(0, item("v1", "ConfigMap", "argocd-cmd-params-cm", data={"a": "b"})),
-        ["ConfigMap argocd/argocd-cmd-params-cm is there 2 times with different contents: the last one counts"],
+        ["ConfigMap argocd/argocd-cmd-params-cm exists 2 times with different contents: the last one counts"],
     ),
     (
         "D26",
@@ -327,7 +327,7 @@ MORE: list[Row] = [
         "an injected pod behind passthrough",
         "passthrough",
         after(without_sidecar, injected),
-        ["the sidecar takes the client's TLS for HTTP: every request fails"],
+        ["the sidecar reads the client's TLS as HTTP: every request fails"],
     ),
     (
         "E12",
@@ -346,14 +346,14 @@ MORE: list[Row] = [
                 annotations={"traffic.sidecar.istio.io/excludeInboundPorts": "8083, 8080"}
             ),
         ),
-        ["excludeInboundPorts keeps port 8080 from the sidecar, and the gateway speaks mTLS: 503"],
+        ["excludeInboundPorts excludes port 8080 from the sidecar, and the gateway speaks mTLS: 503"],
     ),
     (
         "E15",
         "two Sidecars",
         "grpc-routing",
         plus(sidecar("other", "TCP"), injected),
-        ["Sidecars argocd/argocd-server and argocd/other select the same pods: the older one counts alone"],
+        ["Sidecars argocd/argocd-server and argocd/other select the same pods: only the older one counts"],
     ),
     (
         "F24",
@@ -367,7 +367,7 @@ MORE: list[Row] = [
                 spec={"template": {"metadata": {"labels": service(objects)["selector"]}, "spec": {"containers": []}}},
             )
         ),
-        ["Service argocd/argocd-server selects argocd-dex-server too: some requests go astray"],
+        ["Service argocd/argocd-server also selects argocd-dex-server: some requests reach the wrong pods"],
     ),
     (
         "G10",
@@ -381,7 +381,7 @@ MORE: list[Row] = [
         "a prefix that is taken away",
         "termination",
         lambda objects: routes(objects)["http"][0].update(match=[{"uri": {"prefix": "/cd/"}}], rewrite={"uri": "/"}),
-        ["/cd/ is rewritten to /, and argocd-server does not know: the page stays blank"],
+        ["/cd/ is rewritten to /, and argocd-server does not know that path: the page stays blank"],
     ),
     (
         "H01",
@@ -428,7 +428,7 @@ MORE: list[Row] = [
         "two installs with one role",
         "termination",
         lambda objects: objects.append(binding("delivery")),
-        ["ClusterRoleBinding argocd-server is there 2 times, for other accounts: the last install takes its role"],
+        ["ClusterRoleBinding argocd-server exists 2 times, for other accounts: the last install takes its role"],
     ),
 ]
 

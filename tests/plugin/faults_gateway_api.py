@@ -1,4 +1,4 @@
-"""Faults of the Gateway API that the rules find, and what they spare; as in `faults`."""
+"""Faults of the Gateway API, and valid cases without findings; rows as in `faults`."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ API = "gateway.networking.k8s.io/v1"
 
 
 def grant(namespace: str, kind: str, wanted: str, **to: Any) -> Object:
-    """What lets objects of a kind in `edge` or `argocd` name what is in the namespace."""
+    """A ReferenceGrant for objects of a kind in `edge` or `argocd` to objects in the namespace."""
     trusted = [{"group": API.partition("/")[0], "kind": kind, "namespace": each} for each in ("edge", "argocd")]
     return item(
         API, "ReferenceGrant", "own", namespace, spec={"from": trusted, "to": [{"group": "", "kind": wanted, **to}]}
@@ -67,7 +67,7 @@ def listener_set(**more: Any) -> Object:
 
 
 def admitting(**allowed: Any) -> Object:
-    """A Gateway whose only listener of its own redirects."""
+    """A Gateway whose only own listener redirects."""
     gateway = api_gateway()
     gateway["spec"]["listeners"].pop(0)
     gateway["spec"] |= allowed
@@ -104,6 +104,12 @@ def gateway_api(gateway: Object, *routes: Object) -> Breaking:
     return change
 
 
+def with_policy(section: str = "", name: str = "argocd-server", **validation: Any) -> Breaking:
+    """The Gateway API, with a BackendTLSPolicy."""
+    routes = api_route("ui", "https", UI), api_route("http", "http", REDIRECT)
+    return gateway_api(api_gateway(**ALL), *routes, tls_policy(section, name, **validation))
+
+
 GATEWAY_API: list[Row] = [
     (
         "J07",
@@ -111,7 +117,7 @@ GATEWAY_API: list[Row] = [
         "grpc-routing",
         gateway_api(api_gateway(), api_route("ui", "https", GRPC, UI), api_route("http", "http", REDIRECT)),
         [
-            "the listener does not admit HTTPRoute argocd/ui: no request takes it",
+            "the listener does not admit HTTPRoute argocd/ui: no request reaches it",
             NO_WAY,
         ],
     ),
@@ -187,30 +193,20 @@ GATEWAY_API: list[Row] = [
             api_route("http", "http", REDIRECT),
             grant("argocd", "GRPCRoute", "Service"),
         ),
-        ["no ReferenceGrant lets HTTPRoute edge/ui name Service argocd/argocd-server: the gateway answers 500"],
+        ["no ReferenceGrant lets HTTPRoute edge/ui refer to Service argocd/argocd-server: the gateway answers 500"],
     ),
     (
         "J14",
         "a policy for a port that is not there",
         "termination",
-        gateway_api(
-            api_gateway(**ALL),
-            api_route("ui", "https", UI),
-            api_route("http", "http", REDIRECT),
-            tls_policy("web"),
-        ),
+        with_policy("web"),
         ["Service argocd/argocd-server has no port named web: BackendTLSPolicy argocd/own does nothing"],
     ),
     (
         "J14",
         "a policy for no Service",
         "termination",
-        gateway_api(
-            api_gateway(**ALL),
-            api_route("ui", "https", UI),
-            api_route("http", "http", REDIRECT),
-            tls_policy(name="server"),
-        ),
+        with_policy(name="server"),
         ["BackendTLSPolicy argocd/own names no Service here: it does nothing"],
     ),
     (
@@ -219,12 +215,7 @@ GATEWAY_API: list[Row] = [
         "termination",
         after(
             tls,
-            gateway_api(
-                api_gateway(**ALL),
-                api_route("ui", "https", UI),
-                api_route("http", "http", REDIRECT),
-                tls_policy(hostname="", caCertificateRefs=[{"group": "", "kind": "Secret", "name": "ca"}]),
-            ),
+            with_policy(hostname="", caCertificateRefs=[{"group": "", "kind": "Secret", "name": "ca"}]),
         ),
         [
             "BackendTLSPolicy argocd/own has no validation.hostname: the API server refuses it",
@@ -236,10 +227,8 @@ GATEWAY_API: list[Row] = [
         "A03",
         "a policy for a plain argocd-server",
         "termination",
-        gateway_api(
-            api_gateway(**ALL), api_route("ui", "https", UI), api_route("http", "http", REDIRECT), tls_policy("http")
-        ),
-        ['argocd-server speaks plain HTTP (server.insecure: "true"), the gateway TLS: it answers 503'],
+        with_policy("http"),
+        ['argocd-server speaks plain HTTP (server.insecure: "true"), but the gateway sends TLS: it answers 503'],
     ),
     (
         "A02",
@@ -247,14 +236,9 @@ GATEWAY_API: list[Row] = [
         "termination",
         after(
             tls,
-            gateway_api(
-                api_gateway(**ALL),
-                api_route("ui", "https", UI),
-                api_route("http", "http", REDIRECT),
-                tls_policy("https"),
-            ),
+            with_policy("https"),
         ),
-        ['redirect loop: argocd-server wants TLS (server.insecure: "false") and sends clear text to https again'],
+        ['redirect loop: argocd-server expects TLS (server.insecure: "false") and redirects clear text to https'],
     ),
     (
         "A28",
@@ -262,16 +246,11 @@ GATEWAY_API: list[Row] = [
         "termination",
         after(
             tls,
-            gateway_api(
-                api_gateway(**ALL),
-                api_route("ui", "https", UI),
-                api_route("http", "http", REDIRECT),
-                tls_policy(wellKnownCACertificates="System"),
-            ),
+            with_policy(wellKnownCACertificates="System"),
         ),
         [
             "BackendTLSPolicy argocd/own checks argocd-server's certificate against the system's CAs: "
-            "one that argocd-server signed itself is refused, and the gateway answers 503"
+            "a self-signed one is refused, and the gateway answers 503"
         ],
     ),
     (
@@ -280,7 +259,7 @@ GATEWAY_API: list[Row] = [
         "termination",
         selecting,
         [
-            "its pods belong to Gateway shared of another namespace: Istio 1.31 and newer ignores this one",
+            "its pods belong to Gateway shared of another namespace: Istio 1.31 and newer ignores this Gateway",
         ],
     ),
     (
@@ -368,12 +347,7 @@ GATEWAY_API_SPARED: list[tuple[str, str, Breaking, str]] = [
         "termination",
         after(
             tls,
-            gateway_api(
-                api_gateway(**ALL),
-                api_route("ui", "https", UI),
-                api_route("http", "http", REDIRECT),
-                tls_policy("http"),
-            ),
+            with_policy("http"),
         ),
         "HTTP/1.1 in TLS\n",
     ),

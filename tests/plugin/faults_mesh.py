@@ -1,4 +1,4 @@
-"""What sidecars and policies make of argocd-server, as rows like those of `faults`."""
+"""Faults of sidecars and policies at argocd-server; rows as in `faults`."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def meshed(*added: Object, then: Breaking = lambda objects: None) -> Breaking:
 
 
 STRICT = "PeerAuthentication argocd/peers-strict"
-ASKED = "AuthorizationPolicy argocd/callers asks for what a request has, and the sidecar takes port 8080 as TCP: it "
+ASKED = "AuthorizationPolicy argocd/callers uses fields of requests, but the sidecar treats port 8080 as TCP: it "
 ALONE = (
     "argocd-server has no sidecar, and only mutual TLS reaches argocd/argocd-redis, argocd/argocd-redis-1, "
     "argocd/argocd-redis-2 and 1 more: Argo CD cannot work"
@@ -83,7 +83,7 @@ MESH: list[Row] = [
         "STRICT for a port that the sidecar does not take",
         "termination",
         meshed(peers(), DISABLE, then=excluded),
-        [f"excludeInboundPorts keeps port 8080 from the sidecar: {STRICT} does not count for it"],
+        [f"excludeInboundPorts excludes port 8080 from the sidecar: {STRICT} is not enforced there"],
     ),
     (
         "E04",
@@ -91,7 +91,7 @@ MESH: list[Row] = [
         "termination",
         meshed(peers(), DISABLE),
         [
-            f"the pods take mutual TLS only ({STRICT}), and DestinationRule argocd/argocd-server says DISABLE: 503",
+            f"the pods accept only mutual TLS ({STRICT}), but DestinationRule argocd/argocd-server sets DISABLE: 503",
         ],
     ),
     (
@@ -109,7 +109,7 @@ MESH: list[Row] = [
         "a port kept from the sidecar behind passthrough",
         "passthrough",
         meshed(then=excluded),
-        ["excludeInboundPorts keeps port 8080 from the sidecar, and the gateway speaks mTLS: 503"],
+        ["excludeInboundPorts excludes port 8080 from the sidecar, and the gateway speaks mTLS: 503"],
     ),
     ("E14", "argocd-server opted out", "termination", meshed(peers(), *OTHERS, then=opted_out), [ALONE]),
     (
@@ -124,7 +124,7 @@ MESH: list[Row] = [
         "a path at a TCP port",
         "termination",
         meshed(callers(paths=["/api/*"])),
-        [f"{ASKED}admits nobody by that"],
+        [f"{ASKED}admits nobody with them"],
     ),
     ("E16", "a denied method", "termination", meshed(callers("DENY", methods=["POST"])), [f"{ASKED}refuses more"]),
     (
@@ -132,7 +132,7 @@ MESH: list[Row] = [
         "a header at a TCP port",
         "termination",
         meshed(callers(when=[HEADER])),
-        [f"{ASKED}admits nobody by that"],
+        [f"{ASKED}admits nobody with them"],
     ),
 ]
 

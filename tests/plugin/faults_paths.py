@@ -17,7 +17,7 @@ def serving(path: str, flag: str = "rootpath") -> Breaking:
 
 
 def taking(rewrite: Any = None, *, beside: bool = False, **uri: str) -> Breaking:
-    """One path to argocd-server, with a rewrite; beside what takes everything or instead of it."""
+    """One path to argocd-server, with a rewrite; beside the route for everything or instead of it."""
 
     def change(objects: Any) -> None:
         [rule] = routes(objects)["http"]
@@ -38,7 +38,7 @@ def replaced(**path: str) -> dict[str, Any]:
 
 
 PREFIX = replaced(type="ReplacePrefixMatch", replacePrefixMatch="/")
-UNKNOWN = f"/cd is rewritten to /, and argocd-server does not know: {BLANK}"
+UNKNOWN = f"/cd is rewritten to /, and argocd-server does not know that path: {BLANK}"
 UNSERVED = f"/cd leads to argocd-server, which serves /: {BLANK}"
 
 PATHS: list[Row] = [

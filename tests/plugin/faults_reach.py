@@ -1,4 +1,4 @@
-"""Services, subsets and hosts that lead nowhere, as rows like those of `faults`."""
+"""Services, subsets and hosts that lead nowhere; rows as in `faults`."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def host(rule_id: str, name: str, message: str, *more: str) -> Row:
     return (rule_id, f"the host {name}", "termination", both_hosts(name), [message, *more])
 
 
-END = "Istio refuses it, or no request ever has it"
+END = "Istio refuses it, or no request matches it"
 
 REACH: list[Row] = [
     (
@@ -95,7 +95,7 @@ REACH: list[Row] = [
         "a Service of another name",
         "termination",
         external("cd.acme.io"),
-        [NO_WAY, "Service argocd/argocd-server is another name of cd.acme.io: where it leads is not known here"],
+        [NO_WAY, "Service argocd/argocd-server is an alias of cd.acme.io: where it leads is not known here"],
     ),
     (
         "A32",
@@ -110,8 +110,8 @@ REACH: list[Row] = [
         "termination",
         twice(),
         [
-            "VirtualServices argocd/argocd and argocd/old both take all of this host: the older one counts alone, "
-            "and these files do not say which that is"
+            "VirtualServices argocd/argocd and argocd/old both take all of this host: only the older one counts, "
+            "and these files do not show which that is"
         ],
     ),
     (
@@ -120,8 +120,8 @@ REACH: list[Row] = [
         "passthrough",
         twice(),
         [
-            "VirtualServices argocd/argocd and argocd/old both take all of this host: the older one counts alone, "
-            "and these files do not say which that is"
+            "VirtualServices argocd/argocd and argocd/old both take all of this host: only the older one counts, "
+            "and these files do not show which that is"
         ],
     ),
     (

@@ -1,4 +1,4 @@
-"""What looks like a fault and is none, or may be right by what is not in these files; rows as in `faults`."""
+"""Cases that look like faults but are valid, or may be valid with other files; rows as in `faults`."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def first(*rules: Object) -> Breaking:
 
 
 def plain_gateway(objects: list[Object]) -> None:
-    """A Gateway of its own for port 80, whose VirtualService only redirects."""
+    """A separate Gateway for port 80, whose VirtualService only redirects."""
     http, ways = copy.deepcopy(one(objects, "Gateway")), copy.deepcopy(one(objects, "VirtualService"))
     gateway(objects)["servers"].pop(0)
     http["metadata"]["name"] = ways["metadata"]["name"] = "plain"
@@ -87,7 +87,7 @@ SHOP_WEB: list[Object] = [
 
 
 def shared(*objects: Object, host: str = "shop.acme.io") -> Breaking:
-    """Another team's host in the Gateway, with what is here of that team."""
+    """Another team's host in the Gateway, with that team's objects in these files."""
 
     def change(found: list[Object]) -> None:
         gateway(found)["servers"][1]["hosts"].append(host)
@@ -98,7 +98,7 @@ def shared(*objects: Object, host: str = "shop.acme.io") -> Breaking:
 
 
 def plain_port(objects: list[Object]) -> None:
-    """Another team's host, and clear text, at a port of its own."""
+    """Another team's host, with clear text, at a separate port."""
     port = {"number": 8080, "name": "shop", "protocol": "HTTP"}
     gateway(objects)["servers"].append({"port": port, "hosts": ["shop.acme.io"]})
     objects += copy.deepcopy(SHOP_WEB)
@@ -125,7 +125,7 @@ def mutual(objects: list[Object]) -> None:
 
 
 def taken(ports: str) -> Breaking:
-    """The sidecar takes these ports alone, and the gateway speaks as without one."""
+    """The sidecar only takes these ports, and the gateway sends no mesh TLS."""
     kept = {"traffic.sidecar.istio.io/includeInboundPorts": ports}
     disable = rule(trafficPolicy={"tls": {"mode": "DISABLE"}}, host="*.argocd.svc.cluster.local")
     return after(after(without_sidecar, injected), plus(disable, lambda objects: pod(objects).update(annotations=kept)))
@@ -161,7 +161,7 @@ ALARMS: list[tuple[str, str, Breaking, str]] = [
     ("another team's clear text", "termination", plain_port, "port 8080, HTTP"),
     ("another team's TLS alone", "termination", tls_port, "port 8443, HTTPS"),
     ("another team's Secret", "termination", plus(item("v1", "Secret", "argocd-certificate", "shop")), "plain HTTP"),
-    ("mutual TLS of the mesh at the gateway", "termination", mutual, "TLS ends here, clients show one too"),
+    ("mutual TLS of the mesh at the gateway", "termination", mutual, "TLS ends here, clients present one too"),
     ("a sidecar that takes no port", "grpc-routing", taken(""), "with sidecars, port 8080"),
     ("a sidecar that takes another port", "grpc-routing", taken("8083"), "with sidecars, port 8080"),
 ]
@@ -182,7 +182,7 @@ def unlabelled(objects: list[Object]) -> None:
 
 PARAMETERS, SERVER = "ConfigMap argocd/argocd-cmd-params-cm", "Deployment argocd/argocd-server"
 ANNOTATIONS = "spec.template.metadata.annotations[traffic.sidecar.istio.io/"
-# The rule, in which mode, the change, and where the wrong value stands: object, path, and a word of its line.
+# Rule, mode, change, and the place of the wrong value: object, path, and a word of its line.
 PLACES: list[tuple[str, str, Breaking, tuple[str, str, str]]] = [
     ("A01", "passthrough", value("true"), (PARAMETERS, "data[server.insecure]", "server.insecure:")),
     ("A02", "termination", value("false"), (PARAMETERS, "data[server.insecure]", "server.insecure:")),
@@ -250,7 +250,7 @@ def http_alone(objects: list[Object]) -> None:
     plain(objects)
 
 
-LOOP = "redirect loop: TLS has ended before the gateway, which sends its clear text to https again"
+LOOP = "redirect loop: TLS ends before the gateway, which redirects clear text to https again"
 MORE_WRONG: list[Row] = [
     ("B06", "a redirect behind a balancer", "termination", balanced(), [LOOP]),
     (
@@ -287,12 +287,12 @@ MORE_WRONG: list[Row] = [
 ]
 FORWARDED: Any = {**ROUTED, "match": [{"headers": {"x-forwarded-proto": {"exact": "http"}}}]}
 ALARMS += [
-    ("TLS that ends at a balancer", "termination", after(http_alone, balanced()), "TLS has ended before the gateway"),
+    ("TLS that ends at a balancer", "termination", after(http_alone, balanced()), "TLS ended before the gateway"),
     (
         "a balancer that speaks HTTP to the gateway",
         "grpc-routing",
         after(http_alone, balanced(backend_protocol="http")),
-        "TLS has ended before the gateway",
+        "TLS ended before the gateway",
     ),
     (
         "a redirect of what came as HTTP",

@@ -1,4 +1,4 @@
-"""Fields of another type than the API takes, as rows like those of `faults`: what is dropped is said."""
+"""Fields with a type that the API refuses; rows as in `faults`."""
 
 from __future__ import annotations
 

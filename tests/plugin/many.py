@@ -115,7 +115,7 @@ WILD = gateway("wild", server("*.x.io"), server("*.x.io", port=80))
 
 
 def each(*made: Callable[[int], Object]) -> Shape:
-    """One of each for every number, beside a Gateway that takes their hosts."""
+    """One of each for every number, beside a Gateway with their hosts."""
     return lambda count: [WILD, *(make(number) for make in made for number in range(count))]
 
 
@@ -124,7 +124,7 @@ def beside(shape: Shape, *objects: Object) -> Shape:
 
 
 def common(number: int) -> Object:
-    """A label that all share, and one of its own."""
+    """A shared label and a unique one."""
     return {"a": "shop", "name": f"n{number}"}
 
 

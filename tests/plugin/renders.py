@@ -1,4 +1,4 @@
-"""Renders to read, and what of them is changed in tests."""
+"""Renders, and changes of them for tests."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def explained(objects: list[Object], namespace: str = "istio-system") -> Picture
 
 
 def problems_of(objects: list[Object], namespace: str = "istio-system") -> list[str]:
-    """What is wrong and what it does, without the fix."""
+    """The messages of the findings, without the fixes."""
     return [finding.message for finding in explained(objects, namespace).findings]
 
 
@@ -81,7 +81,7 @@ def drop(kind: str, name: str) -> Callable[[list[Object]], None]:
 
 
 def plus(added: Object, change: Breaking | None = None) -> Breaking:
-    """Another object, after a change of those that are there."""
+    """A change that adds an object, after changes of existing ones."""
 
     def breaking(objects: list[Object]) -> None:
         if change:

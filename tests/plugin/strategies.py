@@ -20,7 +20,7 @@ junk = st.none() | st.booleans() | st.integers() | st.text(max_size=6) | st.list
 
 @st.composite
 def specs(draw: st.DrawFn, valid: bool = True, several: bool = True, mode: str | None = None) -> dict[str, Any]:
-    """A spec; with `several` it has up to five hosts and what only the generator does, else what both ways do."""
+    """A spec; with `several` up to five hosts and generator-only fields, else only fields of both ways."""
     names = draw(st.lists(hosts, min_size=1, max_size=5 if several else 1, unique=True))
     spec: dict[str, Any] = {"hosts": names}
     mode = mode or draw(st.sampled_from([None, *MODES]))

@@ -1,4 +1,4 @@
-"""Each kind of bad input to the function: exit code, what stderr says, and what stdout holds.
+"""Each kind of bad input to the function: exit code, text on stderr, and content of stdout.
 
 The numbers are those of the project's list of bad inputs.
 """
@@ -21,7 +21,7 @@ CONFIG_MAP = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}
 
 
 def config(spec: str, metadata: str = "{name: argocd}") -> str:
-    """A ResourceList whose configuration is written as it stands here, as no kustomize would."""
+    """A ResourceList with a literal configuration, which kustomize would write differently."""
     lines = exposure(spec, metadata=metadata).splitlines()
     return HEAD + "items: []\nfunctionConfig:\n" + "".join(f"  {line}\n" for line in lines)
 
@@ -41,7 +41,7 @@ def item(text: str) -> bytes:
 Case = tuple[str, bytes | str, str]
 
 UNREADABLE: list[Case] = [
-    # (rows, input, what stderr says): exit 2 and nothing on stdout
+    # (rows, input, text on stderr): exit 2 and nothing on stdout
     (
         "1",
         b"",
@@ -88,7 +88,7 @@ UNREADABLE: list[Case] = [
     ("41", config("hosts: !!set {a.b}"), "found the tag !!set"),
     ("41", config("url: !!timestamp 2001-01-01"), "found the tag !!timestamp"),
     ("41", config("? [a]\n: b"), "found a list as a key"),
-    ("42", HEAD + "items:\n\t- a\n", "stdin:4:1: found what is not plain YAML"),
+    ("42", HEAD + "items:\n\t- a\n", "stdin:4:1: found invalid YAML"),
     ("43", b"\xffa: b", "not UTF-8 at byte 0"),
     ("43", HEAD.encode() + "# é".encode("latin-1"), "not UTF-8 at byte"),
     ("44", HEAD.encode("utf-16"), "found UTF-16, expected UTF-8"),
@@ -102,7 +102,7 @@ UNREADABLE: list[Case] = [
 ]
 
 MISTAKES: list[Case] = [
-    # (rows, input, what stderr says): exit 2 and a ResourceList with results
+    # (rows, input, text on stderr): exit 2 and a ResourceList with results
     ("16", resource_list(None), "functionConfig: found nothing, expected an ExposureGenerator"),
     ("16", HEAD + "functionConfig: null\n", "functionConfig: found nothing"),
     (
@@ -131,14 +131,14 @@ MISTAKES: list[Case] = [
         for text in ("1e3", "0755", "1_000", "12:30:45", "0x1F", ".inf")
     ],
     ("21", host("2001-01-01"), "spec.hosts[0]: found the date 2001-01-01, expected a host name; quote it"),
-    # What kustomize makes of on, 0755 and 2001-01-01 before the function gets it.
+    # The form of on, 0755 and 2001-01-01 after kustomize, as the function gets them.
     ("20", host('"on"'), 'spec.hosts[0]: found the single label "on"'),
-    ("21", host("493"), "spec.hosts[0]: found the number 493, expected a host name; quote what the file says"),
+    ("21", host("493"), "spec.hosts[0]: found the number 493, expected a host name; quote the value in the file"),
     ("21", host('"2001-01-01T00:00:00Z"'), "spec.hosts[0]: found the date 2001-01-01, expected a host name; quote it"),
     ("22", host("null"), "spec.hosts[0]: found nothing"),
     ("22", host(""), "spec.hosts[0]: found nothing"),
     ("22", host('""'), "spec.hosts[0]: found an empty text"),
-    ("22", host('"   "'), "spec.hosts[0]: found a text of 3 blanks"),
+    ("22", host('"   "'), "spec.hosts[0]: found a text of 3 spaces"),
     ("22", host("[a.b]"), "spec.hosts[0]: found a list"),
     ("22", host("{a: b}"), "spec.hosts[0]: found a mapping"),
     ("22", config("hosts: null"), "spec.hosts: found nothing"),
@@ -185,7 +185,7 @@ MISTAKES: list[Case] = [
 ]
 
 ACCEPTED: list[tuple[str, bytes | str, str, list[Any]]] = [
-    # (rows, input, what stderr says, which items come out beside the Exposure): exit 0
+    # (rows, input, text on stderr, other items in the output): exit 0
     ("6", resource_list(GOOD).replace(b'io/v1"', b'io/v1beta1"', 1), "", []),
     (
         "7",
@@ -292,7 +292,7 @@ ACCEPTED: list[tuple[str, bytes | str, str, list[Any]]] = [
 
 
 def outcome(data: bytes | str, loader: Any = yaml.CBaseLoader) -> tuple[int, str, Any]:
-    """Exit code, stderr and stdout as a value (of texts, unless it is loaded otherwise), after what holds always."""
+    """Exit code, stderr and stdout as a value (of texts by default), after checks that apply to every input."""
     result = run(data if isinstance(data, bytes) else data.encode())
     stderr = result.stderr.decode()
     assert "Traceback" not in stderr
@@ -305,7 +305,7 @@ def ids(cases: Sequence[tuple[Any, ...]]) -> list[str]:
 
 
 @pytest.mark.parametrize(("rows", "data", "words"), UNREADABLE, ids=ids(UNREADABLE))
-def test_what_is_no_resource_list_is_one_line_and_no_output(rows: str, data: bytes | str, words: str) -> None:
+def test_invalid_resource_list_gives_one_line_no_output(rows: str, data: bytes | str, words: str) -> None:
     code, stderr, stdout = outcome(data)
     assert (code, stdout) == (2, None)
     assert words in stderr and stderr.count("\n") == 1 and stderr.startswith("stdin"), stderr
@@ -322,7 +322,7 @@ def test_a_mistake_is_a_line_and_a_result(rows: str, data: bytes | str, words: s
 
 
 @pytest.mark.parametrize(("rows", "data", "words", "others"), ACCEPTED, ids=ids(ACCEPTED))
-def test_what_is_odd_but_right_passes(rows: str, data: bytes | str, words: str, others: list[Any]) -> None:
+def test_odd_but_valid_values_pass(rows: str, data: bytes | str, words: str, others: list[Any]) -> None:
     code, stderr, stdout = outcome(data, yaml.CSafeLoader)
     assert code == 0, stderr
     assert words in stderr and bool(words) == bool(stderr), stderr

@@ -1,4 +1,4 @@
-"""kustomize runs the installed function: the checked way gives what the plain way gives, and more, or fails."""
+"""kustomize runs the installed function: the checked way gives the result of the plain way or more, or fails."""
 
 from __future__ import annotations
 
@@ -59,8 +59,8 @@ def completed(config: dict[str, Any]) -> str:
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_plain_checked_and_committed_output_are_the_same_byte_for_byte(mode: str, installed: Path) -> None:
-    """One host: what both ways can do. Each example is three builds."""
+def test_plain_checked_and_committed_output_are_identical(mode: str, installed: Path) -> None:
+    """One host, which both ways support. Each example is three builds."""
 
     @settings(max_examples=6)
     @given(specs(several=False, mode=mode))
@@ -76,9 +76,7 @@ def test_plain_checked_and_committed_output_are_the_same_byte_for_byte(mode: str
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_checked_and_committed_output_are_the_same_for_everything_the_generator_does(
-    mode: str, installed: Path
-) -> None:
+def test_checked_and_committed_output_match_for_all_features(mode: str, installed: Path) -> None:
     @settings(max_examples=5)
     @given(specs(mode=mode))
     def same(spec: dict[str, Any]) -> None:
@@ -100,9 +98,7 @@ def test_checked_and_committed_output_are_the_same_for_everything_the_generator_
 
 
 @pytest.mark.parametrize("mode", ["termination", "grpc-routing"])
-def test_several_certificates_are_several_servers_that_differ_in_hosts_and_secret_alone(
-    tmp_path: Path, mode: str, installed: Path
-) -> None:
+def test_each_certificate_gets_its_own_server(tmp_path: Path, mode: str, installed: Path) -> None:
     """The servers that the generator writes are those of base/istio."""
     spec = {"hosts": ["a.marker.test", "b.marker.test"], "tls": {"secretName": "cert-a"}}
     plain = one(load(build(consumer(tmp_path / "plain", mode, plain=plainly(spec)), installed)), "Gateway")["spec"]
@@ -134,10 +130,10 @@ def test_a_mistake_fails_the_build_with_its_line(tmp_path: Path, installed: Path
 
 
 TRAPS = [
-    # (what the file says, what the finding says): kustomize reads the file first, so some traps arrive in disguise
+    # (value in the file, text of the finding): kustomize reads the file first and converts some values
     ("on", 'found the single label "on"'),
     ("NO", 'found the single label "no"'),
-    ("0755", "found the number 493, expected a host name; quote what the file says: kustomize makes 493 of 0755"),
+    ("0755", "found the number 493, expected a host name; quote the value in the file: kustomize turns 0755 into 493"),
     ("1e3", "found the number 1000"),
     ("1_000", "found the number 1000"),
     ("0x1F", "found the number 31"),
@@ -150,9 +146,7 @@ TRAPS = [
 
 
 @pytest.mark.parametrize(("text", "words"), TRAPS)
-def test_what_yaml_takes_for_something_else_fails_the_build(
-    tmp_path: Path, text: str, words: str, installed: Path
-) -> None:
+def test_values_that_yaml_misreads_fail_the_build(tmp_path: Path, text: str, words: str, installed: Path) -> None:
     config = yaml.safe_dump(generator(hosts=["HOST"])).replace("HOST", text)
     with pytest.raises(BuildError, match=r"spec.hosts\[0\]: ") as error:
         build(consumer(tmp_path, "termination", checked=config), installed)
@@ -160,16 +154,14 @@ def test_what_yaml_takes_for_something_else_fails_the_build(
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_a_mode_that_is_not_the_components_fails_the_build(tmp_path: Path, mode: str, installed: Path) -> None:
+def test_a_mode_unlike_the_component_fails_the_build(tmp_path: Path, mode: str, installed: Path) -> None:
     other = MODES[MODES.index(mode) - 1]
     with pytest.raises(BuildError, match=r"argocd-istio\.github\.io~1mode failed"):
         build(consumer(tmp_path, mode, checked=generator(hosts=["a.marker.test"], mode=other)), installed)
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_without_enable_exec_the_build_fails_instead_of_skipping_the_function(
-    tmp_path: Path, mode: str, installed: Path
-) -> None:
+def test_without_enable_exec_the_build_fails(tmp_path: Path, mode: str, installed: Path) -> None:
     """kustomize skips it silently and passes its configuration on: nothing is an Exposure then."""
     folder = consumer(tmp_path, mode, checked=generator(hosts=["a.marker.test"]))
     with pytest.raises(BuildError, match="nothing selected by Exposure"):
@@ -187,7 +179,7 @@ def test_without_enable_exec_the_build_fails_instead_of_skipping_the_function(
     ],
     ids=["annotation", "older annotation", "configFn"],
 )
-def test_a_plain_exposure_that_names_a_function_is_not_passed_through(
+def test_a_plain_exposure_with_a_function_is_rejected(
     tmp_path: Path, metadata: dict[str, Any], installed: Path
 ) -> None:
     """Without --enable-exec kustomize skips the function and passes its configuration on: nothing has checked it."""
@@ -200,9 +192,7 @@ def test_a_plain_exposure_that_names_a_function_is_not_passed_through(
         build(folder, installed)
 
 
-def test_a_function_that_does_not_exist_fails_the_build_with_and_without_enable_exec(
-    tmp_path: Path, installed: Path
-) -> None:
+def test_a_missing_function_always_fails_the_build(tmp_path: Path, installed: Path) -> None:
     config = generator(hosts=["a.marker.test"])
     config["metadata"]["annotations"] = dict.fromkeys(FUNCTION, "exec: {path: no-such-program}")
     folder = consumer(tmp_path, "termination", checked=config)
@@ -213,7 +203,7 @@ def test_a_function_that_does_not_exist_fails_the_build_with_and_without_enable_
 
 
 @pytest.mark.parametrize("way", [["kustomize"], ["apply", "--dry-run=client", "-k"]])
-def test_kubectl_refuses_the_checked_way_and_takes_the_committed_one(
+def test_kubectl_builds_committed_but_refuses_checked_consumers(
     tmp_path: Path, way: list[str], installed: Path
 ) -> None:
     config = generator(hosts=["a.marker.test"])
@@ -283,7 +273,7 @@ def test_the_documented_consumer_builds_and_fails_as_documented(tmp_path: Path, 
     assert str(error.value).startswith(line + "\n")
 
 
-def test_the_function_is_found_by_its_name_from_a_remote_base(tmp_path: Path, installed: Path) -> None:
+def test_a_remote_base_finds_the_function_by_name(tmp_path: Path, installed: Path) -> None:
     """A team's base lists the generator; its consumers fetch the base by its address."""
     work = tmp_path / "work"
     write(
@@ -304,8 +294,8 @@ def test_the_function_is_found_by_its_name_from_a_remote_base(tmp_path: Path, in
 
 
 @given(st.data())
-def test_the_plain_exposure_and_the_completed_one_say_the_same(data: st.DataObject) -> None:
-    """The model of the first test, for many more examples: what the wiring reads is equal in both."""
+def test_plain_and_completed_exposure_are_equivalent(data: st.DataObject) -> None:
+    """The first test's property for many more examples: the wiring reads the same from both."""
     spec = data.draw(specs(several=False))
     made = yaml.load(completed(generator(**spec)), yaml.CSafeLoader)["spec"]
     plain = plainly(spec)["spec"]

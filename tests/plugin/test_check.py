@@ -1,4 +1,4 @@
-"""What is wrong with an Exposure is found, with line, field and what to do; what is right passes."""
+"""Faults of an Exposure are found, with line, field and what to do; valid ones pass."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ def test_a_mistake_is_found_once() -> None:
         ),
     ],
 )
-def test_what_is_no_exposure_is_said(text: str, line: str) -> None:
+def test_an_invalid_exposure_is_reported(text: str, line: str) -> None:
     found, findings = checked(text)
     assert found is None
     assert str(findings[0]).startswith(f"exposure.yaml:{line}"), str(findings[0])
@@ -185,13 +185,13 @@ def test_what_is_no_exposure_is_said(text: str, line: str) -> None:
         ),
     ],
 )
-def test_what_may_be_wrong_is_a_warning_and_no_error(text: str, line: str) -> None:
+def test_a_possible_fault_is_only_a_warning(text: str, line: str) -> None:
     found, findings = checked(text)
     assert found and str(findings[0]).startswith(f"exposure.yaml:{line}")
 
 
 PLAIN = [
-    # (spec, severity, path): what kustomize alone does not do
+    # (spec, severity, path): fields that kustomize alone does not wire
     (f"{HOSTS}\nurl: https://cd.acme.dev\n{GATEWAY}\n{TLS}", "error", "spec.url"),
     (
         f"{HOSTS}\nmode: termination\n{GATEWAY}\ntls: {{secretName: a, secretNames: {{cd.acme.io: b}}}}",
@@ -207,19 +207,19 @@ PLAIN = [
 
 
 @pytest.mark.parametrize(("spec", "severity", "path"), PLAIN)
-def test_what_kustomize_alone_does_not_carry_is_said_of_a_plain_exposure(spec: str, severity: str, path: str) -> None:
+def test_a_plain_exposure_reports_generator_only_fields(spec: str, severity: str, path: str) -> None:
     _, findings = checked(exposure(spec, "Exposure"))
     assert (severity, path) in {(one.severity, one.path) for one in findings}
 
 
 @pytest.mark.parametrize("spec", [spec for spec, *_ in PLAIN])
-def test_what_is_to_be_generated_is_judged_as_the_generator_takes_it(spec: str) -> None:
+def test_generator_input_is_checked_by_generator_rules(spec: str) -> None:
     source = parse(exposure(spec, "Exposure").encode(), "exposure.yaml")
     found, findings = check(source, source.documents[0].root, generate=True)
     assert found and findings == []
 
 
-def test_a_plain_exposure_of_the_readme_has_no_findings() -> None:
+def test_the_readmes_plain_exposure_has_no_findings() -> None:
     found, findings = checked(exposure(f"hosts: [cd.acme.io]\n{GATEWAY}\n{TLS}", "Exposure"))
     assert found and findings == []
 
@@ -245,7 +245,7 @@ def test_a_plain_one_names_no_function(key: str) -> None:
         ("''", "nothing"),
         ("hello", 'the text "hello"'),
         ("'[a]'", "a list"),
-        ("'exec: {path'", "what is not plain YAML"),
+        ("'exec: {path'", "invalid YAML"),
         ("'{}'", "nothing at exec"),
         ("'exec: argocd-istio-generator'", 'the text "argocd-istio-generator" at exec'),
         ("'exec: {}'", "no path at exec"),
@@ -260,7 +260,7 @@ def test_a_plain_one_names_no_function(key: str) -> None:
         ("1", "the number 1"),
     ],
 )
-def test_a_function_that_no_build_can_run_is_found(key: str, function: str, words: str) -> None:
+def test_a_function_that_cannot_run_is_found(key: str, function: str, words: str) -> None:
     found, findings = checked(exposure(HOSTS, metadata=f"{{name: argocd, annotations: {{{key}: {function}}}}}"))
     [line] = [str(one) for one in findings]
     assert found is None and line.startswith(f"exposure.yaml:3: metadata.annotations[{key}]: found {words}"), line
@@ -288,7 +288,7 @@ def generated(spec: str) -> str:
 
 
 @pytest.mark.parametrize("spec", RIGHT)
-def test_what_the_generator_made_passes_and_is_made_again(spec: str) -> None:
+def test_generated_output_passes_and_is_reproducible(spec: str) -> None:
     text = generated(spec)
     found, findings = checked(text)
     assert found and [one for one in findings if one.severity == "error"] == []
@@ -327,7 +327,7 @@ TWO = f"{HOSTS}\nmode: termination\nurl: https://cd.acme.dev\ntls: {{secretName:
         ("  mode: termination\n", "  mode: termination\n  url: https://cd.acme.dev\n", "spec.url"),
     ],
 )
-def test_a_generated_exposure_that_was_changed_by_hand_is_found(before: str, after: str, path: str) -> None:
+def test_a_hand_edited_generated_exposure_is_found(before: str, after: str, path: str) -> None:
     text = generated(TWO)
     changed = text.replace(before, after, 1)
     assert changed != text
@@ -336,12 +336,12 @@ def test_a_generated_exposure_that_was_changed_by_hand_is_found(before: str, aft
 
 
 @pytest.mark.parametrize("hosts", ["cd.x.io", "cd.x.io\n  - cd.acme.dev", "cd.acme.io\n  - cd.x.io"])
-def test_every_finding_on_a_generated_exposure_says_what_was_expected(hosts: str) -> None:
+def test_findings_on_generated_exposures_state_the_expected_value(hosts: str) -> None:
     _, findings = checked(generated(TWO).replace("- cd.acme.io\n  - cd.acme.dev", f"- {hosts}", 1))
     assert findings and all("expected ;" not in str(one) for one in findings), [str(one) for one in findings]
 
 
-def test_a_finding_is_a_line_and_an_entry_of_results() -> None:
+def test_a_finding_becomes_a_line_and_a_result() -> None:
     resource = {"apiVersion": "v1", "kind": "Exposure", "name": "a"}
     finding = Finding("warning", "dir/f\x1b.yaml", 3, "spec.x", "found\ny", resource)
     assert str(finding) == "dir/f\\x1b.yaml:3: warning: spec.x: found\\ny"
@@ -355,18 +355,18 @@ def test_a_finding_is_a_line_and_an_entry_of_results() -> None:
     assert str(Finding("error", "", 0, "", "found x", resource)) == "Exposure a: found x"
 
 
-def test_no_line_is_a_command_to_a_ci_log() -> None:
+def test_no_finding_starts_a_ci_log_command() -> None:
     line = str(Finding("error", "::error file=x::y", 1, "", "z"))
     assert inert(line, "./").startswith("./::error") and inert("a::b", "./") == "a::b"
 
 
-def test_lines_are_left_out_where_they_mean_nothing() -> None:
+def test_findings_can_omit_file_and_lines() -> None:
     text = exposure("hosts: [493, '2001-01-01T00:00:00Z']")
     source = parse(text.encode(), "stdin")
     _, findings = check(source, source.documents[0].root, file="", lines=False)
     assert [str(one) for one in findings] == [
         "ExposureGenerator argocd: spec.hosts[0]: found the number 493, expected a host name; "
-        "quote what the file says: kustomize makes 493 of 0755 and 1000 of 1e3",
+        "quote the value in the file: kustomize turns 0755 into 493 and 1e3 into 1000",
         "ExposureGenerator argocd: spec.hosts[1]: found the date 2001-01-01, expected a host name; "
         'quote it: "2001-01-01"',
     ]

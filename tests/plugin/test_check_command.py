@@ -1,4 +1,4 @@
-"""`check` as a command: whole files, folders, pipes, what it compares, and what it prints for programs."""
+"""`check` as a command: whole files, folders, pipes, the component beside the file, and formats for programs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ WARNED = exposure("hosts: [cd.acme.io]\ntls: {secretName: a-cacert}\n")
 CONFIG_MAP = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n"
 
 
-# ---- what is wrong with a whole file
+# ---- faults of a whole file
 
 
 @pytest.mark.parametrize("head", ["%YAML 1.2", "%YAML 1.1", "%TAG ! tag:x,2000:", "# a\n\n%YAML 1.2"])
@@ -39,7 +39,7 @@ def test_a_directive_is_an_error(head: str, here: Path, call: Called) -> None:
     )
 
 
-def test_a_generator_file_holds_generators_only(here: Path, call: Called) -> None:
+def test_a_generator_file_contains_only_generators(here: Path, call: Called) -> None:
     (here / "exposure.yaml").write_text(f"{GENERATOR}---\n{CONFIG_MAP}")
     assert call("check") == (
         1,
@@ -81,7 +81,7 @@ def test_an_exposure_in_a_list_is_checked(here: Path, call: Called) -> None:
         (PLAIN.replace("hosts: ", "hosts:\xa0"), "exposure.yaml:5:9: found the character U+00A0"),
     ],
 )
-def test_what_is_no_exposure_is_said_plainly(text: str, words: str, here: Path, call: Called) -> None:
+def test_a_missing_exposure_gives_one_line(text: str, words: str, here: Path, call: Called) -> None:
     (here / "exposure.yaml").write_text(text)
     code, _, error = call("check")
     assert code == 2 and words in error and error.count("\n") == 1, error
@@ -96,7 +96,7 @@ def consumer(folder: Path, mode: str, text: str, name: str = "components/{}/with
 
 
 @pytest.mark.parametrize("text", [PLAIN, GENERATOR])
-def test_a_mode_that_contradicts_the_component_is_an_error(text: str, here: Path, call: Called) -> None:
+def test_a_mode_contradicting_the_component_is_an_error(text: str, here: Path, call: Called) -> None:
     stated = text.replace("spec:\n", "spec:\n  mode: termination\n").replace("  mode: grpc-routing\n", "")
     consumer(here / "cd", "grpc-routing", stated)
     assert call("check", "cd/exposure.yaml") == (
@@ -109,7 +109,7 @@ def test_a_mode_that_contradicts_the_component_is_an_error(text: str, here: Path
     assert call("check", "cd/exposure.yaml") == (0, "", "")
 
 
-def test_a_kustomization_that_lists_another_file_counts_nothing(here: Path, call: Called) -> None:
+def test_a_kustomization_listing_another_file_is_ignored(here: Path, call: Called) -> None:
     stated = PLAIN.replace("spec:\n", "spec:\n  mode: termination\n")
     consumer(here / "cd", "grpc-routing", stated)
     (here / "cd/other.yaml").write_text(stated)
@@ -127,7 +127,7 @@ def test_a_kustomization_that_lists_another_file_counts_nothing(here: Path, call
         "components/passthrough",
     ],
 )
-def test_a_secret_is_missed_only_where_the_mode_wants_one(component: str, here: Path, call: Called) -> None:
+def test_a_secret_is_required_only_by_some_modes(component: str, here: Path, call: Called) -> None:
     bare = PLAIN.replace("  tls: {secretName: a}\n", "")
     (here / "exposure.yaml").write_text(bare)
     kustomization = here / "kustomization.yaml"
@@ -146,7 +146,7 @@ def test_a_fresh_consumer_has_no_findings(mode: str, more: list[str], here: Path
     assert call("check", "--strict", "cd/exposure.yaml") == (0, "", "")
 
 
-# ---- what Flux renders after the build
+# ---- variables that Flux replaces after the build
 
 
 @pytest.mark.parametrize("host", ["${domain}", "cd.${domain}", "${name}.acme.io", "${domain:=cd.acme.io}"])
@@ -161,7 +161,7 @@ def test_a_substituted_host_is_taken_where_asked_to(host: str, here: Path, call:
 @pytest.mark.parametrize(
     "host", ["C.${domain}", "*.${domain}", "https://${domain}", "{{ domain }}", "$(domain)", "${}"]
 )
-def test_what_no_value_makes_right_is_still_refused(host: str, here: Path, call: Called) -> None:
+def test_text_no_substitution_can_fix_is_refused(host: str, here: Path, call: Called) -> None:
     (here / "exposure.yaml").write_text(PLAIN.replace("[cd.acme.io]", f'["{host}"]'))
     assert call("check", "--substitute")[0] == 1
 
@@ -176,7 +176,7 @@ def test_every_field_may_be_substituted(here: Path, call: Called) -> None:
     assert call("check", "--substitute") == (0, "", "")
 
 
-# ---- where the text comes from
+# ---- sources of the text
 
 
 def test_folders_files_and_stdin_are_checked_together(here: Path, call: Called) -> None:
@@ -240,7 +240,7 @@ def test_a_named_pipe_is_read_once(here: Path, call: Called) -> None:
 # ---- for scripts
 
 
-def test_strict_counts_warnings_and_quiet_leaves_out_the_rest(here: Path, call: Called) -> None:
+def test_strict_counts_warnings_and_quiet_hides_others(here: Path, call: Called) -> None:
     (here / "exposure.yaml").write_text(WARNED)
     for options, code, lines in (([], 0, 1), (["-q"], 0, 0), (["--strict"], 1, 1), (["--strict", "--quiet"], 1, 1)):
         found, out, error = call("check", *options)

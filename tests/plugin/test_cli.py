@@ -1,4 +1,4 @@
-"""The command line as a program: exit codes, streams, signals, and one line for whatever is wrong."""
+"""The command line as a program: exit codes, streams, signals, and one line for each error."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def run(*arguments: str | bytes, input: bytes = b"", env: dict[str, str] | None 
     )
 
 
-# Every command that reads a file, with what stands before the file.
+# Every command that reads a file, with the arguments before the file.
 READERS = {
     "check": ["check"],
     "generate": ["generate"],
@@ -78,7 +78,7 @@ def sparse(path: Path) -> None:
         file.truncate((64 << 20) + 1)
 
 
-# How the file is made, the exit code, and what the line says.
+# A function that makes the file, the exit code, and a part of the line.
 BAD: dict[str, tuple[Callable[[Path], Any], int, str]] = {
     "no file": (lambda path: None, 3, "No such file or directory"),
     "a folder": (
@@ -104,13 +104,13 @@ BAD: dict[str, tuple[Callable[[Path], Any], int, str]] = {
     "a tab": (written(b"spec:\n\tmode: x\n"), 2, "tabs"),
     "a key twice": (written(GOOD + b"kind: Exposure\n"), 2, "'kind' a second time; it is on line 2 too"),
     "a template": (written(b"{{- if .Values.on }}\nkind: Exposure\n{{- end }}\n"), 2, "render it first"),
-    "an open quote": (written(b'spec: "\n'), 2, "not plain YAML"),
+    "an open quote": (written(b'spec: "\n'), 2, "invalid YAML"),
 }
 
 
 @pytest.mark.parametrize("case", BAD)
 @pytest.mark.parametrize("reader", READERS)
-def test_a_file_that_cannot_be_used_is_one_line(
+def test_an_unusable_file_gives_one_line(
     reader: str, case: str, here: Path, call: Called, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make, expected, words = BAD[case]
@@ -125,7 +125,7 @@ def test_a_file_that_cannot_be_used_is_one_line(
 WRONG = exposure("mode: grpc-routing\nhosts: [cd.acme.io]\nsecretName: a\n")
 
 
-def test_findings_are_lines_on_stderr_and_exit_code_1(here: Path, call: Called) -> None:
+def test_findings_go_to_stderr_with_exit_code_1(here: Path, call: Called) -> None:
     (here / "exposure.yaml").write_text(WRONG)
     for command in ("check", "generate"):
         code, out, error = call(command)
@@ -143,7 +143,7 @@ def test_findings_are_lines_on_stderr_and_exit_code_1(here: Path, call: Called) 
     ]
 
 
-def test_only_the_documents_of_the_kind_are_checked_and_generate_wants_one(here: Path, call: Called) -> None:
+def test_only_exposures_are_checked_and_generate_requires_one(here: Path, call: Called) -> None:
     (here / "exposure.yaml").write_bytes(b"kind: ConfigMap\ndata: {a: 1}\n---\n" + PLAIN)
     assert call("check") == (0, "", "")
     assert call("generate")[0] == 0
@@ -154,7 +154,7 @@ def test_only_the_documents_of_the_kind_are_checked_and_generate_wants_one(here:
 
 
 @pytest.mark.parametrize("name", [b"argocd", b"other"])
-def test_a_second_exposure_is_an_error_whatever_its_name(name: bytes, here: Path, call: Called) -> None:
+def test_a_second_exposure_is_always_an_error(name: bytes, here: Path, call: Called) -> None:
     other = GOOD.replace(b"name: argocd", b"name: " + name)
     (here / "exposure.yaml").write_bytes(b"---\n".join([GOOD, other, *[GOOD] * 498]))
     line = len(GOOD.splitlines()) + 2
@@ -235,7 +235,7 @@ USAGE = [
 @pytest.mark.parametrize(
     ("arguments", "line"), USAGE, ids=lambda value: " ".join(value) if isinstance(value, list) else ""
 )
-def test_wrong_usage_is_one_line_and_exit_code_2(arguments: list[str], line: str, call: Called) -> None:
+def test_wrong_usage_prints_one_line_and_exits_2(arguments: list[str], line: str, call: Called) -> None:
     code, out, error = call(*arguments)
     assert (code, out) == (2, "") and error.startswith(line) and error.endswith("--help\n"), error
     assert error.count("\n") == 1
@@ -249,9 +249,7 @@ def test_without_a_command_the_commands_are_listed(call: Called) -> None:
 
 
 @pytest.mark.parametrize("name", dict(every_command()))
-def test_help_fits_80_columns_and_has_an_example_that_is_right(
-    name: str, call: Called, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_help_fits_80_columns_with_a_valid_example(name: str, call: Called, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "200")
     path = name.split()[1:]
     code, out, error = call(*path, "--help")
@@ -261,18 +259,18 @@ def test_help_fits_80_columns_and_has_an_example_that_is_right(
     for example in examples:
         assert example[: len(path) + 1] == ["argocd-istio", *path]
         assert " ".join(example) in out
-        command.make_context(name, example[len(path) + 1 :])  # raises where it is wrong
+        command.make_context(name, example[len(path) + 1 :])  # raises if it is wrong
 
 
 @pytest.mark.parametrize("path", [[], ["set"]], ids=" ".join)
-def test_the_help_of_a_group_has_an_example_that_is_right(path: list[str], call: Called) -> None:
+def test_group_help_has_a_valid_example(path: list[str], call: Called) -> None:
     code, out, error = call(*path, "--help")
     assert (code, error) == (0, "") and max(map(len, out.splitlines())) <= 80
     [example] = re.findall(r"^  argocd-istio (.*)", out, re.M)
     words = shlex.split(example)
     name = next(name for name in dict(every_command()) if f"argocd-istio {example} ".startswith(f"{name} "))
     assert words[: len(path)] == path
-    dict(every_command())[name].make_context(name, words[len(name.split()) - 1 :])  # raises where it is wrong
+    dict(every_command())[name].make_context(name, words[len(name.split()) - 1 :])  # raises if it is wrong
 
 
 @pytest.mark.parametrize("page", DOCS, ids=lambda page: str(page.relative_to(ROOT)))
@@ -290,7 +288,7 @@ def test_every_command_and_option_in_the_documents_exists(page: Path) -> None:
                 assert options <= {name for param in command.params for name in param.opts}, line
 
 
-def test_no_line_is_a_command_of_a_ci_log(here: Path, call: Called) -> None:
+def test_no_output_line_is_a_ci_command(here: Path, call: Called) -> None:
     name = "::error::\x1b[31m"
     for command in READERS.values():
         assert call(*command, *(["--file"] if "set" in command else []), name)[2].startswith(
@@ -377,7 +375,7 @@ def test_output_that_nobody_reads_ends_quietly_with_141() -> None:
         assert (result.returncode, result.stderr) == (141, b"")
 
 
-def test_output_that_cannot_be_written_is_exit_code_3() -> None:
+def test_unwritable_output_exits_3() -> None:
     for arguments in (["schema"], ["--help"], ["--version"]):
         with Path("/dev/full").open("wb") as full:
             result = subprocess.run([*COMMAND, *arguments], stdout=full, stderr=subprocess.PIPE, check=False)
@@ -388,7 +386,7 @@ def test_output_that_cannot_be_written_is_exit_code_3() -> None:
         )
 
 
-def test_closed_streams_change_no_exit_code_and_reach_no_file(here: Path) -> None:
+def test_closed_streams_keep_exit_codes_and_files(here: Path) -> None:
     (here / "exposure.yaml").write_text(WRONG)
 
     def shell(line: str) -> int:
@@ -405,7 +403,7 @@ def test_closed_streams_change_no_exit_code_and_reach_no_file(here: Path) -> Non
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_ends_without_a_traceback_and_takes_kustomize_along(number: int, code: int, here: Path) -> None:
+def test_a_signal_stops_kustomize_without_a_traceback(number: int, code: int, here: Path) -> None:
     script = here / "kustomize"
     script.write_text(f"#!/bin/sh\nsleep 1\necho $$ > pid\nexec sleep {5 * HANG}\n")
     script.chmod(0o755)
@@ -423,7 +421,7 @@ def test_a_signal_ends_without_a_traceback_and_takes_kustomize_along(number: int
 @pytest.mark.parametrize(
     "environment", [{"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "C"}, {"PYTHONUTF8": "0", "LC_ALL": "C"}]
 )
-def test_the_environment_does_not_change_the_bytes_of_what_is_written(environment: dict[str, str], here: Path) -> None:
+def test_the_environment_does_not_change_output_bytes(environment: dict[str, str], here: Path) -> None:
     path = "größe\udcff\x1b.yaml"
     (here / path).write_text(WRONG)
     result = run("check", path, env=environment)
@@ -436,14 +434,14 @@ def test_the_environment_does_not_change_the_bytes_of_what_is_written(environmen
 
 
 def on_terminal(*arguments: str, env: dict[str, str], said: Path | None = None) -> str:
-    """What a command writes to a terminal of 70 columns; `said` is made once it has written something."""
+    """The output of a command on a terminal of 70 columns; `said` is created after the first output."""
     terminal, other = pty.openpty()
     fcntl.ioctl(other, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 70, 0, 0))
     environment = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "NO_COLOR")} | env
     with subprocess.Popen([*COMMAND, *arguments], stdin=other, stdout=other, stderr=other, env=environment):
         os.close(other)
         written = b""
-        with suppress(OSError):  # how Linux tells that the other end is closed
+        with suppress(OSError):  # how Linux reports that the other end is closed
             while piece := os.read(terminal, 65536):
                 written += piece
                 if said:
@@ -454,7 +452,7 @@ def on_terminal(*arguments: str, env: dict[str, str], said: Path | None = None) 
 
 @pytest.fixture
 def slow(here: Path) -> dict[str, str]:
-    """A kustomize that takes more than a second and, with SAID, until there is that file."""
+    """A kustomize that takes more than a second and, with SAID, waits for that file."""
     (here / "render.yaml").write_text(build_text("overlays/termination/without-crds"))
     wait = f"timeout {HANG} sh -c 'until test -e \"$SAID\"; do sleep 0.1; done'"
     (here / "kustomize").write_text(f'#!/bin/sh\nsleep 1.2\ntest -z "$SAID" || {wait}\ncat render.yaml\n')
@@ -462,7 +460,7 @@ def slow(here: Path) -> dict[str, str]:
     return {"KUSTOMIZE": str(here / "kustomize"), "TERM": "xterm"}
 
 
-def test_what_takes_more_than_a_second_says_so_on_a_terminal_only(here: Path, slow: dict[str, str]) -> None:
+def test_slow_builds_are_announced_on_terminals_only(here: Path, slow: dict[str, str]) -> None:
     said = here / "said"
     text = on_terminal("explain", ".", env=slow | {"SAID": str(said)}, said=said)
     assert text.startswith("building . with kustomize\n\x1b[1margocd.example.com")
@@ -487,7 +485,7 @@ def test_colours_and_width_are_the_terminals(slow: dict[str, str]) -> None:
     assert run("explain", "--ascii", "render.yaml").stdout.startswith(b"argocd.example.com\n|- port 80")
 
 
-def test_explain_ends_with_1_where_it_marks_something(slow: dict[str, str], call: Called) -> None:
+def test_explain_exits_1_if_it_marks_something(slow: dict[str, str], call: Called) -> None:
     assert call("explain", "render.yaml")[0] == 0
     text = Path("render.yaml").read_text()
     Path("render.yaml").write_text(text.replace("httpsRedirect: true", "httpsRedirect: false"))
@@ -496,7 +494,7 @@ def test_explain_ends_with_1_where_it_marks_something(slow: dict[str, str], call
         assert (code, error) == (1, "") and "no httpsRedirect" in out
 
 
-def test_explain_is_told_that_tls_ended(slow: dict[str, str], call: Called) -> None:
+def test_explain_takes_tls_before_gateway(slow: dict[str, str], call: Called) -> None:
     assert "redirect loop" in call("explain", "render.yaml", "--tls-before-gateway")[1]
     text = Path("render.yaml").read_text()
     Path("render.yaml").write_text(text.replace("httpsRedirect: true", "httpsRedirect: false"))
@@ -539,7 +537,7 @@ def test_findings_name_the_input_that_they_are_in(slow: dict[str, str], here: Pa
         ({}, ""),
     ],
 )
-def test_explain_says_what_the_kustomizations_do_wrong(here: Path, files: dict[str, str], rule: str) -> None:
+def test_explain_reports_faults_in_kustomizations(here: Path, files: dict[str, str], rule: str) -> None:
     write(here, CONSUMER | files)
     found = run("explain", ".", env={"KUSTOMIZE": str(program("kustomize"))})
     assert found.stdout.startswith(b"old.acme.io\n") and b"\xe2\x9c\x97" not in found.stdout
@@ -555,7 +553,7 @@ def test_the_command_line_starts_without_rich() -> None:
 # ---- set ----------------------------------------------------------------------------------------------------------
 
 
-def test_set_changes_the_file_and_back_gives_its_bytes(here: Path, call: Called) -> None:
+def test_setting_back_restores_the_files_bytes(here: Path, call: Called) -> None:
     file = here / "exposure.yaml"
     own = exposure(
         'hosts: ["cd.acme.io"]  # public\ngateway: {selector: {istio: edge}}\ntls: {secretName: a}\n'
@@ -575,7 +573,7 @@ def test_set_changes_the_file_and_back_gives_its_bytes(here: Path, call: Called)
             assert file.read_bytes() == own
 
 
-def test_set_takes_several_hosts_and_a_certificate_for_one(here: Path, call: Called) -> None:
+def test_set_accepts_several_hosts_and_per_host_certificates(here: Path, call: Called) -> None:
     file = here / "exposure.yaml"
     file.write_bytes(GOOD)
     assert call("set", "host", "cd.acme.io, CD2.acme.io")[0] == 0
@@ -586,7 +584,7 @@ def test_set_takes_several_hosts_and_a_certificate_for_one(here: Path, call: Cal
     assert "two" not in call("generate")[1]
 
 
-def test_a_wrong_value_is_refused_and_nothing_is_written(here: Path, call: Called) -> None:
+def test_a_wrong_value_is_refused_without_writing(here: Path, call: Called) -> None:
     (here / "exposure.yaml").write_bytes(GOOD)
     for arguments in (["host", "https://a.x.io"], ["secret-name", "A_B"], ["selector", "istio"], ["url", "http://x"]):
         code, out, error = call("set", *arguments)

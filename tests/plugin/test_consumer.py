@@ -46,7 +46,7 @@ def files(folder: Path) -> dict[str, str]:
     return {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_the_files_are_the_readmes_with_a_line_for_editors(call: Called, tmp_path: Path) -> None:
+def test_files_match_the_readme_plus_a_schema_line(call: Called, tmp_path: Path) -> None:
     code, out, error = call("init", "cd", "--mode", "grpc-routing", "--host", "cd.acme.io")
     assert (code, error) == (0, "")
     expected = files(ROOT / "examples/remote")
@@ -60,7 +60,7 @@ def test_the_files_are_the_readmes_with_a_line_for_editors(call: Called, tmp_pat
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_what_is_written_builds_at_once_and_the_checked_way_gives_the_same(
+def test_init_writes_a_consumer_that_builds(
     mode: str,
     call: Called,
     tmp_path: Path,
@@ -109,9 +109,7 @@ def test_the_printed_commands_are_the_ones_that_work(
 
 @pytest.mark.parametrize("name", ["kustomization.yaml", "kustomization.yml", "Kustomization", "exposure.yaml"])
 @pytest.mark.parametrize("kind", ["file", "folder", "dangling link"])
-def test_nothing_is_overwritten_and_nothing_is_written_beside_it(
-    name: str, kind: str, call: Called, tmp_path: Path
-) -> None:
+def test_nothing_is_overwritten_or_left_beside_it(name: str, kind: str, call: Called, tmp_path: Path) -> None:
     there = tmp_path / "cd" / name
     there.parent.mkdir()
     if kind == "file":
@@ -122,7 +120,7 @@ def test_nothing_is_overwritten_and_nothing_is_written_beside_it(
         there.symlink_to("nowhere")
     code, out, error = call("init", "cd", "--mode", "termination", *HOSTS)
     assert (code, out) == (2, "")
-    assert error == f"cd/{name}: is there already; nothing was written, choose another folder or edit it\n"
+    assert error == f"cd/{name}: already exists; nothing was written; choose another folder or edit it\n"
     assert [path.name for path in (tmp_path / "cd").iterdir()] == [name]
     assert kind != "file" or there.read_text() == "mine\n"
 
@@ -144,7 +142,7 @@ def test_a_fault_at_any_step_leaves_nothing(
 
         def failing(*arguments: Any, number: int = number, **more: Any) -> Any:
             nonlocal calls
-            # Opening is also what reads modules; only what creates counts.
+            # Python opens files to import modules too; only calls that create files count.
             if function != "open" or arguments[1] & os.O_CREAT:
                 calls += 1
                 if calls == number:
@@ -165,7 +163,7 @@ def test_a_fault_at_any_step_leaves_nothing(
     raise AssertionError("init never got through")
 
 
-def test_a_place_that_cannot_be_written_is_exit_code_3(call: Called, tmp_path: Path) -> None:
+def test_an_unwritable_place_exits_3(call: Called, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     for folder, words in (("file/cd", "File exists"), ("x" * 300, "File name too long"), ("/proc/cd", "")):
         code, out, error = call("init", folder, "--mode", "termination", *HOSTS)
@@ -197,22 +195,20 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("options", "words"), WRONG, ids=[row[1] for row in WRONG])
-def test_a_wrong_option_is_one_line_that_names_it_and_nothing_is_written(
-    options: list[str], words: str, call: Called, tmp_path: Path
-) -> None:
+def test_a_wrong_option_is_named_without_writing(options: list[str], words: str, call: Called, tmp_path: Path) -> None:
     code, out, error = call("init", "cd", *options)
     assert (code, out) == (2, "") and words in error and error.startswith("--"), error
     assert error.isprintable() or error[:-1].isprintable()
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_host_is_written_as_dns_has_it_with_a_notice(call: Called, tmp_path: Path) -> None:
+def test_a_host_is_normalized_with_a_notice(call: Called, tmp_path: Path) -> None:
     code, _, error = call("init", "cd", "--mode", "termination", "--host", "CD.acme.io.")
-    assert (code, error) == (0, "--host: CD.acme.io. is written cd.acme.io\n")
+    assert (code, error) == (0, "--host: CD.acme.io. is written as cd.acme.io\n")
     assert "- cd.acme.io\n" in (tmp_path / "cd/exposure.yaml").read_text()
 
 
-def test_the_default_reference_is_main_until_the_first_tag() -> None:
+def test_the_default_ref_is_main_before_tags() -> None:
     versions = re.findall(r"^## (v\S+)(.*)", (ROOT / "CHANGELOG.md").read_text(), re.M)
     released = [version for version, state in versions if state != " (not yet released)"]
     assert [*released, "main"][0] == consumer.REF
@@ -247,7 +243,7 @@ def test_the_five_lines_of_the_readme_work(
 # ---- the gateway of a consumer ------------------------------------------------------------------------------------
 
 
-def test_explain_takes_the_gateways_namespace_from_the_consumer_unless_it_is_told(
+def test_explain_takes_gateway_namespace_from_the_consumer(
     call: Called, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KUSTOMIZE", KUSTOMIZE[0])
@@ -260,7 +256,7 @@ def test_explain_takes_the_gateways_namespace_from_the_consumer_unless_it_is_tol
     assert "Secret istio-system/a\n" in call("explain", "cd")[1]
 
 
-def test_explain_finds_the_gateways_namespace_in_what_the_consumer_lists(
+def test_explain_finds_gateway_namespace_in_listed_files(
     call: Called, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KUSTOMIZE", KUSTOMIZE[0])
@@ -276,7 +272,7 @@ def test_explain_finds_the_gateways_namespace_in_what_the_consumer_lists(
         assert "Secret edge/a\n" in call("explain", folder)[1], folder
 
 
-def test_a_folder_that_lists_itself_or_an_address_says_nothing_of_the_gateway(tmp_path: Path) -> None:
+def test_cyclic_or_remote_resources_give_no_gateway_namespace(tmp_path: Path) -> None:
     address = "https://github.com/argocd-istio/argocd-istio//components/termination?ref=v1"
     listed = ["../b", address, "../none", "x" * 5000, "\0"]
     (tmp_path / "a").mkdir()
@@ -285,7 +281,7 @@ def test_a_folder_that_lists_itself_or_an_address_says_nothing_of_the_gateway(tm
     assert consumer.gateway_namespace(str(tmp_path / "a")) == ""
 
 
-def test_a_gateways_namespace_that_is_none_is_one_line(call: Called, tmp_path: Path) -> None:
+def test_an_invalid_gateway_namespace_gives_one_line(call: Called, tmp_path: Path) -> None:
     assert call("explain", "--gateway-namespace", "X Y", "cd") == (
         2,
         "",
@@ -294,20 +290,20 @@ def test_a_gateways_namespace_that_is_none_is_one_line(call: Called, tmp_path: P
     )
 
 
-def test_the_picture_in_the_docs_is_what_the_command_draws(call: Called, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_docs_picture_matches_the_command(call: Called, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KUSTOMIZE", KUSTOMIZE[0])
     code, out, error = call("explain", str(ROOT / "examples/local"), "--format", "svg")
     assert (code, error) == (0, "") and out == (ROOT / "docs/explain-grpc-routing.svg").read_text()
     assert f"```\n{call('explain', str(ROOT / 'examples/local'))[1]}```" in (ROOT / "docs/plugin.md").read_text()
 
 
-def test_a_folder_that_does_not_build_is_said_with_kustomizes_own_words(
+def test_a_failed_build_shows_kustomizes_own_error(
     call: Called, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(tmp_path / "cd", {"components": ["components/termination/without-crds"]})
     for variable, value, words in (
         ("KUSTOMIZE", KUSTOMIZE[0], "nothing selected by Exposure"),
-        ("KUSTOMIZE", "/nowhere/kustomize", "KUSTOMIZE names /nowhere/kustomize, which is no program"),
+        ("KUSTOMIZE", "/nowhere/kustomize", "KUSTOMIZE names /nowhere/kustomize, which is not a program"),
         ("PATH", "", "found neither kustomize nor kubectl"),
     ):
         with monkeypatch.context() as patch:
@@ -329,7 +325,7 @@ def test_without_kustomize_kubectl_builds_and_cannot_run_functions(
     assert code == 2 and error.endswith("found no kustomize, and kubectl cannot run functions; install kustomize\n")
 
 
-def test_a_function_is_run_only_when_told(call: Called, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_function_runs_only_on_request(call: Called, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KUSTOMIZE", KUSTOMIZE[0])
     assert call("init", "cd", "--checked", "--mode", "termination", *HOSTS)[0] == 0
     (tmp_path / "argocd-istio-generator").write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\nexit 1\n")
@@ -349,7 +345,7 @@ def test_many_wrong_hosts_are_lines_and_no_file(call: Called, tmp_path: Path) ->
     assert files(tmp_path) == {}
 
 
-def test_any_folder_can_be_named_and_the_commands_name_it(tmp_path: Path) -> None:
+def test_any_folder_name_works_in_next_commands(tmp_path: Path) -> None:
     words = [sys.executable, "-m", "argocd_istio.cli", "init"]
     for folder, shown in ((b"\xff", b"explain '\xff'\n"), (b"", b"explain .\n")):
         done = subprocess.run(
@@ -363,20 +359,20 @@ def test_any_folder_can_be_named_and_the_commands_name_it(tmp_path: Path) -> Non
         assert (tmp_path / os.fsdecode(folder) / "exposure.yaml").exists()
 
 
-def test_a_host_is_written_as_dns_has_it_and_said(call: Called, tmp_path: Path) -> None:
+def test_a_host_is_normalized_and_reported(call: Called, tmp_path: Path) -> None:
     code, _, error = call("init", "cd", "--mode", "termination", "--host", "BÜCHER.example.")
-    assert (code, error) == (0, "--host: BÜCHER.example. is written xn--bcher-kva.example\n")
+    assert (code, error) == (0, "--host: BÜCHER.example. is written as xn--bcher-kva.example\n")
     assert "- xn--bcher-kva.example\n" in files(tmp_path)["cd/exposure.yaml"]
 
 
 @pytest.mark.parametrize("option", ["--host=a\udcff.acme.io", "--selector=k\udcff=v", "--secret-name=s\udcff"])
-def test_an_option_that_is_no_text_is_one_line_and_no_file(call: Called, tmp_path: Path, option: str) -> None:
+def test_a_non_text_option_gives_one_line(call: Called, tmp_path: Path, option: str) -> None:
     code, out, error = call("init", "cd", "--mode", "termination", "--host", "cd.acme.io", option)
     assert (code, out) == (2, "") and error.count("\n") == 1 and "expected" in error
     assert files(tmp_path) == {}
 
 
-def test_a_template_is_said_to_be_one(call: Called, tmp_path: Path) -> None:
+def test_a_template_is_recognized(call: Called, tmp_path: Path) -> None:
     (tmp_path / "exposure.yaml").write_text("hosts: {{ .Values.hosts }}\n")
     code, out, error = call("check", "exposure.yaml")
     assert (code, out) == (2, "") and "template" in error

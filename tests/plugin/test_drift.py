@@ -105,7 +105,7 @@ def printed(of: Report, form: str = "text", *, every: bool = False) -> str:
     return draw(of, form, Terminal(), every=every)
 
 
-# ---- what is printed ----------------------------------------------------------------------------------------------
+# ---- output -------------------------------------------------------------------------------------------------------
 
 
 def test_the_text_names_object_field_and_both_values() -> None:
@@ -215,7 +215,7 @@ def test_control_characters_are_made_visible() -> None:
     assert draw(found(euro), "text", Terminal(unicode=False)).isascii()
 
 
-# ---- what is compared ---------------------------------------------------------------------------------------------
+# ---- comparison ---------------------------------------------------------------------------------------------------
 
 SCALARS: list[tuple[str, Any]] = [
     *((text, True) for text in ("true", "yes", "on", "y", "On")),
@@ -272,7 +272,7 @@ def test_values_are_compared_by_type() -> None:
         assert [(entry.render, entry.upstream) for entry in report.changed] == [(shown, 1)]
 
 
-def test_what_the_api_server_fills_in_is_equal() -> None:
+def test_api_server_defaults_are_no_difference() -> None:
     written = OFFICIAL.replace("replicas: 1", "replicas: 1, revisionHistoryLimit: 10, paused: null")
     assert found(written).clean and found(OFFICIAL, written).clean
 
@@ -282,7 +282,7 @@ def test_the_items_of_a_list_are_objects() -> None:
     assert found(f"apiVersion: v1\nkind: List\nitems:\n{items}").clean
 
 
-def test_what_a_cluster_has_written_is_left_out() -> None:
+def test_fields_written_by_a_cluster_are_ignored() -> None:
     live = OFFICIAL.replace(
         "metadata: {name: argocd-redis}",
         "metadata: {name: argocd-redis, uid: a, resourceVersion: b, generation: 1, creationTimestamp: 2026-01-01,"
@@ -346,7 +346,7 @@ def test_a_matching_takes_its_values_and_no_other() -> None:
         assert _reasons(_one({"x": wrong}), _one({}), below) == ([""], 1)
 
 
-def test_a_star_stands_for_one_step() -> None:
+def test_a_star_matches_one_step() -> None:
     row = Deviation(("*/a-*",), "data.*.y", ABSENT, 1, "why")
     for name, data, reason in (
         ("a-b", {"x": {"y": 1}}, "why"),
@@ -372,9 +372,9 @@ def test_changed_items_are_paired_by_name() -> None:
     assert list(aligned([1, 2], [3, 4])) == [(0, 0), (1, 1)]
 
 
-# ---- what is refused ----------------------------------------------------------------------------------------------
+# ---- refused input ------------------------------------------------------------------------------------------------
 
-# The text of a file, and what the line says.
+# The text of a file, and a part of the line.
 BAD: dict[str, tuple[str | bytes, str]] = {
     "empty": ("", "found no object, expected an install of Argo CD"),
     "only comments": ("# nothing\n---\n", "found no object"),
@@ -413,10 +413,10 @@ BAD: dict[str, tuple[str | bytes, str]] = {
     "not UTF-8": (b"kind: \xff\n", "not UTF-8"),
     "UTF-16": (OFFICIAL.encode("utf-16"), "UTF-16"),
     "a tag of its own": (f"{SERVER}---\na: !Ref b\n", "found the tag !Ref"),
-    "a key that is a list": ("? [a]\n: b\n", "found a key that is no text"),
+    "a key that is a list": ("? [a]\n: b\n", "found a key that is not text"),
     "a page of the web": ("<!DOCTYPE html>\n<html><head>\n", "found a text"),
     "a template": ("{{- if .Values.on }}\nkind: A\n{{- end }}\n", "render it first"),
-    "an open quote": ('a: "\n', "not plain YAML"),
+    "an open quote": ('a: "\n', "invalid YAML"),
     "another minor": (OFFICIAL.replace(OLD, OTHER), OTHER),
     "another major": (OFFICIAL.replace(":v9", ":v8"), "v8.9"),
     "high availability": (
@@ -453,7 +453,7 @@ def call(capfd: pytest.CaptureFixture[str]) -> Called:
 
 @pytest.mark.parametrize("case", BAD)
 @pytest.mark.parametrize("side", ["render.yaml", "install.yaml"])
-def test_what_is_no_install_is_one_line(side: str, case: str, here: Path, call: Called) -> None:
+def test_a_file_without_install_gives_one_line(side: str, case: str, here: Path, call: Called) -> None:
     text, words = BAD[case]
     (here / side).write_bytes(text.encode() if isinstance(text, str) else text)
     code, out, error = call("render.yaml", "--against", "install.yaml")
@@ -488,7 +488,7 @@ def test_exit_codes_say_whether_something_differs(here: Path, call: Called) -> N
     [
         (["render.yaml"], "Missing option '--against'"),
         (["render.yaml", "--against", "install.yaml", "--format", "svg"], "'svg' is not one of text, json"),
-        (["-", "--against", "-"], "Invalid value for --against: stdin is the render already"),
+        (["-", "--against", "-"], "Invalid value for --against: stdin is already the render"),
     ],
 )
 def test_wrong_usage_is_one_line(arguments: list[str], words: str, here: Path, call: Called) -> None:
@@ -497,7 +497,7 @@ def test_wrong_usage_is_one_line(arguments: list[str], words: str, here: Path, c
     assert error.startswith("argocd-istio drift: ")
 
 
-def test_a_folder_of_upstream_holds_both_installs(here: Path, call: Called) -> None:
+def test_an_upstream_folder_contains_both_installs(here: Path, call: Called) -> None:
     available = OFFICIAL.replace(
         REDIS, REDIS.replace("Deployment", "StatefulSet").replace("redis}", "redis-ha-server}")
     )
@@ -537,7 +537,7 @@ def test_an_empty_pipe_points_at_the_build(here: Path) -> None:
     result = _process("--against", "install.yaml", input=b"")
     assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr == (
-        "stdin: found no object, expected an install of Argo CD; see whether the command before the pipe failed\n"
+        "stdin: found no object, expected an install of Argo CD; check whether the command before the pipe failed\n"
     )
 
 

@@ -1,4 +1,4 @@
-"""`set` changes the field that was named, and no other byte; what it cannot do so it refuses with the line."""
+"""`set` changes the named field and no other byte; any other change is refused with its line."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from argocd_istio.exposure import edit
 from argocd_istio.syntax.source import SourceError
 from tests.plugin.exposures import HEAD, set_field
 
-# ---- what is changed, and how
+# ---- changes
 
 JSON = {"apiVersion": "argocd-istio.github.io/v1alpha1", "kind": "Exposure", "metadata": {"name": "argocd"}}
 FIELDS = {"hosts": ["a.x.io"], "gateway": {"selector": {"istio": "edge"}}}
 BLOCK = "  hosts:\n  - a.x.io\n  - b.x.io\n"
 
-# Name: the text below `spec:`, what is set, the text after it, and what sets it back.
+# Name: the text below `spec:`, the arguments of `set`, the text after it, and the arguments that set it back.
 CHANGES: dict[str, tuple[str, str, str, str]] = {
     "the only host": ("  hosts:\n  - a.x.io\n", "host b.x.io", "  hosts:\n  - b.x.io\n", "host a.x.io"),
     "one of two hosts": (BLOCK, "host a.x.io c.x.io", "  hosts:\n  - a.x.io\n  - c.x.io\n", "host a.x.io b.x.io"),
@@ -323,7 +323,7 @@ FRAMES = {
 
 @pytest.mark.parametrize("frame", FRAMES)
 @pytest.mark.parametrize("name", CHANGES)
-def test_a_change_touches_its_span_only_is_made_once_and_can_be_taken_back(name: str, frame: str) -> None:
+def test_a_change_is_minimal_idempotent_and_reversible(name: str, frame: str) -> None:
     before, what, after, back = CHANGES[name]
     head, end, tail = FRAMES[frame]
     old, new = ((head + HEAD + text + tail).replace("\n", end).encode() for text in (before, after))
@@ -362,7 +362,7 @@ def test_a_missing_last_line_end_stays_missing(name: str) -> None:
     assert set_field((HEAD + after).encode(), back) == (HEAD + before).encode()
 
 
-def test_a_new_field_is_indented_as_the_file_is() -> None:
+def test_a_new_field_follows_the_files_indentation() -> None:
     old = (HEAD + BLOCK).replace("  ", "    ").encode()
     new = set_field(old, "secret-name cert")
     assert new == old + b"    tls:\n        secretName: cert\n"
@@ -423,9 +423,9 @@ def test_an_exposure_generator_is_changed_too() -> None:
 @pytest.mark.parametrize(
     ("given", "written", "notice"),
     [
-        ("CD.Acme.io", "cd.acme.io", '"CD.Acme.io" is written cd.acme.io'),
-        ("cd.acme.io.", "cd.acme.io", '"cd.acme.io." is written cd.acme.io'),
-        ("bücher.example", "xn--bcher-kva.example", '"bücher.example" is written xn--bcher-kva.example'),
+        ("CD.Acme.io", "cd.acme.io", '"CD.Acme.io" is written as cd.acme.io'),
+        ("cd.acme.io.", "cd.acme.io", '"cd.acme.io." is written as cd.acme.io'),
+        ("bücher.example", "xn--bcher-kva.example", '"bücher.example" is written as xn--bcher-kva.example'),
     ],
 )
 def test_a_host_is_written_as_dns_has_it(given: str, written: str, notice: str) -> None:
@@ -434,7 +434,7 @@ def test_a_host_is_written_as_dns_has_it(given: str, written: str, notice: str) 
     assert result.notices[0] == notice
 
 
-def test_what_the_change_makes_wrong_is_said_once() -> None:
+def test_a_changes_consequences_are_reported_once() -> None:
     text = (HEAD + BLOCK + "  mode: passthrough\n").encode()
     new = edit.set_secret_name(text, "cert", file="exposure.yaml").data
     found = edit.consequences(text, new, file="exposure.yaml")
@@ -449,7 +449,7 @@ def test_what_the_change_makes_wrong_is_said_once() -> None:
 
 KUSTOMIZATION = "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n"
 
-# Name: the whole text, what is set, and what the refusal says.
+# Name: the whole text, the arguments of `set`, and a part of the refusal.
 REFUSALS: dict[str, tuple[str, str, str]] = {
     "an alias": (HEAD + "  hosts: *h\nx: &h [a.x.io]\n", "host b.x.io", "f:6:10: found the alias *h without an anchor"),
     "an aliased host": (
@@ -486,32 +486,32 @@ REFUSALS: dict[str, tuple[str, str, str]] = {
     "a comment beside a host that would go": (
         HEAD + "  hosts:\n  - a.x.io\n  - b.x.io  # old\n",
         "host a.x.io",
-        "f:8:13: found a comment where an entry comes or goes, expected none; move the comment or delete it",
+        "f:8:13: found a comment beside an added or removed entry, expected none; move the comment or delete it",
     ),
     "a comment above a host that would go": (
         HEAD + "  hosts:\n  - a.x.io\n  # old\n  - b.x.io\n",
         "host a.x.io",
-        "f:8:3: found a comment where",
+        "f:8:3: found a comment beside",
     ),
     "a comment above the first host when one comes before it": (
         HEAD + "  hosts:\n  # old\n  - a.x.io\n",
         "host b.x.io a.x.io",
-        "f:7:3: found a comment where",
+        "f:7:3: found a comment beside",
     ),
     "a comment beside a host that would move": (
         HEAD + "  hosts:\n  - a.x.io # main\n  - b.x.io\n",
         "host b.x.io a.x.io",
-        "f:7:12: found a comment where",
+        "f:7:12: found a comment beside",
     ),
     "a comment in a flow list that would get longer": (
         HEAD + "  hosts: [\n    a.x.io # main\n  ]\n",
         "host a.x.io b.x.io",
-        "f:7:12: found a comment where",
+        "f:7:12: found a comment beside",
     ),
     "a comment beside a field that would go": (
         HEAD + BLOCK + "  # single sign-on\n  url: https://a.x.io\n",
         "unset url",
-        "f:9:3: found a comment where",
+        "f:9:3: found a comment beside",
     ),
     "a host in other quotes than its neighbour that would go": (
         HEAD + "  hosts:\n  - a.x.io\n  - 'b.x.io'\n",
@@ -651,7 +651,7 @@ REFUSALS: dict[str, tuple[str, str, str]] = {
 
 
 @pytest.mark.parametrize("name", REFUSALS)
-def test_what_cannot_be_changed_alone_is_refused_with_its_line(name: str) -> None:
+def test_an_inseparable_change_is_refused_with_its_line(name: str) -> None:
     text, what, message = REFUSALS[name]
     with pytest.raises(SourceError) as caught:
         set_field(text.encode(), what)
@@ -674,7 +674,7 @@ def test_bytes_that_are_no_text_are_refused(data: bytes, message: str) -> None:
     assert message in str(caught.value)
 
 
-# What was typed, and a part of what is said about it.
+# The arguments, and a part of the message.
 BAD_VALUES = [
     *((f"host {host}", 'expected a bare host name such as cd.acme.io') for host in (
         "on", "0755", "1e3", "12:30:45", "2001-01-01", "*.x.io", "https://a.x.io", "a.x.io:443", "a.x.io/", "me@a.x.io",
@@ -706,7 +706,7 @@ BAD_VALUES = [
 
 
 @pytest.mark.parametrize(("what", "message"), BAD_VALUES)
-def test_a_value_against_the_rules_is_refused_whatever_the_file(what: str, message: str) -> None:
+def test_an_invalid_value_is_refused_in_any_file(what: str, message: str) -> None:
     with pytest.raises(SourceError) as caught:
         set_field(b"\xff", what)
     assert message in str(caught.value)

@@ -1,4 +1,4 @@
-"""The picture follows the objects, in each mode, and marks what is broken on the way."""
+"""The picture shows the objects in each mode, and marks faults."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ argocd.example.com
 ├─ port 80, HTTP (Gateway argocd/argocd on istio=ingressgateway)
 │  └─ 301 to https
 └─ port 443, TLS (Gateway argocd/argocd on istio=ingressgateway)
-   ├─ TLS is passed on unopened
+   ├─ TLS passes through
    └─ SNI is the host (VirtualService argocd/argocd)
       └─ Service argocd/argocd-server, port 443: the client's TLS
          └─ pods argocd-server, port 8080: TLS (server.insecure: "false")
@@ -78,7 +78,7 @@ def test_each_mode_is_drawn_without_a_problem(mode: str) -> None:
 
 
 def two_certificates(folder: Path) -> list[Object]:
-    """Two hosts, each with a certificate of its own, in grpc-routing."""
+    """Two hosts with different certificates, in grpc-routing."""
     spec = {"mode": "grpc-routing", "hosts": ["cd.acme.io", "cd.acme.dev"], "gateway": {"namespace": "edge"}}
     spec["tls"] = {"secretName": "acme-io", "secretNames": {"cd.acme.dev": "acme-dev"}}
     head = {
@@ -92,7 +92,7 @@ def two_certificates(folder: Path) -> list[Object]:
     return build(consumer(folder, "grpc-routing/without-crds", complete(exposure)))
 
 
-def test_hosts_with_different_certificates_are_two_trees_and_with_the_same_one_tree(tmp_path: Path) -> None:
+def test_each_certificate_has_its_own_tree(tmp_path: Path) -> None:
     different = explained(two_certificates(tmp_path / "different"), "edge")
     assert different.findings == []
     held = [(way.hosts, way.listeners[1].certificate) for way in different.facts.ways]
@@ -109,7 +109,7 @@ def test_hosts_with_different_certificates_are_two_trees_and_with_the_same_one_t
     assert drawn(objects).splitlines()[0] == "argocd.example.com, cd2.acme.io"
 
 
-def test_a_list_counts_as_its_members_and_shapes_that_are_not_expected_as_absent() -> None:
+def test_lists_are_expanded_and_unexpected_shapes_ignored() -> None:
     objects = overlay("termination")
     assert explained([{"apiVersion": "v1", "kind": "List", "items": objects}]).facts == explained(objects).facts
     values: list[Any] = [None, 7, "text", [], {}, [None], {"": None}, [[]], [{"hosts": 7, "port": [], "tls": "x"}]]
@@ -123,7 +123,7 @@ def test_a_list_counts_as_its_members_and_shapes_that_are_not_expected_as_absent
                     draw(explained(broken), form, Terminal())
 
 
-def test_of_an_object_that_is_there_several_times_the_last_counts() -> None:
+def test_the_last_of_repeated_objects_counts() -> None:
     objects = overlay("grpc-routing")
     changed = copy.deepcopy(objects)
     for item in changed:
@@ -165,7 +165,7 @@ def test_any_value_in_any_place_is_drawn(data: st.DataObject) -> None:
 # ---- the forms ----------------------------------------------------------------------------------------------------
 
 
-def test_json_has_facts_and_all_problems_at_the_top() -> None:
+def test_json_has_facts_and_top_level_problems() -> None:
     objects = overlay("grpc-routing")
     parameters(objects)["server.insecure"] = "false"
     one(objects, "ConfigMap", "argocd-cmd-params-cm")["data"]["x"] = "z"
@@ -187,7 +187,7 @@ def test_json_has_facts_and_all_problems_at_the_top() -> None:
     assert marked == [[0], [0]] and listener["problems"] == []
 
 
-def test_without_unicode_the_picture_is_ascii_and_has_the_same_words() -> None:
+def test_without_unicode_the_picture_is_ascii() -> None:
     objects = overlay("grpc-routing")
     one(objects, "VirtualService")["spec"]["http"][0]["name"] = "größer"
     found = explained(objects)
@@ -260,7 +260,7 @@ def pictures(folder: Path) -> list[tuple[str, list[Object]]]:
     return [*((mode, overlay(mode)) for mode in MODES), *others]
 
 
-def test_svg_needs_nothing_from_elsewhere_and_no_box_covers_another(tmp_path: Path) -> None:
+def test_svg_is_self_contained_without_overlapping_boxes(tmp_path: Path) -> None:
     for name, objects in pictures(tmp_path):
         text = svg.draw(explained(objects))
         assert not re.search(r"(href|src)=|@import|url\((?!#)", text), name
@@ -283,7 +283,7 @@ def test_an_exposure_nearby_says_nothing_of_a_file(tmp_path: Path, monkeypatch: 
         command = [sys.executable, "-c", "from argocd_istio.cli import main; main()", "explain", name]
         text = subprocess.check_output(command, input=Path("render.yaml").read_bytes()).decode()
         said = "Secret argocd-certificate in the namespace of the gateway's pods (not in these files; "
-        assert said + "say --gateway-namespace)" in " ".join(text.replace("│", " ").split())
+        assert said + "set --gateway-namespace)" in " ".join(text.replace("│", " ").split())
     assert gateway_namespace(".") == "edge", "the folder itself says it"
 
 
@@ -319,10 +319,10 @@ def test_a_gateway_elsewhere_is_drawn_as_such() -> None:
     assert drawn(objects).startswith("argocd.example.com\n└─ Gateway istio-ingress/external (not in these files)\n")
 
 
-def test_what_is_marked_is_marked_in_each_form() -> None:
+def test_every_format_marks_the_same_parts() -> None:
     objects = overlay("grpc-routing")
     objects.remove(one(objects, "Sidecar", "argocd-server"))
     one(objects, "Namespace")["metadata"]["labels"] = {"istio-injection": "enabled"}
     for form in FORMATS:
         text = re.sub(r"<[^>]*>", " ", draw(explained(objects), form, Terminal(width=200)))
-        assert "E12" in text and "a sidecar takes one protocol for a port" in " ".join(text.split())
+        assert "E12" in text and "a sidecar accepts one protocol per port" in " ".join(text.split())

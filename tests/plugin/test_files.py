@@ -104,7 +104,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("kind", FAULTS)
-def test_a_fault_at_any_step_leaves_the_old_file_or_the_new_one(
+def test_a_fault_leaves_old_or_new_content(
     file: Path, monkeypatch: pytest.MonkeyPatch, report: Report, kind: str
 ) -> None:
     monkeypatch.setattr(files, "_PIECE", 50)  # several writes
@@ -148,23 +148,21 @@ def test_a_fault_at_any_step_leaves_the_old_file_or_the_new_one(
     report(f"set, fault at every step: {kind}", {"injected": injected})
 
 
-def test_the_text_is_on_the_disk_before_the_name_leads_to_it_and_the_name_after(
-    file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_content_is_flushed_before_rename_and_folder_after(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     steps: list[str] = []
     monkeypatch.setattr(files, "os", FaultyOs(lambda _number, step: steps.append(step)))
     files.replace(file, OLD, NEW)
     assert [step for step in steps if step in ("write", "fsync", "rename")] == ["write", "fsync", "rename", "fsync"]
 
 
-def test_writes_that_take_less_than_they_were_given_lose_nothing(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_short_writes_lose_nothing(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = os.write
     monkeypatch.setattr(os, "write", lambda out, data: real(out, data[:7]))
     files.replace(file, OLD, NEW)
     assert file.read_bytes() == NEW
 
 
-def test_a_limit_on_file_size_leaves_the_old_file(file: Path) -> None:
+def test_a_file_size_limit_leaves_old_content(file: Path) -> None:
     limit, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (len(NEW) - 10, hard))
@@ -193,7 +191,7 @@ def test_too_many_open_files_leave_the_old_file(file: Path) -> None:
 
 
 def test_a_full_file_system_leaves_the_old_file(tmp_path: Path) -> None:
-    """A file system of 16 KiB, in a user namespace of its own, so that no rights are needed."""
+    """A file system of 16 KiB, in a new user namespace, so that no privileges are needed."""
     script = f"""
 import sys
 from pathlib import Path
@@ -231,9 +229,7 @@ KILLS = 20
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-def test_a_run_that_is_killed_at_a_random_moment_leaves_one_of_the_two_texts(
-    file: Path, report: Report, number: signal.Signals
-) -> None:
+def test_a_killed_run_leaves_old_or_new_content(file: Path, report: Report, number: signal.Signals) -> None:
     texts = [bytes([char]) * 20_000 for char in b"ab"]
     chance = random.Random(number)
     stale = 0
@@ -271,7 +267,7 @@ def _race(path: Path, barrier: Any, results: Any, text: bytes) -> None:
         results.put((text, str(error)))
 
 
-def test_of_runs_at_once_one_writes_and_the_others_say_that_the_file_changed(file: Path) -> None:
+def test_of_concurrent_runs_only_one_writes(file: Path) -> None:
     context = multiprocessing.get_context("fork")
     for _ in range(5):
         file.write_bytes(OLD)
@@ -285,20 +281,20 @@ def test_of_runs_at_once_one_writes_and_the_others_say_that_the_file_changed(fil
             run.join(HANG)
         winners = [text for text, error in ended if not error]
         assert len(winners) == 1 and file.read_bytes() == winners[0]
-        assert all("changed under us" in error for _, error in ended if error)
+        assert all("another program changed it" in error for _, error in ended if error)
         assert _names(file.parent) == {file.name}
 
 
-def test_a_file_that_changed_after_it_was_read_is_left_as_it_is_now(file: Path) -> None:
+def test_a_file_changed_after_reading_is_kept(file: Path) -> None:
     file.write_bytes(OLD + b"# more\n")
-    with pytest.raises(files.FileError, match="changed under us") as caught:
+    with pytest.raises(files.FileError, match="another program changed it") as caught:
         files.replace(file, OLD, NEW)
     assert caught.value.code == 3
     assert file.read_bytes() == OLD + b"# more\n"
 
 
 @pytest.mark.parametrize("how", ["written", "replaced", "removed"])
-def test_a_change_while_the_new_text_is_written_is_seen(file: Path, monkeypatch: pytest.MonkeyPatch, how: str) -> None:
+def test_a_change_during_writing_is_detected(file: Path, monkeypatch: pytest.MonkeyPatch, how: str) -> None:
     def fault(_number: int, step: str) -> None:
         if step != "write":
             return
@@ -310,7 +306,7 @@ def test_a_change_while_the_new_text_is_written_is_seen(file: Path, monkeypatch:
                 file.write_bytes(OLD)  # the same text, but another file: its author may go on writing
 
     monkeypatch.setattr(files, "os", FaultyOs(fault))
-    with pytest.raises(files.FileError, match="changed under us"):
+    with pytest.raises(files.FileError, match="another program changed it"):
         files.replace(file, OLD, NEW)
     assert _names(file.parent) == ({file.name} if how != "removed" else set())
     assert how != "written" or file.read_bytes() == b"theirs"
@@ -319,12 +315,12 @@ def test_a_change_while_the_new_text_is_written_is_seen(file: Path, monkeypatch:
 def test_a_locked_file_is_not_waited_for(file: Path) -> None:
     with file.open() as other:
         fcntl.flock(other, fcntl.LOCK_EX)
-        with pytest.raises(files.FileError, match="changed under us"):
+        with pytest.raises(files.FileError, match="another program changed it"):
             files.replace(file, OLD, NEW)
     assert file.read_bytes() == OLD
 
 
-# ---- what is beside the content
+# ---- metadata
 
 
 def test_the_same_content_is_not_written(file: Path) -> None:
@@ -339,14 +335,14 @@ def test_the_same_content_is_not_written(file: Path) -> None:
 
 
 @pytest.mark.parametrize("new", [NEW, OLD], ids=["a change", "no change"])
-def test_a_file_left_by_a_killed_run_is_removed(file: Path, new: bytes) -> None:
+def test_a_killed_runs_temporary_file_is_removed(file: Path, new: bytes) -> None:
     file.with_name(f".{file.name}.argocd-istio").write_bytes(b"half")
     file.with_name(".other.yaml.argocd-istio").write_bytes(b"of another file")
     files.replace(file, OLD, new)
     assert _names(file.parent) == {file.name, ".other.yaml.argocd-istio"}
 
 
-def test_what_stands_in_the_way_of_the_temporary_file_is_not_followed(file: Path, tmp_path: Path) -> None:
+def test_links_at_the_temporary_path_are_not_followed(file: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.write_bytes(b"precious")
     file.with_name(f".{file.name}.argocd-istio").symlink_to(other)
@@ -356,7 +352,7 @@ def test_what_stands_in_the_way_of_the_temporary_file_is_not_followed(file: Path
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o644, 0o664, 0o755, 0o666])
-def test_the_mode_stays_whatever_the_umask(file: Path, mode: int) -> None:
+def test_the_umask_does_not_change_the_mode(file: Path, mode: int) -> None:
     file.chmod(mode)
     umask = os.umask(0o077)
     try:
@@ -376,7 +372,7 @@ def test_an_extended_attribute_stays(file: Path) -> None:
     assert os.getxattr(file, "user.origin") == b"template"
 
 
-def test_an_owner_that_cannot_be_kept_is_said(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_owner_that_cannot_be_kept_is_reported(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As when a member of the group edits a colleague's file."""
     real, inode = os.fstat, file.stat().st_ino
 
@@ -396,7 +392,7 @@ def test_an_owner_that_cannot_be_kept_is_said(file: Path, monkeypatch: pytest.Mo
     assert file.read_bytes() == NEW
 
 
-def test_a_hard_link_is_warned_of(file: Path) -> None:
+def test_a_hard_link_gives_a_warning(file: Path) -> None:
     other = file.with_name("other.yaml")
     other.hardlink_to(file)
     (notice,) = files.replace(file, OLD, NEW)
@@ -436,7 +432,7 @@ def test_a_link_out_of_the_project_is_refused(
     assert file.read_bytes() == OLD
 
 
-def test_a_folder_that_is_a_link_out_of_the_project_is_refused(tmp_path: Path, file: Path) -> None:
+def test_a_folder_link_leaving_the_project_is_refused(tmp_path: Path, file: Path) -> None:
     project = tmp_path / "project"
     (project / ".git").mkdir(parents=True)
     (project / "overlay").symlink_to(tmp_path)
@@ -446,7 +442,7 @@ def test_a_folder_that_is_a_link_out_of_the_project_is_refused(tmp_path: Path, f
 
 
 @pytest.mark.parametrize("target", ["loop.yaml", "nothing"])
-def test_a_link_that_leads_nowhere_is_input_or_output(tmp_path: Path, target: str) -> None:
+def test_a_dangling_link_exits_3(tmp_path: Path, target: str) -> None:
     link = tmp_path / "loop.yaml"
     link.symlink_to(target)
     for call in (lambda: files.read(link), lambda: files.replace(link, OLD, NEW)):
@@ -455,7 +451,7 @@ def test_a_link_that_leads_nowhere_is_input_or_output(tmp_path: Path, target: st
         assert caught.value.code == 3
 
 
-# ---- what is no file to edit
+# ---- unusable files
 
 
 def _folder(path: Path) -> None:
@@ -467,7 +463,7 @@ def _folder(path: Path) -> None:
     [(_folder, "a folder"), (os.mkfifo, "a pipe"), (None, "a device")],
     ids=["folder", "fifo", "device"],
 )
-def test_what_is_no_file_is_refused_at_once(tmp_path: Path, make: Callable[[Path], None] | None, kind: str) -> None:
+def test_non_files_are_refused_at_once(tmp_path: Path, make: Callable[[Path], None] | None, kind: str) -> None:
     path = tmp_path / "thing"
     if make:
         make(path)
@@ -480,14 +476,14 @@ def test_what_is_no_file_is_refused_at_once(tmp_path: Path, make: Callable[[Path
 
 
 @pytest.mark.parametrize("path", ["missing.yaml", "missing/exposure.yaml", "exposure.yaml/x", "x" * 300, "x/" * 3000])
-def test_a_path_without_a_file_is_input_or_output(file: Path, path: str) -> None:
+def test_a_missing_file_exits_3(file: Path, path: str) -> None:
     for call in (lambda: files.read(file.parent / path), lambda: files.replace(file.parent / path, OLD, NEW)):
         with pytest.raises(files.FileError) as caught:
             call()
         assert caught.value.code == 3 and "\n" not in str(caught.value)
 
 
-def test_a_file_over_the_limit_is_refused_before_it_is_parsed(file: Path) -> None:
+def test_an_oversized_file_is_refused_before_parsing(file: Path) -> None:
     assert files.read(file, limit=len(OLD)) == OLD
     with pytest.raises(files.FileError, match="more than 99 bytes") as caught:
         files.read(file, limit=len(OLD) - 1)
@@ -501,7 +497,7 @@ def read_only_folder(file: Path) -> Iterator[Path]:
     file.parent.chmod(0o755)
 
 
-def test_a_read_only_file_is_refused_before_any_change(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_read_only_file_is_refused_unchanged(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file.chmod(0o444)
     monkeypatch.setattr(files, "_write", None)
     with pytest.raises(files.FileError, match="is read-only; make it writable first") as caught:
@@ -511,7 +507,7 @@ def test_a_read_only_file_is_refused_before_any_change(file: Path, monkeypatch: 
 
 
 @pytest.mark.usefixtures("read_only_folder")
-def test_a_read_only_folder_is_refused_before_any_change(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_read_only_folder_is_refused_unchanged(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "_write", None)
     with pytest.raises(files.FileError, match=r"the folder .* is read-only; make it writable first") as caught:
         files.replace(file, OLD, NEW)
@@ -535,11 +531,11 @@ def test_a_read_only_folder_is_refused_before_any_change(file: Path, monkeypatch
         b"%s{}",
     ],
 )
-def test_any_name_works_and_is_printed_in_one_safe_line(tmp_path: Path, name: bytes) -> None:
+def test_any_name_works_and_prints_safely(tmp_path: Path, name: bytes) -> None:
     path = os.fsdecode(os.fsencode(tmp_path) + b"/" + name)
     Path(path).write_bytes(OLD)
     files.replace(path, OLD, NEW)
     assert files.read(path) == NEW and len(_names(tmp_path)) == 1
-    with pytest.raises(files.FileError, match="changed under us") as caught:
+    with pytest.raises(files.FileError, match="another program changed it") as caught:
         files.replace(path, OLD, NEW)
     assert str(caught.value).isprintable()

@@ -50,7 +50,7 @@ def test_one_host_gives_the_exposure_with_its_defaults() -> None:
     }
 
 
-def test_further_hosts_a_url_and_certificates_are_made_and_labelled() -> None:
+def test_hosts_url_and_certificates_are_completed_and_labelled() -> None:
     item = completed(
         mode="termination",
         hosts=["a.io", "b.io", "c.io"],
@@ -79,7 +79,7 @@ def test_further_hosts_a_url_and_certificates_are_made_and_labelled() -> None:
     assert spec["tls"] == {"secretName": "x"}
 
 
-def test_the_server_named_https_has_the_secret_that_the_wiring_puts_there() -> None:
+def test_the_https_server_has_the_wired_secret() -> None:
     item = completed(mode="termination", hosts=["a.io", "b.io"], tls={"secretName": "x", "secretNames": {"a.io": "y"}})
     [https] = [server for server in item["spec"]["gateway"]["servers"] if server["name"] == "https"]
     assert https["tls"]["credentialName"] == item["spec"]["tls"]["secretName"] == "y"
@@ -94,7 +94,7 @@ def test_passthrough_has_no_certificate() -> None:
     assert "tls" not in completed(mode="passthrough", hosts=["a.io"])["spec"]
 
 
-def test_the_configuration_is_no_item_and_others_pass_in_their_order() -> None:
+def test_other_items_pass_in_order_without_configuration() -> None:
     config = generator(hosts=["cd.acme.io"])
     items = [
         {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "b"}, "data": {"n": "0755", "x": "a\nb\n"}},
@@ -106,14 +106,14 @@ def test_the_configuration_is_no_item_and_others_pass_in_their_order() -> None:
     assert result["items"][:2] == [items[0], items[2]] and result["items"][2]["kind"] == "Exposure"
 
 
-def test_the_exposure_of_an_earlier_run_is_replaced_where_it_stands() -> None:
+def test_an_earlier_runs_exposure_is_replaced_in_place() -> None:
     config, other = generator(hosts=["cd.acme.io"]), {"apiVersion": "v1", "kind": "A", "metadata": {"name": "a"}}
     old = completed(hosts=["old.acme.io"])
     result, _ = ran(resource_list(config, [config, old, other]))
     assert result["items"] == [completed(hosts=["cd.acme.io"]), other]
 
 
-def test_an_error_leaves_the_exposure_out_and_is_a_result_after_earlier_ones() -> None:
+def test_an_error_is_appended_and_omits_the_exposure() -> None:
     earlier = {"message": "from another function", "severity": "info"}
     result, findings = ran(resource_list(generator(hosts=["https://a.io"]), results=[earlier]))
     assert result["items"] == []
@@ -133,7 +133,7 @@ def test_an_error_leaves_the_exposure_out_and_is_a_result_after_earlier_ones() -
     ]
 
 
-def test_the_path_that_an_orchestrator_gives_names_the_file() -> None:
+def test_the_path_annotation_names_the_file() -> None:
     config = generator(hosts=["a"])
     config["metadata"]["annotations"] = {"config.kubernetes.io/path": "dir/exposure.yaml"}
     result, [error] = ran(resource_list(config))
@@ -156,7 +156,7 @@ def test_a_second_run_changes_no_byte(spec: dict[str, Any]) -> None:
 
 
 @given(specs())
-def test_a_valid_spec_gives_one_exposure_whose_hosts_all_have_url_server_and_secret(spec: dict[str, Any]) -> None:
+def test_a_valid_spec_completes_every_host(spec: dict[str, Any]) -> None:
     made = completed(**spec)["spec"]
     hosts = spec["hosts"]
     assert made["hosts"] == hosts
@@ -179,7 +179,7 @@ def test_a_valid_spec_gives_one_exposure_whose_hosts_all_have_url_server_and_sec
 
 
 @given(st.lists(st.dictionaries(st.sampled_from(["a", "kind", "metadata"]), st.text(max_size=5)), max_size=3))
-def test_items_that_are_none_of_ours_come_out_as_they_went_in(items: list[dict[str, str]]) -> None:
+def test_foreign_items_pass_through_unchanged(items: list[dict[str, str]]) -> None:
     result, _ = ran(resource_list(generator(hosts=["cd.acme.io"]), items))
     assert result["items"][:-1] == items
 
@@ -193,7 +193,7 @@ def test_a_resource_list_is_written_without_aliases() -> None:
 
 
 @pytest.mark.parametrize("config", [None, {"kind": "ConfigMap", "apiVersion": "v1", "data": {"host": "a.io"}}])
-def test_without_an_exposuregenerator_there_is_an_error_and_nothing_is_made(config: Any) -> None:
+def test_a_missing_exposuregenerator_is_an_error(config: Any) -> None:
     result, findings = ran(resource_list(config, []))
     assert result["items"] == [] and {one.severity for one in findings} == {"error"}
     assert "ExposureGenerator" in findings[-1].message

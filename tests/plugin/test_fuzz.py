@@ -26,7 +26,7 @@ from tests.plugin.test_check import RIGHT, WRONG
 from tests.work import MOST_A_BYTE, no_hang, steps_a_byte
 
 EXECUTIONS = 60_000
-COUNTED = 10  # of so many one, because counting takes its time
+COUNTED = 10  # only one example in this many, because counting is slow
 
 WORDS = (
     "- : ? # &a *a !!str !x <<: --- ... > | ' [ ] { } , %YAML @ ` ~ null on 0755 1e3 2001-01-01 {{x}} $(X) *.a.io "
@@ -71,7 +71,7 @@ def mutated(random: random.Random, seeds: list[bytes]) -> bytes:
 
 
 def execute(data: bytes) -> bool:
-    """Read, run, write, and run once more on what was written; whether the input was a ResourceList."""
+    """Read, run, write, and run again on the output; whether the input was a ResourceList."""
     try:
         parse(data, "f")
         given = parse_list(data)
@@ -111,7 +111,7 @@ RENDERS = 6000
 
 
 def renders() -> list[bytes]:
-    """Small renders with a fault, or with what looks like one."""
+    """Small renders with a fault, or with a valid case that looks like one."""
     found = []
     wrong, spared = [*MORE, *GATEWAY_API], [*SPARED, *GATEWAY_API_SPARED]
     for mode, change in [*(row[2:4] for row in wrong), *(row[1:3] for row in spared)]:

@@ -42,7 +42,7 @@ def test_errors_leave_the_output_as_it_was(made: Path, call: Called) -> None:
 
 
 @pytest.mark.parametrize("content", [GENERATOR, "kind: Kustomization\n", "kind: Exposure\n---\nkind: ConfigMap\n"])
-def test_a_file_that_holds_something_else_is_left_alone(content: str, made: Path, call: Called) -> None:
+def test_a_file_with_other_content_is_kept(content: str, made: Path, call: Called) -> None:
     other = made.with_name("other.yaml")
     other.write_text(content)
     code, out, error = call("generate", "generator.yaml", "-o", "other.yaml")
@@ -54,7 +54,7 @@ def test_the_input_is_never_the_output(made: Path, call: Called) -> None:
     made.with_name("link.yaml").symlink_to("generator.yaml")
     for options in (["-o", "link.yaml"], ["-o", "generator.yaml"], ["--check", "--against", "./generator.yaml"]):
         code, _, error = call("generate", "generator.yaml", *options)
-        assert code == 2 and "is what is read; name another file" in error
+        assert code == 2 and "is the input; name another file" in error
     assert made.with_name("generator.yaml").read_text() == GENERATOR
     assert call("generate", "generator.yaml", "--check", "-o", "x")[0] == 2
 
@@ -75,7 +75,7 @@ def test_comments_and_layout_make_nothing_stale(made: Path, call: Called) -> Non
     assert call("generate", "generator.yaml", "--check") == (0, "", "")
 
 
-def test_a_generated_exposure_that_is_missing_is_exit_code_3(made: Path, call: Called) -> None:
+def test_a_missing_generated_exposure_exits_3(made: Path, call: Called) -> None:
     made.unlink()
     assert call("generate", "generator.yaml", "--check")[0] == 3
 

@@ -43,7 +43,7 @@ os._exit(argocd_istio.krm.generator.main())
 """
 
 
-def test_it_loads_neither_the_command_lines_packages_nor_slow_ones() -> None:
+def test_it_loads_no_cli_or_slow_packages() -> None:
     result = subprocess.run([sys.executable, "-c", LOADED], input=GOOD, capture_output=True, check=True)
     loaded = set(result.stderr.decode().split())
     assert "yaml" in loaded and "argocd_istio.exposure.check" in loaded
@@ -53,7 +53,7 @@ def test_it_loads_neither_the_command_lines_packages_nor_slow_ones() -> None:
 
 
 @pytest.mark.parametrize("data", [GOOD, BAD, resource_list(generator(host="münchen.de", hosts=["münchen.de"]))])
-def test_it_opens_no_file_and_no_socket_and_needs_no_environment(data: bytes) -> None:
+def test_it_uses_no_file_socket_or_environment(data: bytes) -> None:
     environment = {"PYTHONPATH": os.pathsep.join(sys.path)}
     result = subprocess.run(
         [sys.executable, "-c", BLOCKED], input=data, capture_output=True, check=False, env=environment
@@ -71,7 +71,7 @@ def test_the_block_in_the_test_above_blocks() -> None:
         assert result.returncode == 9, result.stderr
 
 
-def test_input_and_output_are_utf8_whatever_the_environment_says() -> None:
+def test_input_and_output_are_always_utf8() -> None:
     config = generator(hosts=["münchen.de"])
     for name, value in (("PYTHONIOENCODING", "ascii"), ("LC_ALL", "C"), ("PYTHONUTF8", "0")):
         result = run(resource_list(config), env=os.environ | {name: value})
@@ -87,7 +87,7 @@ def test_version_help_and_unknown_arguments() -> None:
     assert result.stderr.decode().startswith("found the argument --host=cd.acme.io, expected none; ")
 
 
-def test_a_terminal_on_stdin_ends_at_once_with_what_to_do() -> None:
+def test_a_terminal_on_stdin_prints_usage() -> None:
     ours, theirs = pty.openpty()
     try:
         result = subprocess.run(PROGRAM, stdin=theirs, capture_output=True, check=False, timeout=HANG)
@@ -99,12 +99,12 @@ def test_a_terminal_on_stdin_ends_at_once_with_what_to_do() -> None:
 
 
 def closed(which: str, data: bytes = GOOD) -> subprocess.CompletedProcess[bytes]:
-    """Run with one of the standard files closed or in another state, as a shell says it."""
+    """Run with a shell redirection of a standard stream, such as a closed one."""
     command = f"{' '.join(PROGRAM)} {which}"
     return subprocess.run(["sh", "-c", command], input=data, capture_output=True, check=False, timeout=HANG)
 
 
-def test_a_full_disk_is_exit_3_and_a_line() -> None:
+def test_a_full_disk_exits_3() -> None:
     result = closed(">/dev/full")
     assert (result.returncode, result.stdout) == (3, b"")
     assert result.stderr.decode() == (
@@ -119,7 +119,7 @@ def test_without_stderr_the_exit_code_is_the_same(which: str) -> None:
     assert result.returncode == 2 and yaml.safe_load(result.stdout)["results"]
 
 
-def test_without_stdin_or_stdout_it_is_a_line() -> None:
+def test_missing_stdin_or_stdout_gives_one_line() -> None:
     result = closed("<&-")
     assert result.returncode == 2 and b"found no ResourceList on stdin" in result.stderr
     result = closed(">&-")
@@ -128,7 +128,7 @@ def test_without_stdin_or_stdout_it_is_a_line() -> None:
     assert result.returncode == 3 and result.stderr.startswith(b"stdin: cannot be read")
 
 
-def test_a_reader_that_went_away_is_a_quiet_end() -> None:
+def test_a_closed_pipe_exits_quietly() -> None:
     large = resource_list(generator(hosts=[f"n{n}.acme.io" for n in range(20_000)]))
     process = subprocess.Popen(PROGRAM, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert process.stdin and process.stdout and process.stderr

@@ -22,13 +22,13 @@ PACKAGE = tomllib.loads((ROOT / "plugin/pyproject.toml").read_text())["project"]
 [HOOK] = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())
 
 
-def test_the_entry_is_a_program_of_the_package_and_a_command_of_it() -> None:
+def test_the_entry_is_an_existing_program_and_command() -> None:
     program, *command = HOOK["entry"].split()
     assert program in PACKAGE["scripts"] and HOOK["entry"] in dict(every_command())
     assert HOOK["id"] == "-".join([program, *command]) and HOOK["language"] == "python"
 
 
-def test_the_files_are_those_that_init_writes_and_the_examples_have() -> None:
+def test_the_pattern_matches_init_and_example_files() -> None:
     files = [path.relative_to(ROOT) for path in (ROOT / "examples").rglob("*") if path.is_file()]
     chosen = {path for path in files if re.search(HOOK["files"], str(path))}
     assert chosen == {path for path in files if path.name == EXPOSURE} and len(chosen) > 3
@@ -45,7 +45,7 @@ def test_the_documented_configuration_names_the_hook() -> None:
     assert repository == {"repo": LIBRARY, "rev": REF, "hooks": [{"id": HOOK["id"]}]}
 
 
-def test_installing_the_root_installs_the_package_and_no_file_of_its_own(tmp_path: Path) -> None:
+def test_installing_the_root_installs_only_the_package(tmp_path: Path) -> None:
     core = ProjectMetadata(str(ROOT), PluginManager()).core
     [dependency] = core.dependencies
     name, _, address = dependency.partition(" @ ")

@@ -10,7 +10,7 @@ import pytest
 from tests.plugin.cases import exposure
 from tests.work import HANG
 
-# Interrupts itself at the N-th time that Python imports, opens or compiles something; says how often it did.
+# Interrupts itself when Python imports, opens or compiles something for the N-th time; prints the count.
 PROGRAM = """
 import os, sys
 wanted, count = int(sys.argv.pop(1)), 0

@@ -1,4 +1,4 @@
-"""Each rule finds its fault, and nothing in what works."""
+"""Each rule finds its fault, and nothing in working setups."""
 
 from __future__ import annotations
 
@@ -43,11 +43,13 @@ from tests.plugin.renders import (
 from tests.render.consumer import one
 from tests.render.render import Object
 
-TLS_WANTED = 'redirect loop: argocd-server wants TLS (server.insecure: "false") and sends clear text to https again'
-WRONG_VERSION = "to the gateway this port is HTTP/2: argocd-server takes HTTP/2 only with content-type application/grpc"
+TLS_WANTED = 'redirect loop: argocd-server expects TLS (server.insecure: "false") and redirects clear text to https'
+WRONG_VERSION = (
+    "the gateway speaks HTTP/2 to this port: argocd-server accepts HTTP/2 only with content-type application/grpc"
+)
 TRUSTED = {"mode": "SIMPLE", "caCertificates": "/ca.pem"}
-NO_WAY = "no way in these files leads to argocd-server"
-NO_H2 = "native gRPC fails: to the gateway this port is HTTP/1.1"
+NO_WAY = "no route in these files leads to argocd-server"
+NO_H2 = "native gRPC fails: the gateway speaks HTTP/1.1 to this port"
 
 WRONG: list[Row] = [
     (
@@ -97,7 +99,7 @@ WRONG: list[Row] = [
         "TLS to a plain server",
         "termination",
         plus(rule(trafficPolicy={"tls": {"mode": "SIMPLE"}})),
-        ['argocd-server speaks plain HTTP (server.insecure: "true"), the gateway TLS: it answers 503'],
+        ['argocd-server speaks plain HTTP (server.insecure: "true"), but the gateway sends TLS: it answers 503'],
     ),
     (
         "B01",
@@ -233,7 +235,7 @@ WRONG: list[Row] = [
         "a port whose name says no protocol",
         "termination",
         lambda objects: service(objects)["ports"][0].update(name="web"),
-        [WRONG_VERSION.replace("HTTP/2:", "the client's HTTP version:")],
+        [WRONG_VERSION.replace("HTTP/2", "the client's HTTP version", 1)],
     ),
     (
         "A15",
@@ -284,8 +286,7 @@ WRONG: list[Row] = [
         ),
         [
             "no http route for this host: port 80 answers 404 instead of the redirect",
-            "VirtualService delivery/argocd may not take this host, by the Gateway's namespace/host: "
-            "the gateway answers 404",
+            "the Gateway's namespace/host does not admit VirtualService delivery/argocd: the gateway answers 404",
             NO_WAY,
         ],
     ),
@@ -450,7 +451,7 @@ RIGHT: list[tuple[str, str, Breaking, str]] = [
         lambda objects: gateway(objects)["servers"][1].update(
             tls={"mode": "MUTUAL", "serverCertificate": "/etc/certs/tls.crt"}
         ),
-        "TLS ends here: file /etc/certs/tls.crt, clients show one too",
+        "TLS ends here: file /etc/certs/tls.crt, clients present one too",
     ),
     (
         "a route for another port is not on the way",
@@ -470,7 +471,7 @@ RIGHT: list[tuple[str, str, Breaking, str]] = [
 
 
 @pytest.mark.parametrize(("mode", "change", "shown"), [row[1:] for row in RIGHT], ids=[row[0] for row in RIGHT])
-def test_other_ways_that_work_are_drawn_and_not_marked(mode: str, change: Breaking, shown: str) -> None:
+def test_other_working_setups_have_no_findings(mode: str, change: Breaking, shown: str) -> None:
     objects = overlay(mode)
     change(objects)
     assert problems_of(objects) == []
@@ -478,9 +479,7 @@ def test_other_ways_that_work_are_drawn_and_not_marked(mode: str, change: Breaki
 
 
 @pytest.mark.parametrize(("rule_id", "mode", "change", "place"), PLACES)
-def test_a_finding_stands_where_the_value_does(
-    rule_id: str, mode: str, change: Breaking, place: tuple[str, str, str]
-) -> None:
+def test_a_finding_has_its_values_place(rule_id: str, mode: str, change: Breaking, place: tuple[str, str, str]) -> None:
     objects = overlay(mode)
     change(objects)
     picture = explained(objects)
@@ -490,7 +489,7 @@ def test_a_finding_stands_where_the_value_does(
 
 
 @pytest.mark.parametrize(("export_to", "text"), [(".", "false"), ("edge", "true"), ("edge", "false")])
-def test_a_destination_rule_that_may_be_seen_breaks_nothing(export_to: str, text: str) -> None:
+def test_a_possibly_visible_destination_rule_is_no_error(export_to: str, text: str) -> None:
     objects = overlay("termination")
     after(value(text), plus({**TLS_AGAIN, "spec": {**TLS_AGAIN["spec"], "exportTo": [export_to]}}))(objects)
     assert {finding.severity for finding in explained(objects, "").findings} <= {"warning"}
@@ -501,7 +500,7 @@ def test_a_destination_rule_that_may_be_seen_breaks_nothing(export_to: str, text
     [
         (lambda spec: spec.update(exportTo=["~"]), "", "gateway's pods: the gateway answers 404; remove exportTo"),
         (lambda spec: spec.update(exportTo=["~"]), "edge", "set exportTo: [., edge], or remove it"),
-        (lambda spec: spec["http"][0].update(match=[{"port": 8443}]), "", "has no http route whose match can hold"),
+        (lambda spec: spec["http"][0].update(match=[{"port": 8443}]), "", "has no http route whose match can apply"),
         (lambda spec: spec["http"][0].update(route=[{"destination": "a"}]), "", "the destination names no host: "),
     ],
 )
@@ -511,7 +510,7 @@ def test_a_message_names_what_is_wrong(change: Callable[[Any], Any], namespace: 
     assert any(shown in str(finding) for finding in explained(objects, namespace).findings)
 
 
-def test_tls_before_the_gateway_can_be_said() -> None:
+def test_tls_before_the_gateway_can_be_stated() -> None:
     def told(objects: list[Object]) -> list[str]:
         found = facts(Objects(source(objects)), "istio-system", tls_before_gateway=True)
         return [finding.message for finding in run(found)]
@@ -554,7 +553,7 @@ def test_a_note_has_a_mark_of_its_own() -> None:
     [found] = explained(objects).findings
     assert (found.rule, found.severity) == ("A29", "info")
     text = drawn(objects)
-    assert "· DestinationRule argocd/argocd-server says ISTIO_MUTUAL" in text and "✗" not in text
+    assert "· DestinationRule argocd/argocd-server sets ISTIO_MUTUAL" in text and "✗" not in text
 
 
 def test_export_to_without_a_gateway_is_a_warning() -> None:

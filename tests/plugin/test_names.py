@@ -1,4 +1,4 @@
-"""Host names, addresses, names and labels: what is accepted, and what each refusal says."""
+"""Host names, addresses, names and labels: accepted values, and the message for each refused one."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ HOSTS = [
 ]
 
 REFUSED = [
-    # (host, what the sentence says)
+    # (host, a part of the message)
     ("", "an empty text"),
-    ("   ", "3 blanks"),
+    ("   ", "3 spaces"),
     ("https://cd.acme.io", "write cd.acme.io"),
     ("https://me@cd.acme.io:8443/login?x#y", "write cd.acme.io"),
     ("cd.acme.io:443", "write cd.acme.io"),
@@ -108,7 +108,7 @@ REFUSED = [
         ("https://a.io:443", "https://a.io"),
     ],
 )
-def test_the_hint_for_an_address_is_one_that_passes(url: str, right: str) -> None:
+def test_the_suggested_address_is_valid(url: str, right: str) -> None:
     problem = url_problem(url)
     assert problem and problem[2].startswith(f"write {right}") and url_problem(right) is None
 
@@ -120,7 +120,7 @@ def test_a_host_is_accepted(host: str) -> None:
 
 
 @pytest.mark.parametrize(("host", "words"), REFUSED)
-def test_what_is_no_host_is_refused_in_the_users_words(host: str, words: str) -> None:
+def test_an_invalid_host_is_refused_and_quoted(host: str, words: str) -> None:
     problem = host_problem(host)
     assert problem and words in "; ".join(problem)
 
@@ -160,7 +160,7 @@ def test_every_dot_of_idna_separates_labels(dot: str) -> None:
         ("ftp://cd.acme.io", "the port"),
         ("https://{{ host }}", "unrendered"),
         ("https://10.0.0.1", "IP address"),
-        ("https://cd.acme.io:443", "leave out :443"),
+        ("https://cd.acme.io:443", "omit :443"),
         ("https://cd.acme.io:70000", 'the port "70000"; a port from 1 to 65535'),
         ("https://cd.acme.io:443/argo", "write https://cd.acme.io: argocd-server serves /"),
         ("https://cd.acme.io/argo", "server.rootpath and server.basehref"),
@@ -171,7 +171,7 @@ def test_every_dot_of_idna_separates_labels(dot: str) -> None:
         ("", "an empty text"),
     ],
 )
-def test_what_is_no_address_is_refused(url: str, words: str) -> None:
+def test_an_invalid_address_is_refused(url: str, words: str) -> None:
     problem = url_problem(url)
     assert problem and words in "; ".join(problem)
 
@@ -184,14 +184,14 @@ def test_an_address_may_have_a_port() -> None:
     assert split_url("https://cd.acme.io/cd") is None
 
 
-def test_only_a_secret_with_a_namespace_is_told_where_it_is() -> None:
+def test_only_namespaced_secret_names_get_namespace_hint() -> None:
     for name, told in (("istio-system/a", True), ("A", False)):
         problem = secret_problem(name)
         assert problem and ("namespace" in problem[2]) is told
 
 
 @pytest.mark.parametrize("rule", [secret_problem, name_problem, namespace_problem])
-def test_a_camel_case_name_is_offered_in_lower_case(rule: Callable[[str], Problem | None]) -> None:
+def test_camel_case_names_get_a_lower_case_suggestion(rule: Callable[[str], Problem | None]) -> None:
     problem = rule("MySecret")
     assert problem and problem[2] == "write mysecret"
 

@@ -1,4 +1,4 @@
-"""The table of fields, the schema, the documents and the wiring say the same."""
+"""The table of fields, the schema, the documents and the wiring agree."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_a_stale_file_is_named(tmp_path: Path) -> None:
     reference.verify(tmp_path)
     page = tmp_path / reference.PAGE
     page.write_text(page.read_text().replace("spec.hosts", "spec.host"))
-    with pytest.raises(ToolError, match=r"docs/plugin.md: not what the code gives; run 'make update-reference'"):
+    with pytest.raises(ToolError, match=r"docs/plugin.md: does not match the code; run 'make update-reference'"):
         reference.verify(tmp_path)
     page.write_text(page.read_text().replace("<!-- fields -->", ""))
     with pytest.raises(ToolError, match="no <!-- fields -->"):
@@ -103,7 +103,7 @@ def test_every_field_reaches_the_wiring() -> None:
     assert set(GENERATED) <= wired
 
 
-def test_a_plain_field_is_one_that_kustomize_carries_by_itself() -> None:
+def test_plain_fields_are_wired_by_kustomize_alone() -> None:
     carried = {field.path for field in FIELDS if field.plain and field.wired} - {"spec.mode"}
     assert carried == sources() & BY_PATH.keys()
 
@@ -157,7 +157,7 @@ def test_the_pattern_of_a_text_is_its_rule(kind: Text) -> None:
 
 
 @given(st.text(st.sampled_from("ab.:/01"), max_size=12))
-def test_the_pattern_of_an_address_refuses_none_that_is_right(text: str) -> None:
+def test_the_address_pattern_accepts_all_valid_addresses(text: str) -> None:
     assert url_problem(f"https://{text}") or re.fullmatch(URL_PATTERN, f"https://{text}")
 
 
@@ -168,7 +168,7 @@ def test_the_schema_is_one() -> None:
 @pytest.mark.parametrize("spec", RIGHT)
 def test_the_schema_accepts_what_the_check_accepts(spec: str) -> None:
     text = exposure(spec)
-    # Editors read YAML 1.2, where << is a key like others.
+    # Editors read YAML 1.2, where << is an ordinary key.
     if "<<" not in spec:
         assert errors(yaml.safe_load(text)) == []
     found, _ = checked(text)
@@ -176,7 +176,7 @@ def test_the_schema_accepts_what_the_check_accepts(spec: str) -> None:
 
 
 @given(specs(), st.booleans())
-def test_the_schema_accepts_every_right_spec_and_what_is_made_of_it(spec: dict[str, Any], several: bool) -> None:
+def test_the_schema_accepts_valid_specs_and_their_output(spec: dict[str, Any], several: bool) -> None:
     assert errors(generator(**spec)) == []
     assert errors(yaml.safe_load(completed(generator(**spec)))) == []
     if spec.keys() <= {"hosts", "gateway", "mode"}:
@@ -188,7 +188,7 @@ BEYOND = ("a second time", "url: https://c.d", "cd.acme.oi", "c.d: e", "!Ref", "
 
 @pytest.mark.parametrize("spec", [spec for spec, line in WRONG if not any(one in spec + line for one in BEYOND)])
 def test_the_schema_refuses_what_the_check_refuses(spec: str) -> None:
-    """All but what it cannot state, BEYOND: agreement between values, tags, and for Python a final line end."""
+    """The schema states everything except BEYOND: agreement of values, tags, and in Python a final line end."""
     try:
         document = yaml.safe_load(exposure(spec))
     except yaml.YAMLError:
@@ -205,7 +205,7 @@ def test_the_schema_refuses_what_the_check_refuses(spec: str) -> None:
         {"metadata": {"name": "a", "labels": {"argocd-istio.github.io/address": "generated"}}},
     ],
 )
-def test_the_schema_knows_what_a_plain_exposure_cannot_have(change: dict[str, Any]) -> None:
+def test_the_schema_refuses_generator_fields_in_plain_exposures(change: dict[str, Any]) -> None:
     plain = plainly({"hosts": ["a.b"]})
     assert errors(plain) == [] and errors(plain | change)
 
@@ -218,7 +218,7 @@ def test_the_modeline_names_the_schemas_file() -> None:
     assert tracked.strip() == path
 
 
-def test_what_is_too_long_is_so_for_the_check_and_the_schema() -> None:
+def test_check_and_schema_share_length_limits() -> None:
     prefix, host = "a" * 253, ".".join(["a" * 63, "b" * 63, "c" * 63, "d" * 61])
     for spec, right in (
         ({"hosts": [host], "url": f"https://{host}:65535"}, True),

@@ -20,11 +20,11 @@ def program(folder: Path, text: str) -> str:
 @pytest.mark.parametrize("text", ["yes", "yes >&2", "exec yes", "yes | cat"])
 def test_a_program_that_prints_without_end_ends(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KUSTOMIZE", program(tmp_path, text))
-    with no_hang(), pytest.raises(RenderError, match="printed more than 100000 bytes and was ended; build less"):
+    with no_hang(), pytest.raises(RenderError, match="printed more than 100000 bytes and was stopped; build less"):
         render(str(tmp_path), enable_exec=False, waiting=print, most=100_000)
 
 
-def test_what_a_program_prints_comes_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_programs_output_is_complete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KUSTOMIZE", program(tmp_path, "head -c 100000 /dev/zero; echo said >&2"))
     assert render(str(tmp_path), enable_exec=False, waiting=print, most=100_000) == b"\0" * 100_000
 
@@ -33,5 +33,5 @@ def test_a_missing_interpreter_is_named(tmp_path: Path, monkeypatch: pytest.Monk
     script = program(tmp_path, "true")
     Path(script).write_text("#!/no/such/sh\n")
     monkeypatch.setenv("KUSTOMIZE", script)
-    with pytest.raises(RenderError, match=r"cannot be run \(No such file.*first line after #! is there"):
+    with pytest.raises(RenderError, match=r"cannot be run \(No such file.*interpreter after #! exists"):
         render(str(tmp_path), enable_exec=False, waiting=lambda _: None)

@@ -1,4 +1,4 @@
-"""What readers take for something else than text is known, and what is written is read alike by all."""
+"""Text that a reader would misread is recognized, and all readers read the written YAML the same way."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_text_is_text(text: str) -> None:
     assert plain_reading(text) == ""
 
 
-def test_quotes_and_the_tag_str_make_text_of_everything() -> None:
+def test_quotes_and_tag_str_make_any_value_text() -> None:
     root = parse(b"- 'on'\n- \"0755\"\n- !!str 1e3\n- ! on\n- |\n  on\n- !!int on\n- on\n", "f").documents[0].root
     found = [root.get(index) for index in range(7)] if root else []
     assert [reading(node) for node in found if isinstance(node, Scalar)] == [*[""] * 5, "the tag !!int", "the boolean"]
@@ -50,7 +50,7 @@ plain = st.text(st.sampled_from("0123456789abefnotxyzNOTEn_.:-+~<= "), max_size=
 
 
 @given(plain)
-def test_what_python_takes_for_something_else_is_a_trap(text: str) -> None:
+def test_values_that_python_misreads_are_traps(text: str) -> None:
     tag = yaml.SafeLoader("").resolve(yaml.ScalarNode, text, (True, False))  # type: ignore[no-untyped-call]
     assert tag.endswith(":str") or plain_reading(text), tag
 
@@ -63,7 +63,7 @@ values = st.recursive(
 
 
 @given(values)
-def test_what_is_written_is_read_as_it_was_by_both_parsers(value: Any) -> None:
+def test_both_parsers_read_back_the_written_value(value: Any) -> None:
     text = to_yaml(value)
     assert yaml.load(text, yaml.SafeLoader) == value
     assert yaml.load(text, yaml.CSafeLoader) == value
@@ -75,7 +75,7 @@ def test_a_tree_is_written_as_it_was_read(value: Any) -> None:
     assert yaml.safe_load(to_yaml(root)) == value
 
 
-def test_a_tree_keeps_its_plain_scalars_and_writes_aliases_out() -> None:
+def test_a_tree_keeps_scalars_and_expands_aliases() -> None:
     text = "a: 0755\nb: &x\n- on\n- 1e3\n- 2001-01-01\nc: *x\nd: !!int 'x'\ne: ''\nf:\n"
     written = to_yaml(parse(text.encode(), "f").documents[0].root)
     lists = "- on\n- 1e3\n- 2001-01-01\n"
@@ -93,11 +93,11 @@ def test_a_tree_keeps_its_plain_scalars_and_writes_aliases_out() -> None:
         ("\x1b\u2028", '"\\x1b\\u2028"'),
     ],
 )
-def test_text_is_quoted_where_it_must_be(text: str, written: str) -> None:
+def test_text_is_quoted_only_if_needed(text: str, written: str) -> None:
     assert quoted(text) == written
 
 
-def test_lines_of_text_are_a_block_unless_they_would_not_come_back() -> None:
+def test_multiline_text_is_a_block_if_it_roundtrips() -> None:
     assert to_yaml({"a": "x\ny\n"}) == "a: |\n  x\n  y\n"
     for text in ("x\ny", " x\n", "x\n\n", "x\r\ny\n"):
         assert yaml.safe_load(to_yaml({"a": text})) == {"a": text}

@@ -1,4 +1,4 @@
-"""`set` and `unset` as commands: what they refuse, what they show, and which words they take for what."""
+"""`set` and `unset` as commands: refusals, output, and the meaning of each argument."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ GENERATOR = HEADER + exposure("mode: grpc-routing\nhosts:\n- cd.acme.io  # publi
 PLAIN = exposure("hosts: [cd.acme.io]\ngateway: {selector: {istio: edge}}\ntls: {secretName: a}\n", "Exposure")
 TWO = exposure("mode: termination\nhosts: [a.b, c.d]\ntls: {secretNames: {c.d: e}}\n")
 
-# What is in the file, what is typed, and the field that check would refuse.
+# The file's spec, the arguments, and the field that check would refuse.
 REFUSED = {
     "an address of another host": (GENERATOR, "set url https://x.acme.io", "spec.url"),
     "a certificate of another host": (GENERATOR, "set secret-name x --host no.acme.io", "spec.tls.secretNames"),
@@ -38,7 +38,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_what_check_would_refuse_is_not_written(case: str, here: Path, call: Called) -> None:
+def test_changes_that_check_refuses_are_not_written(case: str, here: Path, call: Called) -> None:
     text, typed, path = REFUSED[case]
     file = here / "exposure.yaml"
     file.write_text(text)
@@ -117,7 +117,7 @@ def test_hosts_are_words_or_parts_between_commas(words: str, here: Path, call: C
     assert yaml.safe_load(file.read_text())["spec"]["hosts"] == ["a.b", "c.d"]
 
 
-def test_a_word_that_may_be_a_host_is_no_file(here: Path, call: Called) -> None:
+def test_a_possible_host_is_not_a_file(here: Path, call: Called) -> None:
     for name in ("exposure.yaml", "c.d"):
         (here / name).write_text(GENERATOR)
     assert call("set", "host", "a.b", "c.d")[0] == 0
@@ -191,7 +191,7 @@ def test_the_mode_changes_one_word_of_the_kustomization(component: str, here: Pa
         assert (here / "exposure.yaml").read_text() == PLAIN
 
 
-def test_a_mode_that_is_stated_changes_with_the_component(here: Path, call: Called) -> None:
+def test_a_stated_mode_changes_with_the_component(here: Path, call: Called) -> None:
     (here / "exposure.yaml").write_text(GENERATOR)
     file = here / "kustomization.yaml"
     before = "generators: [exposure.yaml]\ncomponents: [../components/grpc-routing]\n"
@@ -257,7 +257,7 @@ def test_without_one_component_the_mode_is_refused(
     assert (here / "exposure.yaml").read_text() == GENERATOR
 
 
-def test_a_mode_is_changed_in_both_files_or_none(here: Path, call: Called) -> None:
+def test_mode_changes_in_both_files_or_none(here: Path, call: Called) -> None:
     (here / "exposure.yaml").write_text(GENERATOR)
     before = "generators: [exposure.yaml]\ncomponents: [../components/grpc-routing]\n"
     (here / "kustomization.yaml").write_text(before)
@@ -267,7 +267,7 @@ def test_a_mode_is_changed_in_both_files_or_none(here: Path, call: Called) -> No
     assert (here / "kustomization.yaml").read_text() == before
 
 
-def test_a_folder_stands_for_its_exposure(here: Path, call: Called) -> None:
+def test_a_folder_means_its_exposure(here: Path, call: Called) -> None:
     (here / "cd").mkdir()
     assert call("set", "host", "a.b", "--file", "cd")[0] == 2
     (here / "cd/exposure.yaml").write_text(PLAIN)
@@ -284,7 +284,7 @@ def test_an_unknown_mode_is_refused(here: Path, call: Called) -> None:
 # ---- the documents
 
 
-def test_the_examples_of_the_page_run_in_their_order(here: Path, call: Called) -> None:
+def test_the_pages_examples_run_in_order(here: Path, call: Called) -> None:
     page = (ROOT / "docs/plugin.md").read_text()
     [block] = [text for text in re.findall(r"^```sh\n(.*?)^```", page, re.M | re.S) if "--diff" in text]
     for line in block.splitlines():

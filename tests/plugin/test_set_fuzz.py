@@ -26,13 +26,13 @@ LABELS = ["istio=edge", "istio=on", "app=", "app.kubernetes.io/name=gateway", "y
 
 
 def independent_reading(data: bytes) -> list[Any]:
-    """What another parser, by the rules of YAML 1.2, makes of a file."""
+    """A file read by another parser, with the rules of YAML 1.2."""
     yaml = YAML(typ="safe", pure=True)
     return list(yaml.load_all(io.BytesIO(data)))
 
 
 def expected_change(documents: list[Any], what: str) -> None:
-    """Make the change of `set WHAT` in what was read."""
+    """Apply the change of `set WHAT` to the parsed values."""
     (spec,) = (
         one["spec"] for one in documents if isinstance(one, dict) and str(one.get("kind")).startswith("Exposure")
     )
@@ -126,7 +126,7 @@ def files(draw: st.DrawFn, tidy: bool) -> bytes:
 
 
 def check_change(data: bytes, what: str) -> bool:
-    """Whether there was anything to change; fails where more than that changed, or where it cannot be set back."""
+    """Whether there was anything to change; fails if more than that changed, or if it cannot be set back."""
     new = set_field(data, what)
     documents = independent_reading(data)
     back = former_value(documents, what)
@@ -141,7 +141,7 @@ def check_change(data: bytes, what: str) -> bool:
 PROPERTY = settings(max_examples=400)
 
 
-def test_in_a_tidy_file_every_change_is_made_and_set_back(report: Report) -> None:
+def test_tidy_files_take_every_change_and_revert(report: Report) -> None:
     counts = {"changed": 0, "refused": 0}
 
     @PROPERTY
@@ -150,7 +150,7 @@ def test_in_a_tidy_file_every_change_is_made_and_set_back(report: Report) -> Non
         try:
             counts["changed"] += check_change(data, what)
         except SourceError as error:
-            # Single quotes that a text does not need cannot be told from those that a text needs.
+            # Needed and unneeded single quotes cannot be distinguished.
             assert b"'" in data and "a layout that would be lost" in str(error)
             counts["refused"] += 1
 
@@ -159,7 +159,7 @@ def test_in_a_tidy_file_every_change_is_made_and_set_back(report: Report) -> Non
     report("set, properties in tidy files", counts)
 
 
-def test_in_any_file_a_change_is_made_and_set_back_or_refused_with_its_line(report: Report) -> None:
+def test_any_file_is_changed_reversibly_or_refused(report: Report) -> None:
     counts = {"changed": 0, "refused": 0}
 
     @PROPERTY
@@ -179,7 +179,7 @@ def test_in_any_file_a_change_is_made_and_set_back_or_refused_with_its_line(repo
 # ---- broken files
 
 EXECUTIONS = 50_000
-COUNTED = 10  # of so many one, because counting takes its time
+COUNTED = 10  # only one example in this many, because counting is slow
 PIECES = [
     *"#:-,?&*!|>'\"%@`{}[]~=\\ \t\n\r",
     *("\r\n", ": ", " #x", "- ", "&a ", "*a", "!!str ", "!x ", "<<: ", "---\n", "...\n", "%YAML 1.2\n", "|-\n", ">+\n"),
@@ -226,7 +226,7 @@ def refused(data: bytes, what: str) -> bool:
     return False
 
 
-def test_a_broken_file_is_changed_exactly_or_refused_with_one_line(
+def test_a_broken_file_is_changed_exactly_or_refused(
     report: Callable[[str, dict[str, int]], None],
 ) -> None:
     chance = random.Random(4)

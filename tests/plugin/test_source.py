@@ -1,4 +1,4 @@
-"""YAML is read as trees that know their text, and whatever cannot be read is one line."""
+"""YAML is read as trees with source positions, and every read error is one line."""
 
 from __future__ import annotations
 
@@ -53,13 +53,13 @@ def scalars(node: Node | None) -> list[Scalar]:
         ("a: b\n  c\n", ["a", "b\n  c"]),
     ],
 )
-def test_the_span_of_a_scalar_is_what_its_author_wrote(text: str, spans: list[str]) -> None:
+def test_a_scalars_span_is_its_source_text(text: str, spans: list[str]) -> None:
     source = load(text)
     found = [scalar for document in source.documents for scalar in scalars(document.root)]
     assert [source.text_of(scalar) for scalar in found] == spans
 
 
-def test_lines_and_columns_count_from_one_as_editors_count() -> None:
+def test_lines_and_columns_count_from_one() -> None:
     source = load("a: 1\r\nb:\r\n- ü: &x\r\n   'c'\n")
     assert [(one.value, one.line, one.column) for one in scalars(source.documents[0].root)] == [
         ("a", 1, 1),
@@ -79,7 +79,7 @@ def test_a_path_leads_through_aliases() -> None:
     assert root.find("e", "b", 2) is None and root.find("a", "x") is None and root.find("a", "b", "c", "d") is None
 
 
-def test_documents_have_spans_and_an_empty_one_has_no_root() -> None:
+def test_documents_have_spans_and_empty_ones_no_root() -> None:
     source = load("# head\n---\na: 1\n---\n...\n---\nb: 2\n")
     assert [document.root is None for document in source.documents] == [False, True, False]
     assert [(document.line, source.text[document.start :][:3]) for document in source.documents] == [
@@ -99,20 +99,20 @@ def test_style_tag_anchor_and_flow_are_kept() -> None:
     assert flow.flow and not root.flow if isinstance(root, Mapping) else False
 
 
-def test_what_no_kubernetes_object_has_is_noted() -> None:
+def test_nodes_foreign_to_kubernetes_are_noted() -> None:
     source = load("a: !Ref b\nc: !!binary aGk=\n? [k]\n: v\nd: !!str e\nf: !!int '1'\n")
     assert [source.text_of(node) for node in source.odd] == ["b", "aGk=", "[k]"]
 
 
 REFUSED = [
-    # (text, place, what the line says)
+    # (text, place, a part of the line)
     ("a: 1\na: 2", "2:1", "the key 'a' a second time; it is on line 1 too"),
     ("a: *.example.com", "1:5", "quote a value that begins with \\*"),
     ("a: *x", "1:4", "the alias \\*x without an anchor"),
     ("&a [*a]", "1:5", "inside its own anchor"),
     ("a: &x\n  b: *x", "2:6", "inside its own anchor"),
-    ("\ta: 1", "1:1", "indent with blanks"),
-    ("a:\n\t- b", "2:1", "indent with blanks"),
+    ("\ta: 1", "1:1", "indent with spaces"),
+    ("a:\n\t- b", "2:1", "indent with spaces"),
     ("a: @x", "1:4", "quote the value"),
     ("a: b: c", "1:5", "mapping values are not allowed"),
     ("x: [1, 2", "2:1", "on line 1"),
@@ -127,7 +127,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("text", "place", "words"), REFUSED)
-def test_what_cannot_be_read_is_one_line_with_its_place(text: str, place: str, words: str) -> None:
+def test_unreadable_input_gives_one_line_with_its_place(text: str, place: str, words: str) -> None:
     with pytest.raises(SourceError, match=words) as error:
         load(text)
     line = str(error.value)
@@ -146,7 +146,7 @@ def test_what_cannot_be_read_is_one_line_with_its_place(text: str, place: str, w
         ("\ufeffa: b".encode("utf-16-be"), "found UTF-16, expected UTF-8"),
     ],
 )
-def test_what_is_not_utf8_is_refused_with_its_byte(data: bytes, words: str) -> None:
+def test_invalid_utf8_is_refused_with_its_byte(data: bytes, words: str) -> None:
     with pytest.raises(SourceError, match=words):
         parse(data, "f.yaml")
 
@@ -166,7 +166,7 @@ def test_what_is_not_utf8_is_refused_with_its_byte(data: bytes, words: str) -> N
         "!!python/object:os.system {a: b}",
     ],
 )
-def test_what_yaml_allows_is_read(text: str) -> None:
+def test_all_valid_yaml_is_read(text: str) -> None:
     assert load(text).documents
 
 
@@ -191,7 +191,7 @@ MORE = "\nmore: [" + "x," * 50_000 + "]"
     ids=["bomb", "merges", "aliases", "flow", "deep flow", "maps", "blocks", "lists", "anchors", "scalar", "documents"],
 )
 def test_a_limit_bounds_the_work_and_the_memory(text: str, values: int, words: str) -> None:
-    """`values` are those up to the place that is refused; what follows must not be read."""
+    """`values` are those before the refused place; the rest must not be read."""
     tracemalloc.start()
     with pytest.raises(SourceError, match=words):
         load(text)
@@ -205,7 +205,7 @@ def test_a_limit_bounds_the_work_and_the_memory(text: str, values: int, words: s
     assert steps(again) < 100 * (values + 10) and peak < 100 << 20
 
 
-def test_a_hundred_levels_a_mebibyte_and_any_block_are_within_the_limits() -> None:
+def test_large_but_allowed_files_are_read() -> None:
     load("[" * 100 + "]" * 100)
     load("a: '" + "x" * (1 << 20) + "'")
     load("a: |\n  " + "x" * (2 << 20))
@@ -220,7 +220,7 @@ def test_levels_are_counted_through_aliases() -> None:
         load(nested(50))
 
 
-def test_a_file_is_refused_by_its_size_before_it_is_parsed() -> None:
+def test_an_oversized_file_is_refused_before_parsing() -> None:
     with pytest.raises(SourceError, match="found 11 bytes, expected at most 10"):
         load("\x00" * 11, Limits(bytes=10))
 
@@ -235,7 +235,7 @@ def test_reading_takes_steps_in_proportion_to_the_size() -> None:
 @pytest.mark.parametrize(
     "text", ["x: *" + "a" * 100_000, "? " + "k" * 100_000 + "\n: a\n? " + "k" * 100_000 + "\n: b\n"]
 )
-def test_what_is_long_is_cut_in_the_line(text: str) -> None:
+def test_long_values_are_cut_in_the_line(text: str) -> None:
     with pytest.raises(SourceError) as error:
         load(text)
     assert len(str(error.value)) < 1000

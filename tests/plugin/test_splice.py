@@ -39,7 +39,7 @@ def scalars(read: Source) -> Iterator[tuple[int, Place, Scalar]]:
                 yield number, path, node
 
 
-def test_an_edit_of_a_real_file_changes_its_span_only(
+def test_editing_a_real_file_changes_one_span(
     manifests: list[Path], report: Callable[[str, dict[str, int]], None]
 ) -> None:
     chance = random.Random(1)

@@ -273,7 +273,7 @@ def test_a_namespace_of_the_deploying_tool_moves(tmp_path: Path, text: str) -> N
         flux("commonMetadata: {labels: {team: core}}"),
     ],
 )
-def test_what_the_tool_may_do_is_silent(tmp_path: Path, text: str) -> None:
+def test_allowed_changes_by_the_tool_are_silent(tmp_path: Path, text: str) -> None:
     write(tmp_path, {"other/kustomization.yaml": "resources: [own.yaml]\n", "other/own.yaml": OWN})
     assert deployed(tmp_path, text) == []
 
@@ -404,7 +404,7 @@ def test_a_hostile_folder_gives_lines(tmp_path: Path, name: str) -> None:
     assert found and all(str(finding).isprintable() for finding in found)
 
 
-def test_what_is_no_file_is_one_line(tmp_path: Path) -> None:
+def test_entries_that_are_not_files_are_errors(tmp_path: Path) -> None:
     write(tmp_path, {"kustomization.yaml": "resources: [fifo, link, loop, socket]\n"})
     os.mkfifo(tmp_path / "fifo")
     (tmp_path / "link").symlink_to("nowhere")
@@ -444,7 +444,7 @@ def test_ten_thousand_entries_are_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("modes", "exposures"), [(100, 1), (1, 100), (60, 60)])
-def test_many_of_what_is_one_end_early(tmp_path: Path, modes: int, exposures: int) -> None:
+def test_many_modes_or_exposures_end_early(tmp_path: Path, modes: int, exposures: int) -> None:
     def tree(times: int) -> str:
         files = listing(" ".join(["termination"] * modes * times), exposure=f"{EXPOSURE}---\n" * exposures * times)
         return str(write(tmp_path / str(times), files))

@@ -1,4 +1,4 @@
-"""The facts are what Istio makes of the objects."""
+"""The facts match Istio's reading of the objects."""
 
 from __future__ import annotations
 
@@ -69,9 +69,7 @@ def test_a_port_has_the_protocol_that_istio_decides(
         (["*.x.io"], ["x.io"], []),
     ],
 )
-def test_hosts_that_two_lists_share_are_the_narrower_ones(
-    one_side: list[str], other: list[str], common: list[str]
-) -> None:
+def test_shared_hosts_are_the_narrower_ones(one_side: list[str], other: list[str], common: list[str]) -> None:
     assert [narrower for host in one_side for narrower, _ in index(other).common(host)] == common
 
 
@@ -228,7 +226,7 @@ def test_a_gateways_workload_says_its_namespace() -> None:
     )
     assert "Secret edge/argocd-certificate" in tree.draw(explained(objects, ""))
     assert "Secret own/argocd-certificate" in tree.draw(explained(objects, "own"))
-    assert "say --gateway-namespace" in tree.draw(explained(overlay("termination"), ""))
+    assert "set --gateway-namespace" in tree.draw(explained(overlay("termination"), ""))
 
 
 def test_a_gateway_elsewhere_is_drawn_and_not_marked() -> None:
@@ -294,7 +292,7 @@ def test_wildcards_count_at_ports_without_the_host_alone() -> None:
     assert [(each.gateway, each.port) for each in way.listeners] == [("argocd/argocd", 443), ("edge/all", 80)]
 
 
-def test_a_route_is_drawn_once_however_many_of_its_hosts_meet() -> None:
+def test_a_route_is_drawn_once_for_many_hosts() -> None:
     gate = api_gateway(**ALL)
     route = api_route("ui", "https", UI)
     route["spec"]["hostnames"] = ["*.example.com", "argocd.example.com"]
@@ -325,7 +323,7 @@ def test_a_destination_rule_counts_before_a_backend_policy(settings: Object, sec
     assert str(destination.policy) == found
 
 
-def test_of_two_backend_policies_the_first_by_name_counts() -> None:
+def test_the_first_backend_policy_by_name_counts() -> None:
     second = tls_policy() | {"metadata": {"name": "a", "namespace": "argocd"}}
     ignored = copy.deepcopy(second)
     ignored["metadata"] |= {"name": "0", "annotations": {"istio.io/ignore-policy-attachment": "true"}}

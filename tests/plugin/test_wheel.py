@@ -1,4 +1,4 @@
-"""The built wheel holds what a user needs, and installs into an environment that has nothing of ours."""
+"""The built wheel contains what a user needs, and installs into an environment without our packages."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tools import plugin
 PROJECT = tomllib.loads((ROOT / "plugin/pyproject.toml").read_text())["project"]
 
 
-def test_the_wheel_holds_the_package_and_nothing_else(tmp_path: Path) -> None:
+def test_the_wheel_contains_only_the_package(tmp_path: Path) -> None:
     built = plugin.build(tmp_path)
     names = {name for name in zipfile.ZipFile(built).namelist() if not name.split("/")[0].endswith(".dist-info")}
     package = ROOT / "plugin/src/argocd_istio"
@@ -24,14 +24,14 @@ def test_the_wheel_holds_the_package_and_nothing_else(tmp_path: Path) -> None:
     assert {"argocd_istio/py.typed", "argocd_istio/exposure.schema.json"} <= names
 
 
-def test_building_the_wheel_leaves_the_tree_as_it_was(tmp_path: Path) -> None:
+def test_building_the_wheel_leaves_the_tree_unchanged(tmp_path: Path) -> None:
     status = ["git", "status", "--porcelain", "--ignored", "plugin"]
     before = subprocess.run(status, cwd=ROOT, capture_output=True, check=True).stdout
     plugin.build(tmp_path)
     assert subprocess.run(status, cwd=ROOT, capture_output=True, check=True).stdout == before
 
 
-def test_the_version_is_said_once() -> None:
+def test_the_version_is_stated_once() -> None:
     assert PROJECT["version"] == __version__
 
 

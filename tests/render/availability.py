@@ -1,4 +1,4 @@
-"""What must hold in a render with high availability, so that one lost node takes nothing with it."""
+"""Requirements on a render with high availability, so that the loss of one node causes no outage."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ SPREAD = (("StatefulSet", REDIS), ("Deployment", "argocd-server"), ("Deployment"
 
 
 def scripts(objects: list[Object]) -> str:
-    """All that the ConfigMap of the Redis pods holds; "" where there is none."""
+    """The content of the ConfigMap of the Redis pods; "" if there is none."""
     found = (item for item in objects if item["kind"] == "ConfigMap" and item["metadata"]["name"].startswith(REDIS))
     return "\n".join(next(found, {"data": {}})["data"].values())
 
 
 def _setting(text: str, name: str) -> int:
-    """The one number after `name`, 0 where there is none or a second one, which would count instead."""
+    """The number after `name`, 0 if there is none or more than one (the last one would count)."""
     found = re.findall(rf"{name}[ =\"]+(\d+)", text)
     return int(found[0]) if len(found) == 1 else 0
 
@@ -34,7 +34,7 @@ def _spread(item: Object) -> bool:
     rules = template["spec"].get("affinity", {}).get("podAntiAffinity", {})
     return "nodeName" not in template["spec"] and any(
         rule["topologyKey"] == "kubernetes.io/hostname"
-        # Every other field takes pods away from those that it keeps apart.
+        # Every other field narrows the pods that the rule separates.
         and rule.keys() == {"topologyKey", "labelSelector"}
         and rule["labelSelector"].keys() == {"matchLabels"}
         and _selects(rule["labelSelector"]["matchLabels"], template["metadata"]["labels"])
@@ -43,7 +43,7 @@ def _spread(item: Object) -> bool:
 
 
 def faults(objects: list[Object]) -> Iterator[str]:
-    """One line for each thing of a render with components/high-availability that would not survive a lost node."""
+    """One line for each part of a render with components/high-availability that would not survive a lost node."""
     by_name: dict[tuple[str, str], Any] = {(item["kind"], item["metadata"]["name"]): item for item in objects}
     missing = [
         f"{kind}/{name}: expected this object, found none" for kind, name in SPREAD if (kind, name) not in by_name

@@ -27,7 +27,7 @@ EXPOSURE: Object = {
 
 
 def exposure(**spec: Any) -> Object:
-    """The Exposure above with parts of its spec replaced; a part given as None is left out."""
+    """The Exposure above with parts of its spec replaced; a part that is None is left out."""
     result = copy.deepcopy(EXPOSURE)
     result["spec"] |= spec
     result["spec"] = {key: value for key, value in result["spec"].items() if value is not None}
@@ -61,14 +61,14 @@ def consumer(folder: Path, mode: str, exposed: Object, **more: Any) -> Path:
 
 
 def one(objects: list[Object], kind: str, name: str = "argocd") -> Object:
-    """The object of that kind and name; fails when there is not exactly one."""
+    """The object of that kind and name; fails unless there is exactly one."""
     found = [item for item in objects if item["kind"] == kind and item["metadata"]["name"] == name]
     assert len(found) == 1, f"{len(found)} objects {kind} {name}, expected 1"
     return found[0]
 
 
 def hold_golden(found: str, name: str) -> None:
-    """Compare with a golden file, which UPDATE_GOLDEN=1 writes. Raises AssertionError where they differ."""
+    """Compare with a golden file, which UPDATE_GOLDEN=1 writes. Raises AssertionError if they differ."""
     golden = ROOT / "tests/render/golden" / name
     if os.environ.get("UPDATE_GOLDEN"):
         golden.write_text(found)

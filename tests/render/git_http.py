@@ -1,4 +1,4 @@
-"""A git server on loopback: `git http-backend` behind Python's HTTP server, as a forge serves it."""
+"""A git server on loopback: `git http-backend` behind Python's HTTP server, like GitHub's."""
 
 from __future__ import annotations
 

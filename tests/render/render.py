@@ -1,4 +1,4 @@
-"""What kustomize makes of a folder, as objects."""
+"""Builds folders with kustomize, as objects."""
 
 from __future__ import annotations
 

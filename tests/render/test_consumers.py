@@ -1,4 +1,4 @@
-"""A consumer's Exposure reaches every place, and nothing else stays."""
+"""A consumer's Exposure reaches every place, and no default stays."""
 
 from __future__ import annotations
 
@@ -35,9 +35,7 @@ def places(objects: list[dict[str, Any]]) -> dict[str, Any]:
     ("crds", "hosts"), [("", TWO), ("/without-crds", TWO[:1])], ids=["with CRDs, two hosts", "without CRDs, one host"]
 )
 @pytest.mark.parametrize("mode", MODES)
-def test_every_place_has_the_exposure_and_no_default_stays(
-    tmp_path: Path, mode: str, crds: str, hosts: list[str]
-) -> None:
+def test_the_exposure_reaches_every_place(tmp_path: Path, mode: str, crds: str, hosts: list[str]) -> None:
     objects = build(consumer(tmp_path, mode + crds, exposure(hosts=hosts)))
     own = [f"./{host}" for host in hosts]
     expected: dict[str, Any] = {
@@ -59,7 +57,7 @@ def _default(value: Any) -> bool:
 
 @pytest.mark.parametrize("mode", MODES)
 def test_the_defaults_are_found_in_the_overlay_itself(mode: str) -> None:
-    """The search above can fail: in the bare overlay it finds each default."""
+    """Proof that the search can fail: in the bare overlay it finds each default."""
     found = [value for item in build(f"overlays/{mode}") for _, value in leaves(item) if _default(value)]
     needed = DEFAULTS[:2] if mode == "passthrough" else DEFAULTS
     assert all(any(default in value for value in found) for default in needed)
@@ -75,7 +73,7 @@ def test_an_exposure_of_the_default_values_changes_nothing(tmp_path: Path, mode:
     assert differences(build(f"overlays/{mode}"), build(consumer(tmp_path, mode, same))) == []
 
 
-def test_a_selector_with_several_labels_replaces_the_whole_selector(tmp_path: Path) -> None:
+def test_several_labels_replace_the_whole_selector(tmp_path: Path) -> None:
     selector = {"app": "edge", "tier": "public"}
     objects = build(consumer(tmp_path, "termination", exposure(gateway={"selector": selector})))
     assert one(objects, "Gateway")["spec"]["selector"] == selector
@@ -95,9 +93,7 @@ def test_a_selector_with_several_labels_replaces_the_whole_selector(tmp_path: Pa
         ("passthrough", {"hosts": []}, "/spec/hosts/0"),
     ],
 )
-def test_a_missing_value_fails_the_build_and_is_named(
-    tmp_path: Path, mode: str, spec: dict[str, Any], named: str
-) -> None:
+def test_a_missing_value_fails_the_build_by_name(tmp_path: Path, mode: str, spec: dict[str, Any], named: str) -> None:
     with pytest.raises(BuildError, match=named):
         build(consumer(tmp_path, mode, exposure(**spec)))
 
@@ -130,8 +126,8 @@ def _patch(**target: str) -> list[dict[str, Any]]:
     return [{"target": {"kind": "Exposure", **target}, "patch": json.dumps(PATCH)}]
 
 
-def test_a_component_listed_before_the_mode_can_change_the_exposure(tmp_path: Path) -> None:
-    """The documented form for a consumer's consumer."""
+def test_an_earlier_component_can_change_the_exposure(tmp_path: Path) -> None:
+    """The documented form for a consumer that is based on another consumer."""
     component = {"apiVersion": "kustomize.config.k8s.io/v1alpha1", "kind": "Component", "patches": _patch()}
     write(tmp_path / "host", component)
     ours = {"resources": ["exposure.yaml"], "components": ["host", "components/grpc-routing"]}
@@ -140,7 +136,7 @@ def test_a_component_listed_before_the_mode_can_change_the_exposure(tmp_path: Pa
     assert found["gateway hosts"] == [["./changed.marker.test"]] * 2
 
 
-def test_a_kustomization_of_its_own_can_change_the_exposure(tmp_path: Path) -> None:
+def test_a_separate_kustomization_can_change_the_exposure(tmp_path: Path) -> None:
     """The other documented form: the patched Exposure is a resource."""
     write(tmp_path / "base", {"resources": ["exposure.yaml"]}, exposure=exposure())
     write(tmp_path / "changed", {"resources": ["../base"], "patches": _patch()})
@@ -150,20 +146,20 @@ def test_a_kustomization_of_its_own_can_change_the_exposure(tmp_path: Path) -> N
 
 
 def test_a_patch_beside_components_comes_too_late(tmp_path: Path) -> None:
-    """What kustomize cannot tell; the consumer page opens with it. Red here means: the page can be simpler."""
+    """A limitation of kustomize that the consumer page explains. If this fails, the page can be simpler."""
     objects = build(consumer(tmp_path, "grpc-routing", exposure(), patches=_patch()))
     assert places(objects)["url"] == "https://cd.marker.test"
 
 
 def generated(*values: str, mode: str = "", **spec: Any) -> dict[str, Any]:
-    """An Exposure with the labels that say which of its values a generator made."""
+    """An Exposure with the labels that mark its generated values."""
     labels = {f"argocd-istio.github.io/{value}": "generated" for value in values}
     result = exposure(**spec)
     result["metadata"]["labels"] = labels | ({"argocd-istio.github.io/mode": mode} if mode else {})
     return result
 
 
-def test_generated_servers_replace_those_of_the_gateway_and_nothing_else(tmp_path: Path) -> None:
+def test_generated_servers_replace_only_the_gateways_servers(tmp_path: Path) -> None:
     """Several certificates need several servers, which no replacement can add."""
     servers = [
         {"name": name, "port": {"number": 443, "name": name, "protocol": "HTTPS"}, "hosts": [f"./{host}"]}
@@ -184,7 +180,7 @@ def test_generated_servers_replace_those_of_the_gateway_and_nothing_else(tmp_pat
         assert all(line.startswith("~ Gateway argocd/argocd spec.servers") for line in differences(before, after))
 
 
-def test_a_generated_address_and_urls_reach_argocd_cm_and_nothing_else(tmp_path: Path) -> None:
+def test_generated_addresses_change_only_argocd_cm(tmp_path: Path) -> None:
     entry = "grpc-routing/without-crds"
     before = build(consumer(tmp_path / "plain", entry, exposure(hosts=TWO)))
     made = generated("address", "urls", hosts=TWO, address="cd2.marker.test/argocd", additionalUrls="- https://x\n")
@@ -194,7 +190,7 @@ def test_a_generated_address_and_urls_reach_argocd_cm_and_nothing_else(tmp_path:
     ]
 
 
-def test_what_only_a_generator_may_say_is_not_taken_from_a_plain_exposure(tmp_path: Path) -> None:
+def test_generator_fields_in_plain_exposures_are_ignored(tmp_path: Path) -> None:
     entry = "termination/without-crds"
     before = build(consumer(tmp_path / "plain", entry, exposure()))
     gateway = exposure()["spec"]["gateway"] | {"servers": [{"name": "mine"}]}
@@ -203,7 +199,7 @@ def test_what_only_a_generator_may_say_is_not_taken_from_a_plain_exposure(tmp_pa
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_an_exposure_made_for_another_mode_fails_the_build(tmp_path: Path, mode: str) -> None:
+def test_an_exposure_for_another_mode_fails_the_build(tmp_path: Path, mode: str) -> None:
     entry = f"{mode}/without-crds"
     build(consumer(tmp_path / "same", entry, generated(mode=mode)))
     with pytest.raises(BuildError, match="~1mode failed"):
@@ -211,7 +207,7 @@ def test_an_exposure_made_for_another_mode_fails_the_build(tmp_path: Path, mode:
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_objects_of_the_same_name_in_another_namespace_stay_as_they_are(tmp_path: Path, mode: str) -> None:
+def test_namesakes_in_other_namespaces_stay_unchanged(tmp_path: Path, mode: str) -> None:
     metadata = {"name": "argocd", "namespace": "edge"}
     istio = "networking.istio.io/v1"
     own: list[dict[str, Any]] = [
@@ -254,7 +250,7 @@ def test_a_namespace_moves_everything_and_changes_nothing_else(tmp_path: Path) -
         for before, after in zip(here, there, strict=True):
             old, new = dict(leaves(before)), dict(leaves(after))
             changed = {path: (old[path], new.get(path)) for path in old if old[path] != new.get(path)}
-            # A RoleBinding's subject without a namespace is its own namespace's; kustomize writes that out.
+            # A RoleBinding's subject without a namespace is in the binding's namespace; kustomize writes it out.
             added = {path: new[path] for path in new.keys() - old.keys()}
             assert added == ({"subjects[0].namespace": "delivery"} if before["kind"] == "RoleBinding" else {})
             assert old.keys() <= new.keys()

@@ -1,4 +1,4 @@
-"""The CRDs are upstream's, said shorter."""
+"""The CRDs equal upstream's, in a shorter form."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def without_descriptions(value: Any) -> Any:
 
 
 def differences(left: Any, right: Any, path: str = "") -> Iterator[tuple[str, str]]:
-    """Every path where `right` differs from `left`, and how: `removed`, `added` or `changed`."""
+    """Every path where `right` differs from `left`, with the kind: `removed`, `added` or `changed`."""
     if isinstance(left, dict) and isinstance(right, dict):
         for name in sorted(left.keys() | right.keys()):
             if name not in right:
@@ -83,7 +83,7 @@ def test_full_equals_upstreams_install_but_for_descriptions(upstream: dict[str, 
         assert list(differences(without_descriptions(crd), ours[kind])) == []
 
 
-def test_default_equals_full_but_for_sixteen_dead_templates_and_the_annotation_that_says_so() -> None:
+def test_default_crds_only_lack_sixteen_unused_templates() -> None:
     full, default = by_kind(build("base/crds/full")), by_kind(build("base/crds"))
     changes = list(differences(full.pop("ApplicationSet"), default.pop("ApplicationSet")))
     templates = [path for path, how in changes if how == "removed" and NESTED_TEMPLATE.fullmatch(path)]
@@ -103,7 +103,7 @@ def test_nothing_requires_a_template_that_was_dropped() -> None:
     assert list(default["metadata"]["annotations"]) == [crds.TRIMMED]
 
 
-def test_client_side_apply_can_store_each_default_crd_and_not_the_full_applicationset() -> None:
+def test_only_default_crds_fit_client_side_apply() -> None:
     for crd in build("base/crds"):
         # Room for what others may annotate.
         assert annotation_size(crd) < 0.75 * ANNOTATIONS_LIMIT, crd["metadata"]["name"]
@@ -137,14 +137,14 @@ def test_committed_files_are_what_the_go_types_give(
 
 
 @pytest.mark.parametrize("name", ["full/application.yaml", "applicationset.yaml"])
-def test_verify_names_a_file_that_was_edited_or_lost(
+def test_verify_names_edited_or_missing_files(
     name: str, generated: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(crds, "files", lambda: generated)
     shutil.copytree(crds.CRDS, tmp_path / "crds")
     broken = tmp_path / "crds" / name
     broken.write_text(broken.read_text().replace("scope: Namespaced", "scope: Cluster"))
-    with pytest.raises(ToolError, match=rf"^{re.escape(str(broken))}: not what .*make update-crds"):
+    with pytest.raises(ToolError, match=rf"^{re.escape(str(broken))}: does not match .*make update-crds"):
         crds.verify(tmp_path / "crds")
     broken.unlink()
     with pytest.raises(ToolError, match=rf"^{re.escape(str(broken))}: not found; .*make update-crds"):

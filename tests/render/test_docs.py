@@ -19,7 +19,7 @@ from tests.render.test_examples import ADDRESS
 from tools.build import argocd_module
 
 TOP = [path.name for path in ROOT.iterdir() if path.is_dir() and not path.name.startswith(".")]
-# What is written by hand: a run's results are not.
+# Hand-written pages; results of runs are not.
 DOCS = [path for path in sorted(ROOT.rglob("*.md")) if not re.match(r"\.|results$", path.relative_to(ROOT).parts[0])]
 TEXTS = {str(path.relative_to(ROOT)): path.read_text() for path in DOCS}
 MAKEFILE = (ROOT / "Makefile").read_text()
@@ -45,18 +45,18 @@ def paths(text: str) -> set[str]:
 
 
 def files(text: str) -> list[tuple[str, str]]:
-    """The YAML blocks that stand under a line with their file's name, as (name, content)."""
+    """The YAML blocks below a line with their file's name, as (name, content)."""
     return re.findall(r"^`([\w./-]+)`:\n\n```yaml\n(.*?)^```", text, re.M | re.S)
 
 
 def heading_ids(text: str) -> set[str]:
-    """The anchors that a forge makes of the headings."""
+    """The anchors that GitHub creates for the headings."""
     headings = re.findall(r"^#+ (.+)$", text, re.M)
     return {re.sub(r"[^\w -]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
 
 
 @per_document
-def test_every_relative_link_leads_to_a_file_and_a_heading(name: str) -> None:
+def test_relative_links_lead_to_files_and_headings(name: str) -> None:
     for target in re.findall(r"\]\(([^)\s]+)\)", TEXTS[name]):
         if re.match(r"[a-z]+:", target):
             continue
@@ -83,7 +83,7 @@ def test_every_make_target_and_argument_exists(name: str) -> None:
 
 
 @per_document
-def test_every_reference_of_the_library_is_the_one_that_init_writes(name: str) -> None:
+def test_library_addresses_have_the_ref_of_init(name: str) -> None:
     """`make update-reference` writes those that it knows; here is every form that looks like one."""
     for url, ref in re.findall(r"(https://\S+?)//\S*\?ref=([\w.-]+)", TEXTS[name]):
         assert (url, ref) == (ADDRESS, REF)
@@ -102,19 +102,19 @@ def test_every_overlay_component_example_and_target_is_named() -> None:
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_every_mode_has_a_page_of_one_screen_and_the_readme_links_it(mode: str) -> None:
+def test_every_mode_has_a_short_linked_page(mode: str) -> None:
     page = f"overlays/{mode}/README.md"
     assert f"[{mode}]({page})" in TEXTS["README.md"]
     assert len(TEXTS[page].splitlines()) <= 40
 
 
-def test_high_availability_has_a_page_of_one_screen_and_the_readme_links_it() -> None:
+def test_high_availability_has_a_short_linked_page() -> None:
     page = "components/high-availability/README.md"
     assert f"[components/high-availability]({page})" in TEXTS["README.md"]
     assert len(TEXTS[page].splitlines()) <= 40
 
 
-def test_the_readme_shows_the_files_of_the_remote_example() -> None:
+def test_the_readme_shows_the_remote_examples_files() -> None:
     shown = dict(files(TEXTS["README.md"]))
     assert shown == {path.name: path.read_text() for path in (ROOT / "examples/remote").iterdir()}
 
@@ -139,7 +139,7 @@ def test_each_documented_form_changes_the_host(tmp_path: Path) -> None:
         assert one(objects, "ConfigMap", "argocd-cm")["data"]["url"] == "https://cd.staging.acme.io"
 
 
-def test_the_documented_consumer_of_the_full_crds_has_the_untrimmed_one(tmp_path: Path) -> None:
+def test_the_documented_full_crds_consumer_builds_untrimmed_crds(tmp_path: Path) -> None:
     [lists] = [part for part in code(TEXTS["README.md"]) if part.startswith("resources:") and "base/crds/full" in part]
     head = "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n"
     objects = documented(tmp_path, [("kustomization.yaml", head + lists)])
@@ -304,9 +304,7 @@ def _singular(plural: str) -> str:
 
 @pytest.mark.parametrize("added", [[], ["components/high-availability"]], ids=["", "high availability"])
 @pytest.mark.parametrize("mode", MODES)
-def test_the_documented_way_to_leave_takes_all_but_the_namespace_and_the_settings(
-    tmp_path: Path, mode: str, added: list[str]
-) -> None:
+def test_the_documented_removal_keeps_namespace_and_settings(tmp_path: Path, mode: str, added: list[str]) -> None:
     """The commands name plural kinds with a label, or one object; the kinds tell which namespace they need."""
     [block] = [part for part in code(TEXTS["docs/uninstalling.md"]) if "delete deployments" in part]
     by_label = re.findall(r"^kubectl (-n argocd )?delete (\S+) -l (\S+)=(\S+)$", block, re.M)
@@ -328,7 +326,7 @@ def test_the_documented_way_to_leave_takes_all_but_the_namespace_and_the_setting
     assert left == {"Namespace", "ConfigMap", "Secret", "CustomResourceDefinition"} and gone.isdisjoint(left)
 
 
-def test_the_documented_commands_remove_the_redis_that_a_switch_leaves_behind(tmp_path: Path) -> None:
+def test_the_documented_commands_remove_the_leftover_redis(tmp_path: Path) -> None:
     [block] = [part for part in code(TEXTS["components/high-availability/README.md"]) if "kubectl" in part]
     switch, _, password = block.partition("# The first password")
     single, ours, upstreams = re.findall(r"^kubectl -n argocd delete (.*)$", switch, re.M)
@@ -340,7 +338,7 @@ def test_the_documented_commands_remove_the_redis_that_a_switch_leaves_behind(tm
         return {f"{item['kind'].lower()}/{item['metadata']['name']}" for item in objects}
 
     def removed(objects: list[Object], command: str) -> set[str]:
-        """What a command of kinds and a selector by one label, with one value or several, takes."""
+        """The objects that a command with kinds and a selector by one label, with one or more values, selects."""
         kinds, _, selector = command.partition(" -l ")
         key, *values = re.findall(r"[\w./-]+", selector.replace(" in ", " "))
         return names(

@@ -1,4 +1,4 @@
-"""Every render that this repository ships has explained differences only, and what users change is seen."""
+"""All differences in this repository's renders are explained, and changes by users are reported."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def renders(tmp_path_factory: pytest.TempPathFactory, installed: Path) -> dict[s
     return {name: taken(text) for name, text in (found | consumers(folder)).items()}
 
 
-# What the examples have of their own.
+# Objects that only the examples have.
 OWN = {
     "environments": Entry("ConfigMap/argocd-cm", "data[ui.bannercontent]", "Questions go to the platform team.", None),
     "examples/mesh": Entry("Namespace/argocd", "metadata.labels.istio-injection", "enabled", None, library=True),
@@ -372,7 +372,7 @@ HOST, ADDRESS = "./ and a bare host name", "https:// and a host of the Gateway"
 EVIL = "https://evil.example"
 PLAIN, HA = "install.yaml", "ha/install.yaml"
 
-# A render, what somebody does to it, and each entry of that: section, object, field, render, upstream's or ours.
+# A render, a change of it, and the resulting entries: section, object, field, render, upstream's or ours.
 ATTACKS: dict[str, tuple[str, Callable[[list[Object]], Any], list[tuple[Any, ...]]]] = {
     "settings of ours in upstream's install": (
         PLAIN,
@@ -647,7 +647,7 @@ ATTACKS: dict[str, tuple[str, Callable[[list[Object]], Any], list[tuple[Any, ...
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
-def test_what_weakens_an_install_is_listed(attack: str) -> None:
+def test_changes_that_weaken_an_install_are_listed(attack: str) -> None:
     name, change, expected = ATTACKS[attack]
     found = edited(stock(name), change)
     sections = {"changed": found.changed, "added": found.added, "missing": found.missing}
@@ -735,7 +735,7 @@ def test_the_wheel_compares_a_build_with_upstreams_install(installed: Path) -> N
     assert (result.returncode, result.stderr) == (0, "")
     first = result.stdout.splitlines()[0]
     assert first.startswith(f"stdin ({release()}) against ") and ": 0 changed, 0 added, 0 missing, " in first
-    assert all(reason in result.stdout for reason in ("the public address", "says that the CRD is trimmed"))
+    assert all(reason in result.stdout for reason in ("the public address", "marks the CRD as trimmed"))
 
 
 def test_the_wheel_finds_the_install_in_a_folder(installed: Path) -> None:

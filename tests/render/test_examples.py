@@ -1,4 +1,4 @@
-"""Every example builds, in kustomize and in kubectl, the remote ones through git as a forge serves it."""
+"""Every example builds with kustomize and kubectl, the remote ones through a git server."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Builder = Callable[[Path], list[str]]
 
 
 def _kubectls() -> list[str]:
-    """Our pinned kubectl, and the one on PATH where there is one: their kustomize differ."""
+    """Our pinned kubectl, and the one on PATH if there is one: their kustomize versions differ."""
     own = shutil.which("kubectl")
     return [str(program("kubectl")), *([own] if own else [])]
 
@@ -72,7 +72,7 @@ def library(request: pytest.FixtureRequest, repositories: Path) -> Iterator[tupl
 
 
 def git_finds(address: str) -> dict[str, str]:
-    """The environment in which git takes the library's public address from `address` instead."""
+    """The environment that makes git fetch the library from `address` instead of its public address."""
     config = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": f"url.{address}.insteadOf", "GIT_CONFIG_VALUE_0": ADDRESS}
     return os.environ | config | {"GIT_TERMINAL_PROMPT": "0"}
 
@@ -100,7 +100,7 @@ def test_a_local_example_builds_the_same_everywhere(example: Path) -> None:
 
 @pytest.mark.parametrize("folder", [*(f"overlays/{mode}" for mode in MODES), "base/crds/full", *LOCAL], ids=str)
 def test_flux_finds_no_variable_in_any_render(folder: Path | str) -> None:
-    """It replaces every `${...}`, one in a script too, and what it does not know by nothing."""
+    """Flux replaces every `${...}`, also in scripts, and unknown variables with nothing."""
     values = [(title(item), path, value) for item in build(folder) for path, value in leaves(item)]
     assert values and [place for *place, value in values if "${" in str(value)] == []
 
@@ -120,7 +120,7 @@ def test_a_checked_example_builds_with_the_installed_program(example: Path, inst
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=str)
-def test_the_exposure_of_an_example_has_no_findings_and_names_its_schema(example: Path) -> None:
+def test_example_exposures_are_valid_and_name_their_schema(example: Path) -> None:
     for file in (ROOT / example).glob("exposure.yaml"):
         source = parse(file.read_bytes(), str(file))
         exposed, findings = check(source, source.documents[0].root)
@@ -145,9 +145,7 @@ def test_a_remote_example_builds_as_written(example: Path, library: tuple[str, l
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_every_mode_works_as_a_remote_component_and_as_a_remote_overlay(
-    tmp_path: Path, mode: str, library: tuple[str, list[str]]
-) -> None:
+def test_every_mode_builds_remotely(tmp_path: Path, mode: str, library: tuple[str, list[str]]) -> None:
     address, _ = library
     local = build(consumer(tmp_path / "local", f"{mode}/without-crds", exposure()))
     remote = {"resources": ["exposure.yaml"], "components": [f"{address}//components/{mode}/without-crds?ref={TAG}"]}
@@ -163,14 +161,14 @@ def test_every_mode_works_as_a_remote_component_and_as_a_remote_overlay(
             assert load(result.stdout) == expected
 
 
-def test_a_tag_that_does_not_exist_fails_the_build(tmp_path: Path, repositories: Path) -> None:
+def test_a_missing_tag_fails_the_build(tmp_path: Path, repositories: Path) -> None:
     entry = f"file://{repositories}/argocd-istio.git//components/termination?ref=v9.9.9"
     folder = write(tmp_path, {"resources": ["exposure.yaml"], "components": [entry]}, exposure=exposure())
     result = subprocess.run(_builders()[0](folder), capture_output=True, text=True, check=False)
     assert result.returncode != 0 and "v9.9.9" in result.stderr
 
 
-def test_environments_share_the_mode_and_differ_in_the_exposure() -> None:
+def test_environments_share_a_mode_with_different_exposures() -> None:
     staging, production = (build(f"examples/environments/{name}") for name in ("staging", "production"))
     assert [title(item) for item in staging] == [title(item) for item in production]
     banners = {one(objects, "ConfigMap", "argocd-cm")["data"]["ui.bannercontent"] for objects in (staging, production)}
@@ -180,7 +178,7 @@ def test_environments_share_the_mode_and_differ_in_the_exposure() -> None:
 
 
 def test_the_entry_without_crds_never_loads_them(tmp_path: Path) -> None:
-    """With base/crds gone from the library, it still builds."""
+    """It builds even without base/crds in the library."""
     for part in ("base", "overlays", "components", "examples"):
         shutil.copytree(ROOT / part, tmp_path / part)
     shutil.rmtree(tmp_path / "base/crds")

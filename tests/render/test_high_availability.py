@@ -1,4 +1,4 @@
-"""components/high-availability: where it can be listed, what it changes, and what a render with it must have."""
+"""components/high-availability: where it can be listed, what it changes, and what its renders must have."""
 
 from __future__ import annotations
 
@@ -50,13 +50,13 @@ def test_it_changes_exactly_what_its_golden_file_says(tmp_path: Path) -> None:
     hold_golden(changes(build("base"), after), "high-availability.txt")
 
 
-def test_its_stateful_set_is_exactly_what_its_golden_file_says(rendered: list[Object]) -> None:
+def test_its_statefulset_matches_the_golden_file(rendered: list[Object]) -> None:
     found = "".join(f"{path}: {value}\n" for path, value in leaves(one(rendered, "StatefulSet", REDIS)))
     hold_golden(re.sub(rf"(?<={REDIS}-)[a-z0-9]{{10}}\b", "(hash)", found), "high-availability-redis.txt")
 
 
 @pytest.mark.parametrize("entry", [*MODES, "grpc-routing/without-crds"])
-def test_it_changes_the_same_after_every_mode_and_overlay(tmp_path: Path, entry: str) -> None:
+def test_its_changes_do_not_depend_on_the_mode(tmp_path: Path, entry: str) -> None:
     golden = (ROOT / "tests/render/golden/high-availability.txt").read_text()
     mode = {"resources": ["exposure.yaml"], "components": [f"components/{entry}"]}
     plain = write(tmp_path / "plain", mode, exposure=exposure())
@@ -124,7 +124,7 @@ def test_only_the_init_container_gets_a_token(rendered: list[Object]) -> None:
     assert mounts == {"redis": ["scripts", "data"], "sentinel": ["scripts", "data"], "secret-init": ["token"]}
 
 
-def test_images_and_their_pull_policy_are_those_of_the_base(rendered: list[Object]) -> None:
+def test_images_and_pull_policies_match_the_base(rendered: list[Object]) -> None:
     def images(item: Object) -> dict[str, tuple[str, str]]:
         pod = item["spec"]["template"]["spec"]
         return {
@@ -138,7 +138,7 @@ def test_images_and_their_pull_policy_are_those_of_the_base(rendered: list[Objec
     assert own["secret-init"] == (base["secret-init"][0], base["redis"][1])
 
 
-def test_only_argo_cd_and_the_redis_themselves_reach_redis_and_sentinel(rendered: list[Object]) -> None:
+def test_only_argo_cd_and_redis_reach_redis(rendered: list[Object]) -> None:
     names = [REDIS, "argocd-server", "argocd-repo-server", "argocd-application-controller"]
     sources = [{"podSelector": {"matchLabels": {"app.kubernetes.io/name": name}}} for name in names]
     ports = [{"port": port, "protocol": "TCP"} for port in (6379, 26379)]
@@ -166,7 +166,7 @@ def test_the_services_and_the_budget_of_redis(rendered: list[Object]) -> None:
     assert one(rendered, "PodDisruptionBudget", REDIS)["spec"] == budget
 
 
-def test_how_the_pods_of_redis_start_are_found_ready_and_end(rendered: list[Object]) -> None:
+def test_how_redis_pods_start_become_ready_and_stop(rendered: list[Object]) -> None:
     spec = one(rendered, "StatefulSet", REDIS)["spec"]
     fields = {"serviceName", "replicas", "podManagementPolicy", "selector", "template"}
     assert spec.keys() == fields and spec["podManagementPolicy"] == "Parallel"
@@ -181,8 +181,8 @@ def test_how_the_pods_of_redis_start_are_found_ready_and_end(rendered: list[Obje
     assert sentinel["readinessProbe"]["periodSeconds"] * sentinel["readinessProbe"]["failureThreshold"] >= 15
 
 
-def test_a_checkout_with_the_lines_of_windows_holds_the_same_scripts(tmp_path: Path) -> None:
-    """A shell does not take them, and git for Windows writes them unless told."""
+def test_windows_line_ends_leave_the_scripts_unchanged(tmp_path: Path) -> None:
+    """Shells do not accept CRLF, and git for Windows writes it by default."""
 
     def git(*words: str) -> None:
         subprocess.run(["git", "-c", "core.autocrlf=true", *words], cwd=tmp_path, check=True)
@@ -215,7 +215,7 @@ def test_every_script_is_one_for_sh(script: Path) -> None:
 
 
 @pytest.mark.parametrize("password", ["made-0", "a b", "a\tb", "a\n", 'a"b', "a'b", "a\\b", ""])
-def test_a_password_that_no_configuration_can_hold_is_told(password: str) -> None:
+def test_a_password_unfit_for_the_configuration_is_reported(password: str) -> None:
     env = {**os.environ, "REDIS_PASSWORD": password, "POD_NAME": f"{REDIS}-0"}
     done = subprocess.run(["sh", "-eu", FOLDER / "redis/lib.sh"], env=env, capture_output=True, text=True)
     if password == "made-0":
@@ -225,8 +225,8 @@ def test_a_password_that_no_configuration_can_hold_is_told(password: str) -> Non
         assert done.stderr.startswith("Secret argocd-redis, key auth: found ") and done.stderr.count("\n") == 1
 
 
-def test_another_password_of_the_sentinels_is_told(tmp_path: Path) -> None:
-    """As after a changed Secret, where the pods are replaced one after the other."""
+def test_another_sentinel_password_is_reported(tmp_path: Path) -> None:
+    """The situation after a changed Secret, when the pods are replaced one by one."""
     for name, line in {"getent": "10.0.0.1 any", "redis-cli": "AUTH failed: WRONGPASS invalid password"}.items():
         (tmp_path / name).write_text(f"#!/bin/sh\necho '{line}'\n")
         (tmp_path / name).chmod(0o755)
@@ -237,7 +237,7 @@ def test_another_password_of_the_sentinels_is_told(tmp_path: Path) -> None:
         ["sh", "-c", script], env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     ) as process:
         try:
-            with no_hang():  # it waits for the others, and says so again and again
+            with no_hang():  # it waits for the others, with repeated messages
                 assert process.stderr
                 assert any(f"the Sentinel of {REDIS}-0 has another password: delete" in line for line in process.stderr)
         finally:
@@ -277,7 +277,7 @@ def test_a_replica_follows_the_last_elections_master(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("successor", "unpaused"), [("10.0.0.1", False), ("10.0.0.2", True), ("", True)])
 def test_only_another_master_ends_a_handover(tmp_path: Path, successor: str, unpaused: bool) -> None:
-    """Pod 2 is the master; a Sentinel that names it still, or no master, has not made another."""
+    """Pod 2 is the master; a Sentinel that still names it, or names none, has not elected another."""
     code, calls = run_script(
         tmp_path, "stop.sh", f"case $* in role) echo master ;; *get-master-addr*) echo {successor} ;; esac"
     )
@@ -310,7 +310,7 @@ def _together(name: str, kind: str = "Deployment") -> Callable[[list[Object]], N
 
 
 def _narrowed(**more: Any) -> Callable[[list[Object]], None]:
-    """Which pods the anti-affinity keeps apart, made fewer."""
+    """Changes that narrow the pods of the anti-affinity."""
 
     def change(objects: list[Object]) -> None:
         affinity = one(objects, "StatefulSet", REDIS)["spec"]["template"]["spec"]["affinity"]["podAntiAffinity"]
@@ -386,14 +386,14 @@ def _ready_only(name: str) -> Callable[[list[Object]], None]:
         (_without("StatefulSet", REDIS), "StatefulSet/argocd-redis-sentinel: expected this object, found none"),
     ],
 )
-def test_a_broken_render_is_told(rendered: list[Object], change: Callable[[list[Object]], None], line: str) -> None:
+def test_a_broken_render_is_reported(rendered: list[Object], change: Callable[[list[Object]], None], line: str) -> None:
     objects = deepcopy(rendered)
     change(objects)
     found = list(faults(objects))
     assert any(re.search(line, text) for text in found), found
 
 
-def test_its_redis_is_a_third_of_upstreams_or_less(report: Callable[[str, dict[str, int]], None]) -> None:
+def test_redis_is_at_most_a_third_of_upstreams(report: Callable[[str, dict[str, int]], None]) -> None:
     """Lines of YAML, scripts and settings included."""
     upstream = (argocd_module() / "manifests/ha/install.yaml").read_text().split("\n---\n")
     redis = [text for text in upstream if not outside_redis(load(text))]

@@ -1,4 +1,4 @@
-"""components/mesh admits whom the Exposure names, and nobody by accident."""
+"""components/mesh admits the accounts in the Exposure, and no others."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_only_the_named_accounts_are_admitted(tmp_path: Path, mode: str) -> None
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_nothing_but_the_policies_is_added(tmp_path: Path, mode: str) -> None:
+def test_only_the_policies_are_added(tmp_path: Path, mode: str) -> None:
     before = meshed(tmp_path / "before", mode)
     after = meshed(tmp_path / "after", mode, MESH, SCRAPER)
     policies = ("PeerAuthentication", "AuthorizationPolicy")
@@ -67,7 +67,7 @@ def test_the_policies_follow_the_consumers_namespace(tmp_path: Path) -> None:
         ([SCRAPER], None, "nothing selected by AuthorizationPolicy"),
     ],
 )
-def test_what_is_missing_fails_the_build(
+def test_a_missing_part_fails_the_build(
     tmp_path: Path, components: list[str], spec: dict[str, Any] | None, named: str
 ) -> None:
     with pytest.raises(BuildError, match=named):

@@ -1,4 +1,4 @@
-"""What each mode changes of the base, and what every overlay holds to."""
+"""The changes of each mode, and rules for every overlay."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.render.render import ROOT, build
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_a_mode_changes_exactly_what_its_golden_file_says(mode: str) -> None:
+def test_a_modes_changes_match_its_golden_file(mode: str) -> None:
     found = "\n".join(differences(build("base"), build(f"overlays/{mode}/without-crds"))) + "\n"
     hold_golden(found, f"{mode}.txt")
 
@@ -29,7 +29,7 @@ def test_namespace_and_crds_are_applied_first(mode: str) -> None:
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_gateway_hosts_belong_to_its_own_namespace_and_servers_are_named(mode: str) -> None:
+def test_gateway_hosts_are_local_and_servers_named(mode: str) -> None:
     objects = build(f"overlays/{mode}/without-crds")
     servers = one(objects, "Gateway")["spec"]["servers"]
     assert [(server["name"], server["port"]["name"], server["port"]["number"]) for server in servers] == [
@@ -41,7 +41,7 @@ def test_gateway_hosts_belong_to_its_own_namespace_and_servers_are_named(mode: s
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_every_destination_writes_a_port_that_its_service_has(mode: str) -> None:
+def test_every_destination_states_an_existing_service_port(mode: str) -> None:
     objects = build(f"overlays/{mode}/without-crds")
     spec = one(objects, "VirtualService")["spec"]
     routes = [route for kind in ("http", "tls") for rule in spec.get(kind, []) for route in rule["route"]]
@@ -53,7 +53,7 @@ def test_every_destination_writes_a_port_that_its_service_has(mode: str) -> None
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_a_sidecar_is_told_to_pass_the_port_of_argocd_server_on_as_it_is(mode: str) -> None:
+def test_a_sidecar_passes_argocd_servers_port_through_unchanged(mode: str) -> None:
     objects = build(f"overlays/{mode}/without-crds")
     spec = one(objects, "Sidecar", "argocd-server")["spec"]
     selector = spec["workloadSelector"]["labels"]
@@ -75,8 +75,8 @@ def test_a_changed_server_insecure_restarts_argocd_server(mode: str) -> None:
     assert template["metadata"]["annotations"]["server.insecure"] == setting
 
 
-def test_what_the_api_server_would_fill_in_inside_a_list_is_written_out() -> None:
-    """Else a second apply says `configured`, or a server-side apply after a client-side one is a conflict."""
+def test_api_defaults_inside_lists_are_written_out() -> None:
+    """Otherwise a second apply reports `configured`, or a server-side apply after a client-side one conflicts."""
     policies = [item for item in build("base") if item["kind"] == "NetworkPolicy"]
     ports = [port for item in policies for rule in item["spec"].get("ingress", []) for port in rule.get("ports", [])]
     assert ports and all("protocol" in port for port in ports)

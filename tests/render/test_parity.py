@@ -1,4 +1,4 @@
-"""What we render is upstream's install, for high availability too, and the comparison that says so misses nothing."""
+"""Our render equals upstream's install, also for high availability, and the comparison misses no difference."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ RESTORED_BY_API = {
 
 @dataclass(frozen=True)
 class Pair:
-    """What we render, what upstream has, and the differences that are meant."""
+    """Our render, upstream's install, and the intended differences."""
 
     name: str
     ours: list[Object]
@@ -55,7 +55,7 @@ def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     return Pair(name, outside_redis(ours), upstream, deviations(upstream, high_availability=True))
 
 
-def test_what_we_render_equals_upstreams_install(pair: Pair) -> None:
+def test_our_render_equals_upstreams_install(pair: Pair) -> None:
     found = list(differences(pair.ours, pair.upstream, pair.deviations))
     assert not found, "\n" + "\n".join(found)
 
@@ -99,7 +99,7 @@ def test_no_mutation_escapes_the_comparison(pair: Pair, report: Callable[[str, d
     assert equal.keys() == {*RESTORED_BY_API, "named list reordered"}
 
 
-def test_an_object_missing_or_added_or_twice_is_a_difference() -> None:
+def test_missing_added_or_repeated_objects_are_differences() -> None:
     upstream = install()
     extra = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "extra", "namespace": "argocd"}}
     for index, item in enumerate(upstream):
@@ -121,7 +121,7 @@ def _differences(ours: Object, upstream: Object, *deviations: Deviation) -> list
     return list(differences([ours], [expected(upstream)], deviations))
 
 
-def test_a_repeated_name_is_a_difference_on_either_side_and_on_both() -> None:
+def test_a_repeated_name_is_always_a_difference() -> None:
     port: dict[str, object] = {"name": "a", "port": 1}
     once, twice = _service(port), _service(port, port)
     for ours, upstream, lines in ((once, once, 0), (once, twice, 1), (twice, once, 1), (twice, twice, 2)):
@@ -136,7 +136,7 @@ def test_equal_looking_values_of_another_type_are_different(written: object) -> 
     assert _differences(ours, upstream) == [f"Service/s spec.ports[1].targetPort: expected 1, found {written!r}"]
 
 
-def test_a_deviation_holds_for_its_object_path_and_values_only() -> None:
+def test_a_deviation_matches_only_object_path_and_values() -> None:
     ours, upstream, path = _service({"port": 1, "targetPort": 2}), _service({"port": 1}), "spec.ports[1].targetPort"
     assert not _differences(ours, upstream, Deviation(("Service/s",), path, 1, 2, "reason"))
     for wrong in (
@@ -151,7 +151,7 @@ def test_a_deviation_holds_for_its_object_path_and_values_only() -> None:
         ]
 
 
-def test_defaults_are_added_once_and_never_replace_a_written_value() -> None:
+def test_defaults_are_idempotent_and_keep_written_values() -> None:
     for item in install():
         before = deepcopy(item)
         full = defaulted(item)

@@ -1,4 +1,4 @@
-"""`check DIR` against kustomize itself: each wrong folder builds wrongly, each right one builds and is silent."""
+"""`check DIR` compared with kustomize: wrong folders build wrongly, right ones build without findings."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ Reality = Callable[[list[Object]], bool] | str
 
 
 def write(folder: Path, files: Files) -> Path:
-    """Write a tree; LIB in a file is the way to this library."""
+    """Write a tree; LIB in a file is replaced with the path to this library."""
     for name, text in files.items():
         file = folder / name
         file.parent.mkdir(parents=True, exist_ok=True)

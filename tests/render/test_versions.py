@@ -31,8 +31,8 @@ NOT_READ = re.compile(
 # Three numbers, with or without `v` and a suffix; four are an address.
 VERSION = re.compile(r"(?<![\w.])v?(\d+\.\d+\.\d+(?:-\w+(?:\.\w+)*)*)(?!\.?[\w$])")
 
-# A number after one of these names is its version, or the start of it; "or newer" and the like
-# speak of the oldest one that works. Istio is built from a commit and has no such number.
+# A number after one of these names is its version, or the start of it; "or newer" and similar words
+# mark a minimum version. Istio is built from a commit and has no such number.
 NAMES = {
     "Argo CD": "argocd",
     "Kubernetes": "kubernetes",
@@ -62,7 +62,7 @@ def images(objects: list[Object]) -> Iterator[tuple[str, str, str]]:
 
 
 def pins() -> Iterator[tuple[str, str, str]]:
-    """Where a version decides what is used: (place, name in versions.yaml, version)."""
+    """The places that pin a version: (place, name in versions.yaml, version)."""
     for folder, path in sorted({(spec.folder, spec.module) for spec in PROGRAMS.values()}):
         name = "argocd-module" if folder == "argocd" else folder
         yield f"tools/{folder}/go.mod: {path}", name, module_version(folder, path)
@@ -72,7 +72,7 @@ def pins() -> Iterator[tuple[str, str, str]]:
     yield from images(build("base/argocd"))
 
 
-def test_what_is_used_has_the_version_of_versions_yaml() -> None:
+def test_used_versions_match_versions_yaml() -> None:
     known = versions()
     wrong = [
         f"{place}: expected {known.get(name)}, found {version}"
@@ -90,13 +90,13 @@ def numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.removeprefix("v").split("."))
 
 
-def test_the_module_is_of_the_release_s_minor_and_not_newer() -> None:
+def test_the_module_matches_the_releases_minor_version() -> None:
     assert numbers(module())[:2] == numbers(release())[:2]
     assert numbers(module()) <= numbers(release())
 
 
 def test_a_person_has_read_the_release_notes() -> None:
-    """What a new release changes is written down: `make bump` edits every other place that names it."""
+    """The page describes what a new release changes: `make bump` edits every other place that names it."""
     page = (ROOT / "docs/releases.md").read_text()
     missing = f"write into docs/releases.md what {release()} changes, with its date and a link to its notes"
     assert f"**{release()}** (" in page and f"/releases/tag/{release()})" in page, missing
@@ -122,7 +122,7 @@ def test_kubernetes_staging_modules_have_the_version_of_kubernetes() -> None:
     assert staging == {versions()["kubernetes"].replace("v1.", "v0.", 1)}
 
 
-def test_the_readme_names_the_release_that_istio_s_commit_leads_to() -> None:
+def test_the_readme_names_the_pinned_istio_release() -> None:
     number = (istio_module() / "VERSION").read_text().strip()
     assert f"{versions()['istio']} ({number} in development) |" in (ROOT / "README.md").read_text()
 
@@ -162,10 +162,10 @@ def test_every_version_in_the_text_is_known() -> None:
         ("1.5 and 20261123", []),
     ],
 )
-def test_a_version_is_told_from_an_address(text: str, found: list[str]) -> None:
+def test_addresses_are_not_taken_for_versions(text: str, found: list[str]) -> None:
     assert VERSION.findall(text) == found
 
 
-def test_a_version_is_told_from_the_oldest_one_that_works() -> None:
+def test_minimum_versions_are_not_checked() -> None:
     text = "| Kubernetes, kubectl | v1.37.2 |, kustomize 5.4 or newer, kubectl 1.32+, Envoy 1.40 on, Argo CD 3.6.1."
     assert NAMED.findall(text) == [("kubectl", "1.37.2"), ("Argo CD", "3.6.1")]

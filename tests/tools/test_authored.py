@@ -1,4 +1,4 @@
-"""The files that people write here survive being read and written."""
+"""Hand-written files stay unchanged when they are read and written."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from tests.render.render import ROOT
 from tools import authored
 
-# Files that may come out otherwise, with the reason.
+# Files that may come out differently, with the reason.
 OTHERWISE: dict[str, str] = {}
 
 

@@ -1,4 +1,4 @@
-"""The comparison runs, and its figures are of the right size."""
+"""The comparison runs, and its figures have the right magnitude."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_bench_compares_the_bytes_that_kustomize_prints(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", reader.FILES)
-def test_a_file_of_the_bench_is_at_its_limit(name: str) -> None:
+def test_a_bench_file_has_the_maximum_size(name: str) -> None:
     limit = getattr(LIMITS, name)
     parse(reader.FILES[name](limit).encode(), name)
     with pytest.raises(SourceError, match=rf"\b{limit}\b"):

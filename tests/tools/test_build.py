@@ -1,4 +1,4 @@
-"""Which toolchain and which program is taken, and what is stored."""
+"""Which toolchain and program is used, and what is stored."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tools import build
 
 @pytest.fixture(autouse=True)
 def forgetful() -> Iterator[None]:
-    """Answers are kept for the life of a process; here each test asks anew, and leaves nothing behind."""
+    """Results are cached for the life of a process; here each test starts with an empty cache and clears it."""
     kept = (build.go, build.wheel, build.program, build.module_version, build.module_dir)
     for function in kept:
         function.cache_clear()
@@ -30,15 +30,13 @@ def _script(folder: Path, name: str, body: str) -> Path:
 
 
 def _go(folder: Path, version: str) -> Path:
-    """A stand-in for `go`: answers its version, and 'builds' a file that says how it was built."""
+    """A stand-in for `go`: prints a version, and 'builds' a file that states how it was built."""
     body = f'[ "$1" = env ] && {{ echo {version}; exit; }}\nwhile [ "$1" != -o ]; do shift; done\necho built >"$2"'
     return _script(folder, "go", body)
 
 
 @pytest.mark.parametrize(("version", "taken"), [("go1.27.0", True), ("go1.99.1", True), ("go1.26.9", False)])
-def test_the_users_go_is_taken_where_it_is_new_enough(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str, taken: bool
-) -> None:
+def test_a_recent_user_go_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str, taken: bool) -> None:
     own = _go(tmp_path, version)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     monkeypatch.delenv("GO", raising=False)
@@ -47,7 +45,7 @@ def test_the_users_go_is_taken_where_it_is_new_enough(
     assert taken or found.is_relative_to(build.cache_dir())
 
 
-def test_a_program_is_built_once_and_again_after_a_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_program_is_rebuilt_only_after_a_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _go(tmp_path, "go1.99.1")
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     monkeypatch.setenv("ARGOCD_ISTIO_CACHE", str(tmp_path / "cache"))
@@ -63,7 +61,7 @@ def test_a_program_is_built_once_and_again_after_a_change(tmp_path: Path, monkey
     assert build.program("kustomize") != first
 
 
-def test_a_build_that_fails_says_why_and_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_build_is_explained_and_retried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _script(tmp_path, "go", '[ "$1" = env ] && { echo go1.99.1; exit; }\necho no such package >&2; exit 3')
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     monkeypatch.setenv("ARGOCD_ISTIO_CACHE", str(tmp_path / "cache"))
@@ -74,7 +72,7 @@ def test_a_build_that_fails_says_why_and_is_tried_again(tmp_path: Path, monkeypa
     assert build.program("kustomize").read_text() == "built\n"
 
 
-def test_the_users_own_program_is_taken_by_its_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_variable_selects_the_users_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     own = _script(tmp_path, "my-kustomize", "echo v9.9")
     monkeypatch.setenv("KUSTOMIZE", str(own))
     assert build.program("kustomize") == own
@@ -82,7 +80,7 @@ def test_the_users_own_program_is_taken_by_its_variable(tmp_path: Path, monkeypa
 
 def test_a_variable_that_names_something_else_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KUSTOMIZE", "true")
-    with pytest.raises(build.ToolError, match="KUSTOMIZE=true: 'kustomize version' gives no version"):
+    with pytest.raises(build.ToolError, match="KUSTOMIZE=true: 'kustomize version' prints no version"):
         build.program("kustomize")
     monkeypatch.setenv("GO", "no-such-go")
     with pytest.raises(build.ToolError, match="GO=no-such-go: no such program"):
@@ -103,7 +101,7 @@ def test_a_go_workspace_around_the_clone_changes_nothing(monkeypatch: pytest.Mon
     assert build.argocd_module().name.endswith(build.module_version("argocd", "github.com/argoproj/argo-cd/v3"))
 
 
-def test_a_variable_that_names_nothing_is_one_line_that_says_so(
+def test_a_variable_naming_no_program_gives_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("KUBECTL", "no-such-kubectl")
@@ -113,6 +111,6 @@ def test_a_variable_that_names_nothing_is_one_line_that_says_so(
     )
 
 
-def test_an_unknown_program_is_refused_with_the_known_ones() -> None:
+def test_an_unknown_program_lists_the_known_ones() -> None:
     with pytest.raises(build.ToolError, match=r"no program 'helm'; known: kustomize, .*envoy"):
         build.program("helm")

@@ -1,4 +1,4 @@
-"""The bump edits the authored install as a person would, and says what it leaves."""
+"""The bump edits the authored install like a person, and reports what it leaves."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def setting(name: str, key: str) -> Object:
 
 
 def bumped(root: Path, upstream: list[Object]) -> Outcome:
-    """Bring the base to an install, and see that it is that or that the rest is reported."""
+    """Bump the base to an install, and check that it equals that or that the rest is reported."""
     outcome = bring(root, upstream)
     rest = {(one.object, one.path) for one in unequal(root, upstream, module())}
     reported = [(left.object, left.path) for left in outcome.left]
@@ -65,7 +65,7 @@ def bumped(root: Path, upstream: list[Object]) -> Outcome:
 
 
 def lines(root: Path, file: str) -> tuple[list[str], list[str]]:
-    """The lines that came into a file and that went, without their indentation."""
+    """The lines added to and removed from a file, without their indentation."""
     before, after = (ROOT / file).read_text().splitlines(), (root / file).read_text().splitlines()
     added = [line.strip() for line in after if line not in before]
     return added, [line.strip() for line in before if line not in after]
@@ -208,13 +208,13 @@ def test_a_change_reads_as_if_written_here(
     assert [line for line in added if line not in found] == []
 
 
-def test_a_label_is_added_to_its_own_object_only(root: Path, upstream: list[Object]) -> None:
+def test_a_label_is_added_to_one_object(root: Path, upstream: list[Object]) -> None:
     _label(upstream)
     outcome = bumped(root, upstream)
     assert [name for name, _ in outcome.edited] == ["Service/argocd-metrics"] and not outcome.left
 
 
-def test_a_new_object_gets_a_file_and_is_listed(root: Path, upstream: list[Object]) -> None:
+def test_a_new_object_gets_a_listed_file(root: Path, upstream: list[Object]) -> None:
     labels = {"app.kubernetes.io/component": "redis", "app.kubernetes.io/part-of": "argocd"}
     spec = {"ports": [{"port": 9121}], "selector": {"app.kubernetes.io/name": "argocd-redis"}}
     for name in ("argocd-redis-one", "argocd-redis-two"):
@@ -235,7 +235,7 @@ def test_a_new_object_gets_a_file_and_is_listed(root: Path, upstream: list[Objec
     assert "argocd-new-cm" in (root / "base/argocd/config/configmap.yaml").read_text()
 
 
-def test_what_is_new_and_needs_decisions_is_left(root: Path, upstream: list[Object]) -> None:
+def test_new_parts_that_need_decisions_are_left(root: Path, upstream: list[Object]) -> None:
     new = deepcopy(find(upstream, "Deployment/argocd-server"))
     new["metadata"]["name"] = "argocd-new"
     upstream.append(new)
@@ -253,11 +253,11 @@ def test_an_object_that_is_gone_is_left(root: Path, upstream: list[Object]) -> N
         "Service/argocd-metrics",
         "base/argocd/application-controller/metrics.service.yaml",
     )
-    assert "upstream has it no more" in left.why and outcome.gone == ["argocd-metrics"]
+    assert "upstream no longer has it" in left.why and outcome.gone == ["argocd-metrics"]
     assert (root / left.file).read_text().splitlines()[1:] == (ROOT / left.file).read_text().splitlines()
 
 
-def test_a_value_from_elsewhere_is_left_with_a_mark(root: Path, upstream: list[Object]) -> None:
+def test_an_external_value_is_kept_and_marked(root: Path, upstream: list[Object]) -> None:
     container(upstream)["securityContext"]["runAsNonRoot"] = False
     container(upstream)["imagePullPolicy"] = "Never"
     outcome = bumped(root, upstream)
@@ -283,7 +283,7 @@ def test_an_edit_of_a_shared_value_is_refused() -> None:
     assert (changed, gone) == ("a: {x: 2}\nb: {x: 1}\n", [])
 
 
-def test_a_list_with_a_repeated_name_is_an_obstacle() -> None:
+def test_a_repeated_list_name_is_an_obstacle() -> None:
     row = {"name": "A", "value": "1"}
     file, wanted = {"env": [row, row]}, {"env": [row]}
     assert [type(one) for one in plan(Sides(file, file, file, wanted, wanted))] == [Obstacle]
@@ -325,7 +325,7 @@ def _no_ingress(upstream: list[Object]) -> None:
 @pytest.mark.parametrize(
     "change", [_resources, _pod_security, _strategy, _update_strategy, _namespace_label, _no_env, _no_ingress]
 )
-def test_what_only_the_defaults_had_is_written(
+def test_values_only_in_defaults_are_written(
     root: Path, upstream: list[Object], change: Callable[[list[Object]], None]
 ) -> None:
     change(upstream)
@@ -335,7 +335,7 @@ def test_what_only_the_defaults_had_is_written(
 
 
 def follows(root: Path, file: str, comment: str) -> str:
-    """The line after a comment, "" where the comment is not there."""
+    """The line after a comment, "" if the comment is not there."""
     text = (root / file).read_text().splitlines()
     found = [number for number, line in enumerate(text) if comment in line]
     return text[found[0] + 1].strip() if found else ""
@@ -386,9 +386,7 @@ def test_a_new_container_is_left_to_a_person(root: Path, upstream: list[Object],
     assert (root / SERVER).read_text().splitlines()[1:] == (ROOT / SERVER).read_text().splitlines()
 
 
-def test_a_base_that_cannot_be_built_is_taken_back(
-    root: Path, upstream: list[Object], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unbuildable_base_is_reverted(root: Path, upstream: list[Object], monkeypatch: pytest.MonkeyPatch) -> None:
     _probe(upstream)
     before, first = {path: path.read_bytes() for path in root.rglob("*.yaml")}, [build(root / BASE)]
 
@@ -405,7 +403,7 @@ def test_a_base_that_cannot_be_built_is_taken_back(
 
 @pytest.mark.parametrize("seed", range(12))
 def test_random_changes_are_made_or_reported(root: Path, upstream: list[Object], seed: int) -> None:
-    """Ten small changes of upstream's install at once, of every kind that the comparison is tested with."""
+    """Ten small changes of upstream's install at once, of every kind in the tests of the comparison."""
     chance = random.Random(seed)
     for item in chance.sample([item for item in upstream if item["kind"] != "Namespace"], 10):
         count = sum(1 for _ in mutations(item))
@@ -432,7 +430,7 @@ HASHES = {
 }
 
 
-def test_the_largest_step_of_the_past_needs_no_hand(root: Path) -> None:
+def test_the_largest_past_step_needs_no_hand(root: Path) -> None:
     """Back from today's base to v3.5.7, and on to v3.6.0, where upstream changed most."""
     assert {version: modules.checksum(version) for version in HASHES} == HASHES
     for version in ("v3.6.0", "v3.5.7"):
@@ -442,7 +440,7 @@ def test_the_largest_step_of_the_past_needs_no_hand(root: Path) -> None:
     before = upstream_install(modules.source("v3.5.7") / "manifests")
     row, outcome = history.step(root, "v3.6.0", before)
     assert row == history.Row("v3.6.0", (24, 7), (0, 0), 0) and not outcome.left
-    # As the page says, which the whole history has written.
+    # As the page states, which a run over the whole history has written.
     assert history.table([row]).splitlines()[2] in history.PAGE.read_text()
 
 
@@ -489,7 +487,7 @@ def test_release_and_module_are_chosen(
         ("", "v3.7.0", "found no Go module of this minor"),
     ],
 )
-def test_what_does_not_fit_is_refused(monkeypatch: pytest.MonkeyPatch, argocd: str, ahead: str, message: str) -> None:
+def test_an_unusable_target_is_refused(monkeypatch: pytest.MonkeyPatch, argocd: str, ahead: str, message: str) -> None:
     monkeypatch.setattr(modules, "released", lambda: ("v3.6.0", "v3.6.1"))
     with pytest.raises(command.UsageError, match=message):
         command.target(argocd, ahead)
@@ -497,7 +495,7 @@ def test_what_does_not_fit_is_refused(monkeypatch: pytest.MonkeyPatch, argocd: s
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
-    """The repository as it is in the work tree, committed."""
+    """The repository with the state of the work tree, committed."""
     copy = tmp_path / "clone"
     listing = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
     for name in filter(None, listing.stdout.split("\0")):
@@ -511,7 +509,7 @@ def clone(tmp_path: Path) -> Path:
 
 
 def make(clone: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    # As from a shell, though `make test` may have started this.
+    # As from a shell, even if `make test` started this.
     env = {key: value for key, value in os.environ.items() if not key.startswith("MAKE") and key != "MFLAGS"}
     return subprocess.run(["make", "bump", *words], cwd=clone, env=env, capture_output=True, text=True, check=False)
 
@@ -526,7 +524,7 @@ def test_a_release_ahead_of_its_module_is_pinned(clone: Path, from_equal: bool) 
         subprocess.run(["git", *identity, "commit", "-qam", "equal"], cwd=clone, check=True)
     done = make(clone, f"RELEASE={ahead}", f"ARGOCD={module()}")
     assert done.returncode == 0, done.stderr
-    assert f"Nothing has looked at {ahead} itself" in done.stdout
+    assert f"{ahead} itself was not compared" in done.stdout
     versions = yaml.safe_load((clone / "versions.yaml").read_text())
     assert (versions["argocd"], versions["argocd-module"]) == (ahead, module())
     assert f"newTag: {ahead}}}" in (clone / "base/argocd/kustomization.yaml").read_text()
@@ -538,7 +536,7 @@ def test_a_release_ahead_of_its_module_is_pinned(clone: Path, from_equal: bool) 
 def test_a_failed_bump_leaves_the_tree_clean(clone: Path) -> None:
     done = make(clone, "ARGOCD=v3.6.9999")
     assert done.returncode != 0 and "Error 3" in done.stderr
-    assert "the Go module of Argo CD v3.6.9999 cannot be had; the newest is" in done.stderr
+    assert "the Go module of Argo CD v3.6.9999 is not available; the newest is" in done.stderr
     assert "make bump RELEASE=v3.6.9999; nothing was changed" in done.stderr
     assert command.changed_files(clone) == []
 
@@ -585,7 +583,7 @@ def test_a_write_that_fails_is_taken_back(clone: Path, tmp_path: Path, monkeypat
     assert command.changed_files(clone) == []
 
 
-def test_names_that_are_gone_are_looked_for(root: Path) -> None:
+def test_removed_names_are_searched_for(root: Path) -> None:
     shutil.copytree(ROOT / "components", root / "components")
     found = command._named_elsewhere(root, ["ARGOCD_API_SERVER_REPLICAS", "redis.sentinel.hosts", "a.b"])
     assert [left.file.rpartition(":")[0] for left in found] == [

@@ -1,1 +1,1 @@
-"""Bring the install to another release of Argo CD: `python -m tools.bump --help`."""
+"""Changes the install to another release of Argo CD: `python -m tools.bump --help`."""

@@ -1,12 +1,12 @@
-"""Bring the library to another release of Argo CD, in one go or not at all.
+"""Change the library to another release of Argo CD, completely or not at all.
 
-    make bump                       the newest release that the Go module can be had at
+    make bump                       the newest release with a Go module
     make bump ARGOCD=v3.6.4         that release of the module
-    make bump RELEASE=v3.6.4        install a release whose module is not there yet
+    make bump RELEASE=v3.6.4        install a release without a module yet
 
-Pins, CRDs, the authored install and the pages are edited in a copy of the work tree, which takes the place of the
-files only when every step is done. What no edit could do is printed and marked in its file; `make check` fails until
-a person has done it.
+Pins, CRDs, the authored install and the pages are edited in a copy of the work tree, which replaces the files only
+after every step has succeeded. Changes that cannot be edited automatically are printed and marked in their files;
+`make check` fails until a person has made them.
 
 Exit codes: 0 done, 1 something is left to a person, 2 bad usage, 3 nothing was changed because something failed.
 """
@@ -41,7 +41,7 @@ HIGH_AVAILABILITY = Path("components/high-availability")
 
 
 class UsageError(Exception):
-    """What was asked for cannot be; the message is one line that says what to do."""
+    """The arguments are invalid; the message is one line that says what to do."""
 
 
 @dataclass(frozen=True)
@@ -53,10 +53,10 @@ class Target:
 
 
 def target(argocd: str, ahead: str) -> Target:
-    """What `ARGOCD=` and `RELEASE=` ask for; "" where one was left out.
+    """The target of `ARGOCD=` and `RELEASE=`; "" for an omitted one.
 
-    The module is the newest that fits then; the release is the module's, but never older than what is installed of
-    the same minor. Raises UsageError, ToolError.
+    The default module is the newest that fits; the default release is the module's, but never older than the
+    installed one of the same minor. Raises UsageError, ToolError.
     """
     for name, value in (("ARGOCD", argocd), ("RELEASE", ahead)):
         if value and not modules.RELEASE.fullmatch(value):
@@ -85,7 +85,7 @@ def _minor(version: str) -> tuple[int, ...]:
 
 
 def changed_files(root: Path) -> list[str]:
-    """What git sees changed in the work tree, new files included."""
+    """The changed files of the work tree by git, including new ones."""
     command = ["git", "status", "--porcelain", "--untracked-files=all", "-z"]
     listing = _git(root, *command[1:])
     return [entry[3:] for entry in listing.split("\0") if entry]
@@ -99,12 +99,12 @@ def tracked(root: Path) -> list[Path]:
 def _git(root: Path, *words: str) -> str:
     done = subprocess.run(["git", *words], cwd=root, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        raise ToolError(f"{root}: git {words[0]} failed: {' '.join(done.stderr.split())}; it has to be a checkout")
+        raise ToolError(f"{root}: git {words[0]} failed: {' '.join(done.stderr.split())}; it must be a checkout")
     return done.stdout
 
 
 def pages(root: Path) -> list[Path]:
-    """The files whose text follows the release: every page but those of the past, and what tests compare with."""
+    """The files that name the release: every page except those about the past, and golden files."""
     return [
         root / path
         for path in tracked(ROOT)
@@ -124,7 +124,7 @@ def run(root: Path, goal: Target) -> Outcome:
     say(f"Argo CD {release()} (module {module()}) to {goal.release} (module {goal.module})")
     if goal.module != module():
         modules.pin(root, goal.module)
-    pins.set_tag(root, goal.module)  # as upstream's install, until it has been compared
+    pins.set_tag(root, goal.module)  # the same as upstream's install, until it is compared
     outcome = bring(root, upstream)
     _parity(root, manifests, goal.module, outcome)
     after = {"argocd": goal.release, "argocd-module": goal.module, **_images(root)}
@@ -145,7 +145,7 @@ def run(root: Path, goal: Target) -> Outcome:
 
 
 def _images(root: Path) -> dict[str, str]:
-    """The tags of the images that are not Argo CD's, by the last part of their names."""
+    """The tags of the images other than Argo CD's, by the last part of their names."""
     found = {}
     for item in build(root / BASE):
         for container in item.get("spec", {}).get("template", {}).get("spec", {}).get("containers", []):
@@ -156,7 +156,7 @@ def _images(root: Path) -> dict[str, str]:
 
 
 def _python(root: Path, *words: str) -> str:
-    """Run a module of the copy; what it prints. Raises ToolError where it fails."""
+    """Run a module of the copy and return its output. Raises ToolError if it fails."""
     env = {**os.environ, "PYTHONPATH": f"{root}{os.pathsep}{root / 'plugin/src'}"}
     done = subprocess.run([sys.executable, *words], cwd=root, env=env, capture_output=True, text=True, check=False)
     if done.returncode != 0:
@@ -166,7 +166,7 @@ def _python(root: Path, *words: str) -> str:
 
 
 def _parity(root: Path, manifests: Path, version: str, outcome: Outcome) -> None:
-    """Leave what parity finds and is not left yet, for the install and for high availability, with a mark."""
+    """Add and mark what only parity finds, for the install and for high availability."""
     seen = {(left.object, left.path) for left in outcome.left}
     for folder, manifest in ((BASE, "install.yaml"), (HIGH_AVAILABILITY, "ha/install.yaml")):
         file, marks = folder / "kustomization.yaml", []
@@ -182,7 +182,7 @@ def _parity(root: Path, manifests: Path, version: str, outcome: Outcome) -> None
 
 
 def _crds(root: Path, manifests: Path) -> list[Left]:
-    """The CRDs that only one of the two installs has: which files a kustomization lists is written by hand."""
+    """CRDs in only one of the two installs: the list of files in a kustomization is edited by hand."""
     ours = {item["metadata"]["name"] for item in build(root / CRDS)}
     documents = yaml.load_all((manifests / "install.yaml").read_text(), yaml.CSafeLoader)
     theirs = {item["metadata"]["name"] for item in documents if item and item.get("kind") == "CustomResourceDefinition"}
@@ -192,12 +192,12 @@ def _crds(root: Path, manifests: Path) -> list[Left]:
             Left(file, name, "", ABSENT, "this CRD", "list its files here and in full")
             for name in sorted(theirs - ours)
         ),
-        *(Left(file, name, "", "this CRD", ABSENT, "upstream has it no more") for name in sorted(ours - theirs)),
+        *(Left(file, name, "", "this CRD", ABSENT, "upstream no longer has it") for name in sorted(ours - theirs)),
     ]
 
 
 def _named_elsewhere(root: Path, gone: Iterable[str]) -> list[Left]:
-    """The places outside the install that still use a name which is gone from it: a field may have been renamed."""
+    """Places outside the install that use a name which it no longer has: a field may have been renamed."""
     install = "\n".join(path.read_text() for path in (root / BASE).rglob("*.yaml"))
     names = {name: re.compile(rf"(?<![\w.-]){re.escape(name)}(?![\w.-])") for name in sorted({*gone}) if len(name) > 3}
     names = {name: pattern for name, pattern in names.items() if not pattern.search(install)}
@@ -208,7 +208,7 @@ def _named_elsewhere(root: Path, gone: Iterable[str]) -> list[Left]:
         if path.is_relative_to(BASE) or path.parts[0] in ("tests", "tools") or path == RELEASES:
             continue
         for number, text in enumerate((root / path).read_text().splitlines(), 1):
-            why = "the install has it no more; was it renamed?"
+            why = "the install no longer has it; was it renamed?"
             found += [
                 Left(f"{path}:{number}", name, "", "this name", ABSENT, why)
                 for name, pattern in names.items()
@@ -218,7 +218,7 @@ def _named_elsewhere(root: Path, gone: Iterable[str]) -> list[Left]:
 
 
 def copy_back(source: Path, root: Path) -> list[str]:
-    """Bring what differs in the copy into the work tree; the paths, sorted. All of it or, with OSError, nothing."""
+    """Copy changed files into the work tree and return their sorted paths. Raises OSError without any change."""
     made = {one.relative_to(source) for folder in (BASE, CRDS) for one in (source / folder).rglob("*.yaml")}
     new = [
         path
@@ -245,15 +245,15 @@ def _content(path: Path) -> bytes | None:
 
 
 def report(goal: Target, outcome: Outcome, written: Sequence[str]) -> str:
-    """What was done and what is left, for people."""
+    """The report for people: what was done and what is left."""
     lines = [f"{len(outcome.edited)} fields of the install edited, {len(written)} files written:"]
     lines += [f"  {path}" for path in written]
     if outcome.left:
         lines.append(f"left to you ({len(outcome.left)}):")
         lines += [f"  {left.file}: {line(left)}" for left in outcome.left]
-    lines += [f"  {file}: went with its field: {comment}" for file, comment in outcome.comments]
+    lines += [f"  {file}: removed with its field: {comment}" for file, comment in outcome.comments]
     if goal.release != goal.module:
-        lines.append(f"Nothing has looked at {goal.release} itself: read its notes for changes of the manifests.")
+        lines.append(f"{goal.release} itself was not compared: read its notes for changes of the manifests.")
     lines.append(f"Read the diff and the upgrade notes, write into {RELEASES} what {goal.release} changes, then:")
     lines.append("  make test test-faults")
     return "\n".join(lines)
@@ -264,14 +264,14 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="make bump", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--argocd", default="", metavar="ARGOCD", help="the release of the module; else the newest")
-    parser.add_argument("--release", default="", metavar="RELEASE", help="the release to install; else the module's")
+    parser.add_argument("--argocd", default="", metavar="ARGOCD", help="the release of the module (default: newest)")
+    parser.add_argument("--release", default="", metavar="RELEASE", help="the release to install (default: module)")
     given = parser.parse_args(arguments)
-    os.environ.pop("ARGOCD", None)  # elsewhere this variable names a program
+    os.environ.pop("ARGOCD", None)  # in other tools this variable names a program
     try:
         goal = target(given.argocd, given.release)
         if goal == Target(release(), module()):
-            print(f"Argo CD {goal.release} (module {goal.module}) is what is pinned; nothing to do")
+            print(f"Argo CD {goal.release} (module {goal.module}) is already pinned; nothing to do")
             return 0
         if changed := changed_files(ROOT):
             raise UsageError(f"{changed[0]}: has changes that are not committed; commit or stash them first")
@@ -281,7 +281,7 @@ def main(arguments: Sequence[str]) -> int:
                 (copy / path).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(ROOT / path, copy / path)
             outcome = run(copy, goal)
-            # From here on it goes to its end: half of the files would be worse than a late Ctrl-C.
+            # No interrupt from here on: a half-changed tree would be worse than a late Ctrl-C.
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 signal.signal(number, signal.SIG_IGN)
             written = copy_back(copy, ROOT)
@@ -294,7 +294,7 @@ def main(arguments: Sequence[str]) -> int:
     except Exception as error:
         place = traceback.extract_tb(error.__traceback__)[-1]
         at = f"{Path(place.filename).name}:{place.lineno}"
-        say(f"bump: {type(error).__name__} at {at}: {error}; nothing was changed, and make bump has to learn this case")
+        say(f"bump: {type(error).__name__} at {at}: {error}; nothing was changed; make bump cannot do this yet")
         return 3
     except KeyboardInterrupt:
         say("bump: interrupted; nothing was changed")

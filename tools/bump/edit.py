@@ -1,4 +1,4 @@
-"""Do one operation in the text of an authored file, and nothing else."""
+"""Apply one operation to the text of an authored file, and nothing else."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ class CannotEdit(Exception):
 
 
 def plain(text: str) -> list[Any]:
-    """The documents of a file as plain values: what kustomize reads."""
+    """The documents of a file as plain values, as kustomize reads them."""
     return list(yaml.load_all(text, yaml.CSafeLoader))
 
 
 def apply(text: str, place: int, operation: Operation) -> tuple[str, list[str]]:
-    """The text with the operation done in its document number `place`, and the comments that went with what is gone.
+    """The text after the operation on document number `place`, and the comments removed with deleted values.
 
-    Raises CannotEdit where the text, read again, differs in anything else, or has lost a comment of something else.
+    Raises CannotEdit if the text, read again, differs in anything else, or has lost any other comment.
     """
     documents = authored.load(text)
     _do(documents[place], operation)
@@ -86,7 +86,7 @@ def _comments(text: str) -> Counter[str]:
 
 
 def _standing(lines: list[str]) -> list[tuple[int, str]]:
-    """Each line of comment by its place, with the line that it stands above."""
+    """Each comment line by its place, with the line that it is above."""
     found, below = [], ""
     for place in range(len(lines) - 1, -1, -1):
         if lines[place].lstrip().startswith("#"):
@@ -97,17 +97,17 @@ def _standing(lines: list[str]) -> list[tuple[int, str]]:
 
 
 def _settle(text: str, done: str, operation: Operation) -> tuple[str, list[str]]:
-    """Let each comment stand above what it stood above before the edit; also the comments that are gone.
+    """Put each comment back above its line from before the edit; also return the removed comments.
 
-    A comment of something that is gone goes too, but for the title of a group in an env table, which stays with the
-    rest of its group.
+    The comment of a deleted value is deleted too, except for the title of a group in an env table, which stays with
+    the rest of its group.
     """
     before, after, gone = text.splitlines(), done.splitlines(), list[str]()
     last = operation.steps[-1]
     if operation.removes and isinstance(last, tuple) and last[0] == "env":
         return done, gone
     if not operation.removes and operation.old is not ABSENT:
-        return done, gone  # another value in its place: the comment stands above it as before
+        return done, gone  # another value in its place: the comment stays above it
     old = _standing(before)
     while True:
         new = _standing(after)
@@ -147,7 +147,7 @@ def _do(document: Any, operation: Operation) -> None:
 
 
 def _flow(holder: CommentedSeq) -> bool | None:
-    """Whether a new item stands on one line: in a list on one line it must; None leaves it to its length."""
+    """Whether a new item goes on one line: yes in a single-line list; None lets its length decide."""
     if holder.fa.flow_style():
         return True
     blocks = [isinstance(item, CommentedMap) and not item.fa.flow_style() for item in holder]
@@ -167,7 +167,7 @@ def _delete(document: Any, holder: Any, key: Any) -> None:
         _pass_anchors_on(gone, holder[key + 1 :])
         comment = holder.ca.items.get(key)
         del holder[key]
-        # The comment of a group stands before its first item: it stays with the group.
+        # The comment of a group is before its first item, and stays with the group.
         if comment and key < len(holder) and key not in holder.ca.items:
             holder.ca.items[key] = comment
     else:
@@ -175,7 +175,7 @@ def _delete(document: Any, holder: Any, key: Any) -> None:
 
 
 def _pass_anchors_on(gone: Any, rest: Iterable[Any]) -> None:
-    """Where the ConfigMap's reference of a row is merged into others, the next of these defines it."""
+    """If other rows merge the ConfigMap reference of a deleted row, the next of them defines it."""
     reference = _reference(gone)
     if reference is None or not reference.anchor.value:
         return
@@ -188,25 +188,25 @@ def _pass_anchors_on(gone: Any, rest: Iterable[Any]) -> None:
 
 
 def _reference(row: Any) -> Any:
-    """The `configMapKeyRef` of a row of an env table, None of anything else."""
+    """The `configMapKeyRef` of a row of an env table, None for anything else."""
     source = row.get("valueFrom") if isinstance(row, dict) else None
     return source.get("configMapKeyRef") if isinstance(source, dict) else None
 
 
 def _params(rows: Any) -> Any:
-    """The reference to the ConfigMap of settings that the rows of an env table merge, None where there is none."""
+    """The reference to the ConfigMap of settings that the rows of an env table merge, None if there is none."""
     found = [reference for row in rows if (reference := _reference(row)) is not None and reference.anchor.value]
     return next((reference for reference in found if reference["name"] == PARAMS), None)
 
 
 def _place(rows: Any, last: Step, operation: Operation) -> int:
-    """Where a new item goes: a setting to those that are named most alike, anything else to the end."""
+    """The index for a new item: a setting goes to those with the most similar names, anything else to the end."""
     assert isinstance(last, tuple)
     setting = _setting(operation.new)
     if last[0] != "env" or not setting:
         return len(rows)
     keys = [_setting(row) for row in rows]
-    # The first word names the component, and says nothing where most of the table has it.
+    # The first word names the component, and is ignored if most of the table has it.
     [(usual, _)] = Counter(key.split(".")[0] for key in keys if key).most_common(1) or [("", 0)]
     scores = [_alike(key, setting, usual) for key in keys]
     best = max(scores, default=0)
@@ -223,7 +223,7 @@ def _setting(row: Any) -> str:
 
 
 def _alike(key: str, setting: str, usual: str) -> int:
-    """How many first words two settings share, the usual one not counted."""
+    """The number of first words that two settings share, without the common one."""
     count = 0
     for one, other in zip(re.split(r"[.]", key), re.split(r"[.]", setting), strict=False):
         if one != other:
@@ -233,13 +233,13 @@ def _alike(key: str, setting: str, usual: str) -> int:
 
 
 def _order(item: tuple[str, Any]) -> tuple[bool, bool, bool]:
-    """A name first, and what is nested last."""
+    """The sort order of keys: a name first, nested values last."""
     key, value = item
     return key != "name", not key.endswith("Name"), isinstance(value, dict | list)
 
 
 def styled(value: Any, *, flow: bool | None = None, params: Any = None) -> Any:
-    """A plain value in the form of the authored files: on one line where it is short, settings by the shared anchor."""
+    """A plain value in the form of the authored files: on one line if it is short, settings by the shared anchor."""
     if isinstance(value, str):
         return _scalar(value)
     if not isinstance(value, dict | list):
@@ -269,7 +269,7 @@ def _length(value: Any) -> int:
 
 
 def _has_block(value: Any) -> bool:
-    """Whether a text of several lines is in it."""
+    """Whether a value contains a multi-line text."""
     if isinstance(value, dict | list):
         return any(map(_has_block, value.values() if isinstance(value, dict) else value))
     return isinstance(value, str) and "\n" in value

@@ -1,7 +1,7 @@
-"""What the bump does with the releases of the past: write the table of `docs/releases.md`.
+"""Test the bump on past releases, and write the table of `docs/releases.md`.
 
-From today's base back to the oldest release, one release at a time, and from there forwards again. On the way back
-a person's part is done by force, so that each base equals its release; on the way forwards it is counted.
+It goes from today's base back to the oldest release, one release at a time, and forward again. On the way back,
+the manual part is forced, so that each base equals its release; on the way forward it is counted.
 
     python -m tools.bump.history [FIRST]
 """
@@ -32,9 +32,9 @@ ENV = re.compile(r"\.env\[[^\]]+\]$")
 
 @dataclass(frozen=True)
 class Row:
-    """One release: fields that upstream changed, those of them that are left after the bump, and the parity then.
+    """One release: fields that upstream changed, those left after the bump, and the parity afterwards.
 
-    Each pair is env rows and anything else. The image of Argo CD, which changes with every release, is not counted.
+    Each pair is (env rows, other fields). The image of Argo CD, which changes with every release, is not counted.
     """
 
     release: str
@@ -59,12 +59,12 @@ def step(root: Path, release: str, before: Sequence[Object] | None = None) -> tu
 
 
 def by_force(root: Path, outcome: Outcome) -> None:
-    """Do a person's part without care: take away what upstream has no more, and the marks. Raises ToolError."""
+    """Force the manual part: remove what upstream no longer has, and the marks. Raises ToolError."""
     for left in outcome.left:
         path = root / left.file
         path.write_text("".join(one for one in path.read_text().splitlines(True) if not one.startswith(MARK)))
         if left.path or left.new is not ABSENT:
-            raise ToolError(f"{left.object} {left.path}: nothing is known to do by force; {left.why}")
+            raise ToolError(f"{left.object} {left.path}: no forced edit is known; {left.why}")
         _take_away(root, left)
 
 
@@ -82,9 +82,9 @@ def _take_away(root: Path, left: Left) -> None:
 
 
 def rows(first: str = FIRST) -> Iterator[Row | str]:
-    """A row for each release after the first that the module can be had at; at the end, the way as text.
+    """A row for each release of the module after `first`, and the comparison with today's base as text.
 
-    Raises ToolError where a base on the way back does not equal its release.
+    Raises ToolError if a base on the way back does not equal its release.
     """
     releases = [one for one in released() if numbers(one) >= numbers(first)]
     with tempfile.TemporaryDirectory() as name:
@@ -116,7 +116,7 @@ def texts(root: Path) -> dict[str, list[str]]:
 
 
 def way(today: dict[str, list[str]], after: dict[str, list[str]]) -> str:
-    """How the base after the way back and forth differs from today's in its text."""
+    """How the text of the base after going back and forward differs from today's."""
     lost: list[str] = []
     for name in sorted({*today, *after}):
         changes = difflib.ndiff(today.get(name, []), after.get(name, []))

@@ -1,4 +1,4 @@
-"""Bring the authored install, `base/argocd`, to what upstream installs."""
+"""Edit the authored install, `base/argocd`, to equal upstream's."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from tools.bump.plan import ELSEWHERE, Obstacle, Operation, Sides, plan
 BASE = Path("base/argocd")
 MARK = "# bump: "
 
-# A new object of one of these kinds can be written as it is; any other asks for decisions.
+# A new object of one of these kinds is copied; any other kind needs decisions.
 FILES = {
     "ClusterRole": "rbac.yaml",
     "ClusterRoleBinding": "rbac.yaml",
@@ -51,7 +51,7 @@ COMPONENT = "app.kubernetes.io/component"
 
 @dataclass(frozen=True)
 class Left:
-    """A difference that is left to a person: where, what is there, what upstream has, and why no edit was made."""
+    """A difference that is left to a person: place, our value, upstream's value, and why no edit was made."""
 
     file: str
     object: str
@@ -63,9 +63,9 @@ class Left:
 
 @dataclass
 class Outcome:
-    """What was edited, the comments that went with it by file, what is left to a person, and the names that are gone.
+    """The edits, the comments removed with them by file, the differences left to a person, and the removed names.
 
-    Other files may still use a name that is gone.
+    Other files may still use a removed name.
     """
 
     edited: list[tuple[str, Operation]] = field(default_factory=list)
@@ -75,7 +75,7 @@ class Outcome:
 
 
 def build(folder: Path) -> list[Object]:
-    """What kustomize makes of a folder, as plain values. Raises ToolError."""
+    """The kustomize build of a folder, as plain values. Raises ToolError."""
     built = subprocess.run(
         [str(program("kustomize")), "build", str(folder)], capture_output=True, text=True, check=False
     )
@@ -87,7 +87,7 @@ def build(folder: Path) -> list[Object]:
 
 
 def upstream_install(manifests: Path, manifest: str = "install.yaml") -> list[Object]:
-    """The Namespace and the objects of an official install, without CRDs, as they stand there."""
+    """The Namespace and the objects of an official install, without CRDs, unchanged."""
     path = manifests / manifest
     try:
         objects = [item for item in plain(path.read_text()) if item]
@@ -100,9 +100,9 @@ def upstream_install(manifests: Path, manifest: str = "install.yaml") -> list[Ob
 def unequal(
     root: Path, upstream: Iterable[Object], release: str, *, high_availability: bool = False
 ) -> list[Difference]:
-    """Where the install below `root` differs from upstream's without being meant to, but for the image of Argo CD.
+    """The unintended differences of the install below `root` from upstream's, except for the image of Argo CD.
 
-    For high availability outside Redis, as parity is tested. Raises ToolError where the install cannot be built.
+    For high availability outside Redis, as parity is tested. Raises ToolError if the install cannot be built.
     """
     if not high_availability:
         return differences(upstream, build(root / BASE), release)
@@ -116,17 +116,17 @@ def unequal(
 def differences(
     upstream: Iterable[Object], ours: Iterable[Object], release: str, deviations: Iterable[Deviation] = ()
 ) -> list[Difference]:
-    """The fields in which two installs differ without being meant to, but for the image of Argo CD."""
+    """The unintended differences between two installs, except for the image of Argo CD."""
     found, _ = compare(ours, [expected(item) for item in upstream], deviations)
     image = f"argocd:{release}"
     return [one for one in found if not one.reason and not (one.path.endswith(".image") and image in str(one.upstream))]
 
 
 def bring(root: Path, upstream: Iterable[Object]) -> Outcome:
-    """Edit the files of `base/argocd` below `root` until their render is `upstream`, as far as edits can.
+    """Edit the files of `base/argocd` below `root` until their render equals `upstream`, as far as possible.
 
-    The image of Argo CD is not edited: its tag stands in `kustomization.yaml`, and whoever calls has set it.
-    Raises ToolError where something cannot be read or built; no file is written then.
+    The image of Argo CD is not edited: the caller has set its tag in `kustomization.yaml`.
+    Raises ToolError if something cannot be read or built; no file is written then.
     """
     unknown = sorted({item["kind"] for item in upstream} - DEFAULTS.keys())
     if unknown:
@@ -144,7 +144,7 @@ def bring(root: Path, upstream: Iterable[Object]) -> Outcome:
         idle = {(name, operation.path) for name, operation in outcome.edited} & rest
         if not idle:
             return outcome
-        # Something overwrites what these edits set, so they are undone and left to a person.
+        # Something overrides the values of these edits, so they are undone and left to a person.
         install.restore()
         refused |= idle
 
@@ -167,14 +167,14 @@ class _Install:
         ours = {name_of(item): item for item in build(self._folder)}
         twice = [*repeated(upstream), *repeated(ours.values())]
         if twice:
-            raise ToolError(f"{twice[0]} comes twice; expected each object once")
+            raise ToolError(f"{twice[0]} occurs twice; expected each object once")
         raw = {name_of(item): item for item in upstream}
         for name in dict.fromkeys([*raw, *ours]):
             if name not in ours:
                 self._add(name, raw[name])
             elif name not in raw:
                 path, _ = self._places.get(name, (self._folder / "kustomization.yaml", 0))
-                why = "upstream has it no more; delete it here, if nothing of ours needs it"
+                why = "upstream no longer has it; delete it here, if nothing of ours needs it"
                 self._leave(path, name, "", ours[name], ABSENT, why)
                 self._outcome.gone.append(name.partition("/")[2])
             else:
@@ -182,14 +182,14 @@ class _Install:
         return self._outcome
 
     def write(self) -> None:
-        """Write what was edited, with a mark on top of a file for each thing that is left."""
+        """Write the edited files, with a mark at the top for each difference that is left."""
         for path, text in self._files.items():
             marks = "".join(f"{MARK}{line}\n" for line in self._marks.get(path, []))
             if marks or text != self._before.get(path):
                 path.write_text(marks + text)
 
     def restore(self) -> None:
-        """Make every file what it was."""
+        """Restore every file."""
         for path in self._files:
             if path in self._before:
                 path.write_text(self._before[path])
@@ -204,7 +204,7 @@ class _Install:
                 self._leave(self._folder / "kustomization.yaml", name, "", ours, raw, why)
             return
         path, place = self._places[name]
-        # A list that the API server fills in is written out, or a second apply reports a change every time.
+        # A list that the API server completes is written out, or every second apply would report a change.
         raw = wanted if raw["kind"] == "NetworkPolicy" else expected_names(raw, wanted)
         text = plain(self._files[path])[place]
         for one in plan(Sides(text, defaulted(text), rendered, wanted, raw)):
@@ -229,7 +229,7 @@ class _Install:
         listing = self._folder / "kustomization.yaml"
         folder = self._component(raw)
         if raw["kind"] not in FILES or folder is None:
-            why = "new; write its file, list it here, and say here what it has in common with the others"
+            why = "new; write its file, list it here, and add what it shares with the others"
             self._leave(listing, name, "", ABSENT, raw, why)
             return
         path = folder / FILES[raw["kind"]]
@@ -246,7 +246,7 @@ class _Install:
         self._outcome.edited.append((name, Operation((), "", ABSENT, raw)))
 
     def _component(self, raw: Object) -> Path | None:
-        """The folder of the objects with the same component as this one, `config` for those of none."""
+        """The folder of the objects with the same component, `config` for an object without one."""
         label = raw["metadata"].get("labels", {}).get(COMPONENT)
         if label is None:
             return self._folder / "config"
@@ -270,13 +270,13 @@ class _Install:
 
 
 def line(left: Left) -> str:
-    """One line: object, field, what is there, what upstream has, why."""
+    """One line: object, field, our value, upstream's value, reason."""
     place = f"{left.object} {left.path}".strip()
     return f"{place}: found {short(left.old)}, upstream has {short(left.new)}; {left.why}"
 
 
 def short(value: Any) -> str:
-    """A value on one line, and not all of a long one."""
+    """A value on one line, shortened if it is long."""
     text = repr(value)
     return text if len(text) <= 120 else f"{text[:100]}... ({len(text)} characters)"
 
@@ -286,7 +286,7 @@ def _is_argocd_image(value: Any) -> bool:
 
 
 def _names(operation: Operation) -> list[str]:
-    """What other files could know a deleted field by: its key or name, and a setting's key."""
+    """The names that other files could use for a deleted field: its key or name, and a setting's key."""
     last = operation.steps[-1]
     names = [last[1] if isinstance(last, tuple) else last] if not isinstance(last, int) else []
     reference = operation.old.get("valueFrom", {}).get("configMapKeyRef", {}) if isinstance(operation.old, dict) else {}
@@ -294,7 +294,7 @@ def _names(operation: Operation) -> list[str]:
 
 
 def expected_names(raw: Object, wanted: Object) -> Object:
-    """`raw` with the namespace that `wanted` has: upstream leaves it to the one who applies."""
+    """`raw` with the namespace of `wanted`: upstream leaves it to whoever applies it."""
     namespace = wanted["metadata"].get("namespace")
     return raw if namespace is None else {**raw, "metadata": {**raw["metadata"], "namespace": namespace}}
 

@@ -1,4 +1,4 @@
-"""Argo CD's Go module at any version that can be had, and the go.mod that pins one."""
+"""Argo CD's Go module at any available version, and the go.mod that pins one."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ def _go(folder: Path, *words: str) -> str:
 
 @cache
 def released() -> tuple[str, ...]:
-    """Every release that the module can be had at, the oldest first. Raises ToolError."""
+    """Every available release of the module, oldest first. Raises ToolError."""
     listed = _go(HERE / ARGOCD.folder, "list", "-m", "-versions", ARGOCD.module).split()[1:]
     return tuple(sorted((one for one in listed if RELEASE.fullmatch(one)), key=numbers))
 
 
 def source(version: str) -> Path:
-    """The module's folder at a version, downloaded where it is not there. Raises ToolError where it cannot be had."""
+    """The module's folder at a version, downloaded if needed. Raises ToolError if it is not available."""
     return Path(_download(version)["Dir"])
 
 
@@ -58,8 +58,8 @@ def _download(version: str) -> dict[str, Any]:
         if version in known:
             raise
         raise ToolError(
-            f"the Go module of Argo CD {version} cannot be had; the newest is {known[-1]}. "
-            f"To install the release before its module is there: make bump RELEASE={version}"
+            f"the Go module of Argo CD {version} is not available; the newest is {known[-1]}. "
+            f"To install the release before its module exists: make bump RELEASE={version}"
         ) from error
     return found
 
@@ -67,8 +67,8 @@ def _download(version: str) -> dict[str, Any]:
 def pin(root: Path, version: str) -> None:
     """Write `tools/argocd/go.mod` and go.sum for a version. Raises ToolError.
 
-    The replacements are the module's own: go uses those of the main module only. One by a folder of the module is
-    left out, since the module has it under its own path too.
+    It repeats the module's replacements: go only uses those of the main module. A replacement by a folder of the
+    module is omitted, since the module also has it under its own path.
     """
     folder = root / "tools" / ARGOCD.folder
     upstream = json.loads(_go(source(version), "mod", "edit", "-json"))

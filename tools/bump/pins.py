@@ -1,4 +1,4 @@
-"""The places that name a version: versions.yaml, the image's tag, and the pages."""
+"""Edits the places that name a version: versions.yaml, the image's tag, and the pages."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tools.bump.install import BASE
 
 
 def set_tag(root: Path, release: str) -> None:
-    """Let the base install a release of Argo CD."""
+    """Set the release of Argo CD in the base."""
     path = root / BASE / "kustomization.yaml"
     [document] = authored.load(path.read_text())
     [image] = [one for one in document["images"] if one["name"] == "argocd"]
@@ -30,7 +30,7 @@ def set_versions(root: Path, versions: dict[str, str]) -> None:
 
 
 def replace(paths: list[Path], old: str, new: str) -> None:
-    """Replace a version in the text of files, where it stands alone (v3.6.1 is not part of v3.6.10)."""
+    """Replace a version in files, only as a whole word (not v3.6.1 in v3.6.10)."""
     pattern = re.compile(rf"(?<![\w.]){re.escape(old)}(?![\w.]*\w)")
     for path in paths:
         text = path.read_text()

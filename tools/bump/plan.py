@@ -1,4 +1,4 @@
-"""What has to change in the file of an object so that its render becomes upstream's: pure, on plain values."""
+"""Computes the changes in an object's file that make its render equal upstream's: pure, on plain values."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Any, NamedTuple
 from argocd_istio.drift.compare import ABSENT, BY_NAME, aligned, item_name, same, step
 
 Step = str | int | tuple[str, str]
-"""A key, a place in a list, or the name of an item with the field of the list (`("env", "REDIS_SERVER")`)."""
+"""A key, an index in a list, or the list's field and an item's name (`("env", "REDIS_SERVER")`)."""
 
 
 @dataclass(frozen=True)
 class Operation:
-    """Set, insert or delete what is at `steps`: `old` is there now, `new` is to be there; ABSENT is nothing.
+    """Set, insert or delete the value at `steps`: from `old` to `new`; ABSENT is no value.
 
-    The places in lists count with the operations before it done. `after` are the names of the items before a new one
-    upstream, the nearest first.
+    Indexes in lists assume that the earlier operations are done. `after` are the names of the items before a new one
+    upstream, nearest first.
     """
 
     steps: tuple[Step, ...]
@@ -28,7 +28,7 @@ class Operation:
 
     @property
     def removes(self) -> bool:
-        """Whether only less is there afterwards."""
+        """Whether the operation only removes."""
         return self.new is ABSENT or self.new in ([], {})
 
 
@@ -43,15 +43,15 @@ class Obstacle:
 
 
 ELSEWHERE = "the value does not come from this file; change what sets it"
-CONTAINER = "a container is new or gone; decide what it has in common with the others, and edit it by hand"
-REPEATED = "a name comes twice in this list; compare it by eye"
+CONTAINER = "a container was added or removed; decide what it shares with the others, and edit it by hand"
+REPEATED = "a name occurs twice in this list; compare it by hand"
 
 
 class Sides(NamedTuple):
-    """One value on every side; ABSENT where a side has none.
+    """One value on every side; ABSENT if a side has none.
 
-    `text` is what the file says and `file` the same with the API's defaults, `ours` what is rendered of it, `wanted`
-    what upstream has, both with the defaults; `raw` is upstream's without them.
+    `text` is the file's value and `file` the same with the API's defaults, `ours` the rendered value and `wanted`
+    upstream's, both with the defaults; `raw` is upstream's without them.
     """
 
     text: Any
@@ -66,9 +66,9 @@ class Sides(NamedTuple):
 
 
 def plan(sides: Sides) -> Iterator[Operation | Obstacle]:
-    """The operations on an object's file, in the order in which they are to be done.
+    """The operations on an object's file, in order.
 
-    A difference can be removed in the file only where the render takes its value from there.
+    A difference can be removed in the file only if the render takes its value from there.
     """
     yield from _value((), "", sides)
 
@@ -90,7 +90,7 @@ def _value(
         yield Obstacle(path, ours, wanted, ELSEWHERE)
     elif path.rpartition(".")[2] in ("containers", "initContainers"):
         yield Obstacle(path, ours, wanted, CONTAINER)
-    elif not same(text, raw):  # else the API's default differs, because another field does
+    elif not same(text, raw):  # else the API's default differs because of another field
         yield Operation(steps, path, text, raw, after)
 
 

@@ -1,6 +1,6 @@
 """The process around the commands: signals, streams and exit codes."""
 
-# Nothing but what Python itself has loaded is imported here: an interrupt while this file is read has no handler yet.
+# Imports only modules that Python has already loaded: an interrupt during this import has no handler yet.
 from __future__ import annotations
 
 import os
@@ -12,26 +12,26 @@ if TYPE_CHECKING:
 
 CODES = {
     "0": "Done",
-    "1": "Something is wrong with what was looked at: `check`, `generate` or `set` found an error (with `--strict` a "
-    "warning too), a generated file is stale, `explain` marked something, `drift` found a difference without a reason",
+    "1": "A problem was found: `check`, `generate` or `set` reported an error (with `--strict` a warning too), a "
+    "generated file is stale, `explain` marked a fault, `drift` found a difference that it cannot explain",
     "2": "The input cannot be used, or the command line is wrong",
     "3": "A file or the output cannot be read or written",
     "130, 143": "Interrupted; nothing half-written is left",
-    "141": "Nobody reads the output any more",
+    "141": "The reader of the output has closed the pipe",
 }
 """What an exit code means, for every command."""
 INTERRUPTED, TERMINATED = 2, 15
-"""The numbers of SIGINT and SIGTERM: the module that names them takes longer to load than everything here."""
+"""The numbers of SIGINT and SIGTERM: importing `signal` would take longer than all of this module."""
 
 
 class _Terminated(SystemExit):
-    """SIGTERM: what is open is cleaned up on the way out."""
+    """SIGTERM as an exception, so that open resources are cleaned up."""
 
 
 def _end(number: int, frame: FrameType | None) -> None:
-    """End by a signal: at once while modules are loaded, else by an exception that cleans up on its way."""
+    """Exit on a signal: at once during imports, else by an exception, so that cleanup runs."""
     while frame:
-        # Nothing is open while a module is loaded, and an exception in there may be printed and lost.
+        # During an import nothing is open, and an exception could be printed and swallowed.
         if frame.f_globals.get("__name__") in ("_frozen_importlib", "importlib._bootstrap"):
             os._exit(128 + number)
         frame = frame.f_back
@@ -39,7 +39,7 @@ def _end(number: int, frame: FrameType | None) -> None:
 
 
 def main() -> int:
-    """Run the command line once; the exit code."""
+    """Run the command line once and return the exit code."""
     from _signal import SIG_IGN, signal  # type: ignore[import-not-found]
 
     code = 128 + INTERRUPTED
@@ -58,14 +58,14 @@ def main() -> int:
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 0
     finally:
-        # It is done: what comes now would only interrupt Python on its way out.
+        # The work is done: a signal now would only disturb Python's own exit.
         signal(INTERRUPTED, SIG_IGN)
         signal(TERMINATED, SIG_IGN)
     return code
 
 
 def run(arguments: list[str]) -> int:
-    """Run one command; the exit code."""
+    """Run one command and return the exit code."""
     import contextlib
     import io
 
@@ -83,10 +83,10 @@ def run(arguments: list[str]) -> int:
     command = typer.main.get_command(app)
     output = io.StringIO()
     try:
-        # All of stdout at once, at the end, in one place: nothing half, and no encoding of the terminal's.
+        # Write all of stdout at the end, at once: no partial output, and always UTF-8.
         with contextlib.redirect_stdout(output):
             code = command.main(arguments, prog_name="argocd-istio", standalone_mode=False)
-    except SystemExit as end:  # completion ends so
+    except SystemExit as end:  # how completion exits
         code = end.code
     except (SourceError, ConsumerError, RenderError) as error:
         tell(error)

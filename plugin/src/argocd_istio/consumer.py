@@ -1,4 +1,4 @@
-"""A consumer's folder: writing a new one, and what an existing one says of its gateway."""
+"""A consumer's folder: create a new one, and find the gateway's namespace in an existing one."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ _OPTIONS = {
     "spec.gateway.selector": "--selector",
     "spec.tls.secretName": "--secret-name",
 }
-# Without "+", which is a blank in kustomize's address.
+# Without "+", which kustomize decodes as a space in an address.
 _REF = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]*")
 
 
 class ConsumerError(Exception):
-    """What was asked for makes no consumer; each line begins with the option."""
+    """The options are invalid; each line of the message begins with the option."""
 
     def __init__(self, *problems: str) -> None:
         super().__init__("\n".join(map(visible, problems)))
@@ -75,7 +75,7 @@ class Consumer:
         self.checked = checked
         written = list(map(as_typed, hosts))
         self.notices = [
-            f"--host: {visible(typed)} is written {host}"
+            f"--host: {visible(typed)} is written as {host}"
             for typed, host in zip(hosts, written, strict=True)
             if typed != host
         ]
@@ -95,7 +95,7 @@ class Consumer:
         if checked:
             metadata["annotations"] = {FUNCTION: f"{RUN}\n"}
         else:
-            # kustomize alone would not compare it with the component.
+            # Without the generator the build does not compare the mode with the component.
             del spec["mode"]
         kind = GENERATOR if checked else PLAIN
         exposure = {"apiVersion": API_VERSION, "kind": kind, "metadata": metadata, "spec": spec}
@@ -108,7 +108,7 @@ class Consumer:
 
     @staticmethod
     def _check(spec: dict[str, object]) -> None:
-        """The generator's own rules, said of the options."""
+        """Apply the generator's rules to the options."""
         document = {"apiVersion": API_VERSION, "kind": GENERATOR, "metadata": {"name": "argocd"}, "spec": spec}
         try:
             source = parse(to_yaml(document).encode(errors="surrogateescape"), "")
@@ -123,11 +123,11 @@ class Consumer:
             raise ConsumerError(*lines)
 
     def write(self, folder: str) -> None:
-        """Make the folder and both files in it, or nothing. Raises FileError."""
+        """Create the folder and both files, or nothing. Raises FileError."""
         for name in (*self.files, *KUSTOMIZATIONS):
             path = Path(folder, name)
             if os.path.lexists(path):
-                raise FileError(path, "is there already; nothing was written, choose another folder or edit it", 2)
+                raise FileError(path, "already exists; nothing was written; choose another folder or edit it", 2)
         made: list[Path] = []
         try:
             for parent in [*reversed(Path(folder).parents), Path(folder)]:
@@ -151,7 +151,7 @@ class Consumer:
             raise
 
     def next_steps(self, folder: str) -> list[str]:
-        """The two commands to run then."""
+        """The two commands to run next."""
         name = shlex.quote(f"./{folder}" if folder.startswith("-") else folder or ".")
         explain, build = ("--enable-exec ", f"{FLAGS} ") if self.checked else ("", "")
         return [
@@ -172,10 +172,10 @@ def _fill(file: int, content: bytes) -> None:
 
 
 def gateway_namespace(folder: str) -> str:
-    """Where the gateway's pods are: what the Exposure says that the folder lists, or a local one below.
+    """The namespace of the gateway's pods, from the Exposure that the folder lists, directly or in local folders.
 
-    It is the default where the Exposure leaves it out, and empty where there is no Exposure. The first Exposure
-    counts; whatever kustomize would fetch is not followed.
+    The default if the Exposure omits it; empty without an Exposure. The first Exposure counts; remote resources
+    are not followed.
     """
     default: str = BY_PATH["spec.gateway.namespace"].default
     seen: set[str] = set()
@@ -204,7 +204,7 @@ def _entries(folder: str) -> list[str]:
 
 
 def _documents(path: str, word: str = "") -> list[Node]:
-    """The documents of a file with the word; none where it cannot be read, which kustomize has said then."""
+    """The documents of a file that contains the word; none if it is unreadable, which kustomize reports."""
     try:
         data = read(path)
         if word.encode() not in data:

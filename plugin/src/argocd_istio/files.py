@@ -1,7 +1,7 @@
-"""Read a file, and replace its content: the old bytes or the new ones, never anything between.
+"""Read a file, and replace its content atomically.
 
-A replacement is written beside the file, flushed, and renamed over it. Whatever fails before the
-rename leaves the file as it was; a temporary file that a killed run left behind is removed by the next.
+A replacement is written beside the file, flushed, and renamed over it. A failure before the rename
+leaves the file unchanged; the next run removes a temporary file that a killed run left behind.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _PIECE = 1024 * 1024
 
 
 class FileError(Exception):
-    """One line that begins with the path. `code` is the exit code: 2, not a file to edit; 3, input or output."""
+    """An error in one line that begins with the path. `code` is the exit code: 2 for unusable files, 3 for I/O."""
 
     def __init__(self, path: str | Path, message: str, code: int = 3) -> None:
         super().__init__(f"{visible(str(path))}: {message}")
@@ -35,11 +35,11 @@ class FileError(Exception):
 
 
 class Interrupted(SystemExit):
-    """SIGINT or SIGTERM came while a file was being replaced; everything temporary is gone. Exits with 130 or 143."""
+    """SIGINT or SIGTERM during a replacement; temporary files are removed. Exits with 130 or 143."""
 
 
 def read(path: str | Path, limit: int = LIMITS.bytes) -> bytes:
-    """The bytes of a regular file; FileError for anything else, and for more than `limit` bytes."""
+    """The bytes of a regular file. Raises FileError for anything else, and for more than `limit` bytes."""
     with _as_file_error(path), _opened(path, _READ) as file:
         _regular(path, file)
         data = _content(file, limit + 1)
@@ -49,7 +49,7 @@ def read(path: str | Path, limit: int = LIMITS.bytes) -> bytes:
 
 
 def read_pipe(path: str | Path, patience: float, limit: int = LIMITS.bytes) -> bytes:
-    """What is written into a named pipe, once; FileError where nobody writes within `patience` seconds."""
+    """Read a named pipe once. Raises FileError if nobody writes within `patience` seconds."""
     with _as_file_error(path), _opened(path, _READ) as pipe:
         waiting = select.poll()
         waiting.register(pipe, select.POLLIN | select.POLLHUP)
@@ -66,11 +66,11 @@ def read_pipe(path: str | Path, patience: float, limit: int = LIMITS.bytes) -> b
 
 
 def replace(path: str | Path, old: bytes, new: bytes) -> list[str]:
-    """Give the file the content `new`, if its content is still `old`; returns what the user should know.
+    """Give the file the content `new`, if its content is still `old`; return notices for the user.
 
-    Mode, owner and extended attributes stay. A symbolic link stays a link: the file it leads to is
-    replaced, if that is in the same project. Where `new` is `old`, nothing is written.
-    Raises FileError; the file is then as it was, unless the message says that it was written.
+    Mode, owner and extended attributes stay. A symbolic link stays a link: its target is replaced,
+    if that is in the same project. If `new` equals `old`, nothing is written.
+    Raises FileError; the file is then unchanged, unless the message says that it was written.
     """
     with _as_file_error(path, "; nothing was written"), _Stop() as stop:
         folder_path, name = os.path.split(_target(path))
@@ -108,7 +108,7 @@ def _flush(path: str | Path, folder: int) -> None:
 def replace_all(changes: Sequence[tuple[str, bytes, bytes]]) -> list[str]:
     """`replace` for several files, each with its old and its new content: all of them, or none.
 
-    A file that was replaced gets its old content back where a later one cannot be.
+    If a later file cannot be replaced, the earlier ones get their old content back.
     """
     notices: list[str] = []
     done: list[tuple[str, bytes, bytes]] = []
@@ -124,7 +124,7 @@ def replace_all(changes: Sequence[tuple[str, bytes, bytes]]) -> list[str]:
 
 
 def create(path: str | Path, data: bytes) -> None:
-    """Make a file with the content, or none. Raises FileError, also where something has the name already."""
+    """Create a file with the content, or none. Raises FileError, also if the name already exists."""
     with _as_file_error(path, "; nothing was written"), _Stop() as stop:
         folder_path, name = os.path.split(path)
         temporary = f".{name}.argocd-istio"
@@ -136,7 +136,7 @@ def create(path: str | Path, data: bytes) -> None:
                     _pour(out, data, stop.check)
                     stop.check()
                     os.fsync(out)
-                # Unlike a rename, a link replaces nothing.
+                # Unlike a rename, a hard link never replaces a file.
                 os.link(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
             finally:
                 with suppress(OSError):
@@ -161,7 +161,7 @@ def _write(
     status: os.stat_result,
     check: Callable[[], None],
 ) -> list[str]:
-    """Write and flush the temporary file, with everything that `file` has beside its content."""
+    """Write and flush the temporary file, with the metadata of `file`."""
     notices = []
     if status.st_nlink > 1:
         notices.append(f"{visible(str(path))}: has {status.st_nlink} hard links; the other names keep the old content")
@@ -176,7 +176,7 @@ def _write(
 
 
 def _copy_attributes(file: int, out: int, status: os.stat_result) -> list[str]:
-    """Owner, group, extended attributes (access lists among them) and mode; returns what could not be kept."""
+    """Copy owner, group, extended attributes (including ACLs) and mode; return what could not be kept."""
     lost = []
     made = os.fstat(out)
     for what, kept, wanted, ids in (
@@ -202,7 +202,7 @@ def _copy_attributes(file: int, out: int, status: os.stat_result) -> list[str]:
 
 
 def _target(path: str | Path) -> str:
-    """The real path of the file; FileError where a link leads out of the project."""
+    """The real path of the file; FileError if a link leads out of the project."""
     real = os.path.realpath(path, strict=True)
     root = os.path.realpath(_project(path))
     if os.path.commonpath([real, root]) != root:
@@ -212,7 +212,7 @@ def _target(path: str | Path) -> str:
 
 
 def _project(path: str | Path) -> Path:
-    """The git work tree around the path, else the current folder if the path is in it, else the path's own folder."""
+    """The project: the git work tree around the path, else the current folder if it contains the path, else its own."""
     # Not resolved: what counts is where the user sees the file.
     folder = Path(os.path.abspath(path)).parent  # noqa: PTH100
     for parent in (folder, *folder.parents):
@@ -235,7 +235,7 @@ def _regular(path: str | Path, file: int) -> os.stat_result:
 
 
 def _require_writable(path: str | Path, folder_path: str, folder: int, status: os.stat_result, name: str) -> None:
-    """Read-only means read-only, also for root and although a rename needs only the folder."""
+    """Refuse read-only files and folders, also as root; a rename would only need a writable folder."""
     if not status.st_mode & 0o222 or not os.access(name, os.W_OK, dir_fd=folder):
         raise FileError(path, "is read-only; make it writable first")
     if not os.fstat(folder).st_mode & 0o222 or not os.access(folder_path, os.W_OK | os.X_OK):
@@ -247,7 +247,7 @@ def _lock(path: str | Path, file: int) -> None:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         raise _changed(path) from error
-    except OSError as error:  # a file system without locks: comparing before the rename must do
+    except OSError as error:  # a file system without locks: rely on the comparison before the rename
         if error.errno not in (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS):
             raise
 
@@ -262,11 +262,11 @@ def _require_unchanged(path: str | Path, folder: int, name: str, file: int, old:
 
 
 def _changed(path: str | Path) -> FileError:
-    return FileError(path, "changed under us: another program wrote it meanwhile; nothing was written, run again")
+    return FileError(path, "another program changed it meanwhile; nothing was written; run again")
 
 
 def _remove_stale(path: str | Path, folder: int, temporary: str) -> None:
-    """Remove what a killed run left. The lock is held, so no run that lives is using it."""
+    """Remove the temporary file of a killed run. With the lock taken, no other run can be using it."""
     try:
         status = os.stat(temporary, dir_fd=folder, follow_symlinks=False)
     except FileNotFoundError:
@@ -277,7 +277,7 @@ def _remove_stale(path: str | Path, folder: int, temporary: str) -> None:
 
 
 def _content(file: int, limit: int) -> bytes:
-    """At most `limit` bytes from the start."""
+    """Read at most `limit` bytes from the start."""
     pieces = []
     size = 0
     while size < limit and (piece := os.pread(file, min(_PIECE, limit - size), size)):
@@ -292,7 +292,7 @@ def _opened(path: str | Path, flags: int, folder: int | None = None, mode: int =
     try:
         yield file
     finally:
-        with suppress(OSError):  # what was written is flushed before
+        with suppress(OSError):  # everything written was flushed before
             os.close(file)
 
 
@@ -305,7 +305,7 @@ def _as_file_error(path: str | Path, outcome: str = "") -> Iterator[None]:
 
 
 class _Stop:
-    """Keeps SIGINT and SIGTERM back until `check` or the end of the block, so that cleaning up is never cut short."""
+    """Delays SIGINT and SIGTERM until `check` or the end of the block, so that cleanup always completes."""
 
     def __init__(self) -> None:
         self._signal = 0

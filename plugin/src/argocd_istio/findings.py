@@ -1,4 +1,4 @@
-"""What is wrong with an Exposure, as a line for people and as an entry of a function's `results`."""
+"""A finding, as a line for people and as an entry of a function's `results`."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ ERROR, WARNING, INFO = "error", "warning", "info"
 
 
 class Finding:
-    """`path` is the field (`spec.hosts[0]`); `resource` is the object: apiVersion, kind and name as far as it has them.
+    """`path` is the field (`spec.hosts[0]`); `resource` is the object: apiVersion, kind and name, if present.
 
-    `file` is "" where nobody said it; the object stands for it then. `line` counts from 1 and is 0 where it is
-    not known. `rule` is the ID of the rule that found it, "" where it has none.
+    `file` is "" if unknown; the line then begins with the object. `line` counts from 1 and is 0 if
+    unknown. `rule` is the ID of the rule, "" if it has none.
     """
 
     __slots__ = ("file", "line", "message", "path", "resource", "rule", "severity")
@@ -47,7 +47,7 @@ class Finding:
         return ": ".join(part for part in parts if part)
 
     def result(self) -> dict[str, Any]:
-        """The entry for `results`, see in the form of kustomize's functions specification."""
+        """The entry for `results`, as in the functions specification of kustomize."""
         entry: dict[str, Any] = {"message": self.message, "severity": self.severity}
         if self.resource:
             entry["resourceRef"] = self.resource

@@ -17,7 +17,7 @@ _ADDRESS = "https://github.com/argocd-istio/argocd-istio"
 
 
 def formatted(findings: Sequence[Finding], form: str) -> str:
-    """The findings in one of the formats but text, whose lines are the findings themselves."""
+    """The findings in a format other than text, whose lines are the findings themselves."""
     return {"json": _json, "github": _github, "sarif": _sarif}[form](findings)
 
 
@@ -76,5 +76,5 @@ def _sarif(findings: Sequence[Finding]) -> str:
 
 
 def _rule(finding: Finding) -> str:
-    """Its rule's ID, else the field without indexes and keys; "file" for what concerns a whole file."""
+    """The rule's ID, else the field without indexes and keys; "file" for a finding on the whole file."""
     return finding.rule or visible(re.sub(r"\[.*", "", finding.path)) or "file"

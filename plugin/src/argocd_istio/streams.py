@@ -1,4 +1,4 @@
-"""Standard output and standard error, in UTF-8 whatever the environment says."""
+"""Standard output and standard error, always in UTF-8."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 
 
 def say(text: str) -> None:
-    """Write to stderr; where it is closed or full, the exit code has to do."""
+    """Write to stderr; if that fails, only the exit code reports the problem."""
     try:  # noqa: SIM105 - contextlib would take a millisecond to load
         os.write(2, text.encode(errors="backslashreplace"))
     except OSError:
@@ -14,7 +14,7 @@ def say(text: str) -> None:
 
 
 def inert(line: str, guard: str) -> str:
-    """A line that is no command of a CI log, which begins with `::`; the guard then stands before it."""
+    """A line that CI logs do not run as a command (`::...`): `guard` is put before such a line."""
     return guard + line if line.startswith("::") else line
 
 
@@ -25,8 +25,8 @@ def tell(*messages: object) -> None:
 
 
 def write(text: str) -> int:
-    """Write to stdout; the exit code: 141 where nobody reads any more, 3 and a line where it cannot be written."""
-    # A path may have bytes that are no UTF-8; they go out as they came in.
+    """Write to stdout and return the exit code: 141 for a closed pipe; 3, with a line on stderr, for other errors."""
+    # A path may contain bytes that are not UTF-8; they are written unchanged.
     data = memoryview(text.encode(errors="surrogateescape"))
     try:
         while data:

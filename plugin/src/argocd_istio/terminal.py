@@ -1,4 +1,4 @@
-"""What the place that the text goes to can show."""
+"""The capabilities of the terminal or file that gets the text."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Terminal:
-    """`width` in characters; whether it takes colours, and whether it shows more than ASCII."""
+    """`width` in characters, support of colours, and of characters beyond ASCII."""
 
     width: int = 80
     colour: bool = False
@@ -18,7 +18,7 @@ class Terminal:
 
     @classmethod
     def of_stdout(cls) -> Terminal:
-        """As the process was started. A file gets 80 characters a line and no colours.
+        """The terminal of this process. A file gets lines of 80 characters and no colours.
 
         Colours: NO_COLOR before FORCE_COLOR and CLICOLOR_FORCE, and TERM=dumb means none on a terminal.
         https://no-color.org, https://force-color.org, https://bixense.com/clicolors
@@ -26,7 +26,7 @@ class Terminal:
         stdout = sys.__stdout__
         terminal = stdout is not None and stdout.isatty()
         encoding = (stdout.encoding if stdout else "").lower().replace("-", "")
-        # Python takes UTF-8 in the C locale too, where a terminal need not.
+        # In the C locale Python uses UTF-8, but the terminal may not.
         c_locale = os.environ.get("LC_ALL") in ("C", "POSIX")
         forced = bool(os.environ.get("FORCE_COLOR")) or os.environ.get("CLICOLOR_FORCE", "0") not in ("", "0")
         return cls(

@@ -1,4 +1,4 @@
-"""Print the differences from upstream's install; exit code 1 where there is one."""
+"""Print the differences from upstream's install; exit with 1 if there are any."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Every small way to make a manifest wrong, to see that a comparison notices."""
+"""Every small mutation of a manifest, to test that the comparison finds it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Container = dict[str, Any] | list[Any]
 
 
 def leaves(value: Any) -> int:
-    """How many scalars there are in a tree."""
+    """The number of scalars in a tree."""
     if isinstance(value, dict | list):
         return sum(leaves(item) for item in (value.values() if isinstance(value, dict) else value))
     return 1
@@ -39,7 +39,7 @@ def _containers(value: Any, path: str) -> Iterator[tuple[str, Container]]:
 
 
 def _variants(container: Container, path: str) -> Iterator[tuple[str, str, Container]]:
-    """What a mapping or list can become: (kind of change, path, new content)."""
+    """The mutations of a mapping or list: (kind of change, path, new content)."""
     if isinstance(container, dict):
         for key, value in container.items():
             below = f"{path}.{key}" if path else key
@@ -79,9 +79,9 @@ def _replace(container: Container, content: Container) -> None:
 
 
 def mutations(item: Object) -> Iterator[tuple[str, str]]:
-    """Change `item` in place, one way after the other: (kind of change, path with [] for any list item).
+    """Change `item` in place, one mutation at a time: (kind of change, path with [] for any list item).
 
-    It is as it was again when the iteration is over or goes on.
+    Each mutation is undone before the next one and at the end.
     """
     for path, container in list(_containers(item, "")):
         for change, where, content in list(_variants(container, path)):

@@ -1,4 +1,4 @@
-"""What upstream installs, and how what we render differs from it, a line each."""
+"""Upstream's install, and the differences of our render from it, one line each."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ def install(manifest: str = "install.yaml") -> tuple[Object, ...]:
 
 
 def released(upstream: Iterable[Object]) -> tuple[Deviation, ...]:
-    """The image of every container that runs Argo CD, where the release that is installed is ahead of its module."""
+    """The image of every container with Argo CD, if the installed release is newer than the module."""
     reason = "the release is installed before its module can be had"
     return images(list(upstream), argocd_image(module()), argocd_image(release()), reason)
 
 
 def deviations(upstream: Iterable[Object], *, high_availability: bool = False) -> tuple[Deviation, ...]:
-    """Every difference that is meant: the library's, and the image's tag where release and module differ."""
+    """Every intended difference: the library's, and the image's tag if release and module differ."""
     return (*(HA_DEVIATIONS if high_availability else DEVIATIONS), *released(upstream))
 
 

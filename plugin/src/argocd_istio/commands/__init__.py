@@ -1,6 +1,6 @@
-"""The commands, a module each: they read what was typed, call what does it, and print what it gives.
+"""The commands, one module each: parse the arguments, call the implementation, print the result.
 
-Each returns its exit code; what it prints to stdout is written by `cli` when it is done.
+Each returns its exit code; `cli` writes its stdout when it has finished.
 """
 
 from importlib import import_module

@@ -16,10 +16,10 @@ CommandFunction = TypeVar("CommandFunction", bound=Callable[..., Any])
 
 
 class Command(TyperCommand):
-    """A command whose help names arguments by words alone: DIR, not {DIR} or DIR <str>."""
+    """A command whose help shows plain argument names: DIR, not {DIR} or DIR <str>."""
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
-        """What follows the command's name in the line of usage."""
+        """The parts after the command's name in the usage line."""
         pieces = ["[OPTIONS]"]
         for param, name in self._arguments():
             pieces.append((name if param.required else f"[{name}]") + ("..." if param.nargs != 1 else ""))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def check_folder(path: str, *, substitute: bool = False) -> list[Finding]:
-    """Everything found in a folder: what its kustomization lists, else each of its files that has an Exposure.
+    """All findings of a folder: of what its kustomization lists, or without one, of each file with an Exposure.
 
     Raises FileError and SourceError.
     """
@@ -60,7 +60,7 @@ def _has_kustomization(folder: str) -> bool:
 
 
 def check_path(file: str, *, substitute: bool = False) -> list[Finding]:
-    """Everything found in a file, or in stdin or a pipe. Raises FileError and SourceError."""
+    """All findings of a file, stdin or a pipe. Raises FileError and SourceError."""
     from argocd_istio.exposure.component import mode_beside
     from argocd_istio.exposure.file import check_file
     from argocd_istio.syntax.source import SourceError
@@ -83,19 +83,19 @@ def check_files(
         list[str] | None,
         typer.Argument(
             metavar="FILE|DIR|-",
-            help="Files to check, folders with such files, or - for stdin. Else exposure.yaml.",
+            help="Files to check, folders with such files, or - for stdin. Default: exposure.yaml.",
             show_default=False,
         ),
     ] = None,
-    form: Annotated[str, format_option(FORMATS, " All but text go to stdout.")] = FORMATS[0],
-    strict: Annotated[bool, typer.Option("--strict", help="Let warnings count as errors do.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Leave out what does not change the exit code.")] = False,
+    form: Annotated[str, format_option(FORMATS, " All except text go to stdout.")] = FORMATS[0],
+    strict: Annotated[bool, typer.Option("--strict", help="Treat warnings as errors.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Hide findings that leave the exit code as is.")] = False,
     substitute: Substitute = False,
 ) -> int:
-    """Say what is wrong in files.
+    """Report what is wrong in files.
 
-    There is one line for each finding, on stderr; where nothing is wrong it is silent. Where a kustomization.yaml
-    beside a file lists it, the mode of its component counts too.
+    Each finding is one line on stderr; without findings nothing is printed. If the kustomization.yaml beside a file
+    lists it, the file is also compared with the mode that is listed there.
 
     \b
     argocd-istio check exposure.yaml

@@ -20,7 +20,7 @@ def completion(
 ) -> int:
     """Print the script that completes in bash, zsh or fish.
 
-    bash and zsh take it by source <(argocd-istio completion SHELL), fish from a file.
+    bash and zsh load it with source <(argocd-istio completion SHELL), fish from a file.
 
     \b
     argocd-istio completion bash

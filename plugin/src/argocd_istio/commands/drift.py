@@ -12,11 +12,11 @@ from argocd_istio.commands.app import app
 from argocd_istio.commands.inputs import STDIN, built, format_option, source_of
 
 FORMATS = ("text", "json")
-"""As `drift.draw` takes them, which loads much."""
+"""Same as in `drift`, repeated here because that import is slow."""
 
 
 def _official(path: str, high_availability: bool) -> str:
-    """The file of an official install: the path itself, or the one in a folder of upstream's. Raises FileError."""
+    """The file of an official install: the path itself, or install.yaml in an upstream folder. Raises FileError."""
     from argocd_istio.files import FileError
 
     if not os.path.isdir(path):  # noqa: PTH112
@@ -35,14 +35,14 @@ def show_drift(
         str,
         typer.Option(
             metavar="FILE|DIR|-",
-            help="Upstream's install.yaml, a folder that has it in manifests, or - for stdin.",
+            help="Upstream's install.yaml, a folder with manifests/install.yaml, or - for stdin.",
         ),
     ],
     path: Annotated[
         str | None,
         typer.Argument(
             metavar="DIR|FILE|-",
-            help="A folder to build, a file that was built, or - for stdin. Else what is piped in, or this folder.",
+            help="A folder to build, a built file, or - for stdin. Default: piped input, or this folder.",
             show_default=False,
         ),
     ] = None,
@@ -54,8 +54,8 @@ def show_drift(
 ) -> int:
     """Show how a render differs from an official install.
 
-    What you changed, added and left out is listed by object and field. What this library changes is explained below;
-    the exit code is 1 where something else differs.
+    What you changed, added and left out is listed by object and field, then the changes of this library with their
+    reasons. The exit code is 1 if anything else differs.
 
     \b
     kustomize build cd | argocd-istio drift --against install.yaml
@@ -69,7 +69,7 @@ def show_drift(
     if path is None:
         path = "." if against == STDIN or os.isatty(0) else STDIN
     if path == against == STDIN:
-        raise typer.BadParameter("stdin is the render already; name a file or a folder", param_hint="--against")
+        raise typer.BadParameter("stdin is already the render; name a file or a folder", param_hint="--against")
     with without_collector():
         render = install(built(path, enable_exec), piped=path == STDIN)
         official = install(source_of(_official(against, bool(render.high_availability))), piped=against == STDIN)

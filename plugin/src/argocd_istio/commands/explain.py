@@ -24,7 +24,7 @@ def explain(
         list[str] | None,
         typer.Argument(
             metavar="DIR|FILE|-",
-            help="Folders to build, files that were built, or - for stdin: drawn together. Else this folder.",
+            help="Folders to build, built files, or - for stdin; all are drawn together. Default: this folder.",
             show_default=False,
         ),
     ] = None,
@@ -33,14 +33,14 @@ def explain(
         str | None,
         typer.Option(
             metavar="NAMESPACE",
-            help="Where the gateway's pods are; else as the render or the folder's Exposure says.",
+            help="The namespace of the gateway's pods. Default: as the render or the folder's Exposure states.",
         ),
     ] = None,
     tls_before_gateway: Annotated[
         bool,
         typer.Option(
             "--tls-before-gateway",
-            help="TLS ends before the gateway, at a load balancer: HTTP may come in there, and no redirect to https.",
+            help="TLS ends before the gateway, at a load balancer: the gateway may take HTTP and must not redirect it.",
         ),
     ] = False,
     enable_exec: Annotated[
@@ -48,11 +48,11 @@ def explain(
     ] = False,
     ascii_only: Annotated[bool, typer.Option("--ascii", help="Draw the text with ASCII characters only.")] = False,
 ) -> int:
-    """Draw the way of a request to Argo CD.
+    """Draw how a request reaches Argo CD.
 
-    From the host over gateway port, route and Service port to the pod: what travels as clear text, and who holds
-    which certificate. What is broken on the way is marked, with what to do; the exit code is 1 then. What check finds
-    wrong in the kustomizations of a folder stands on stderr.
+    From the host through gateway port, route and Service port to the pod: what travels as clear text, and who shows
+    which certificate. Faults are marked, with what to do; the exit code is then 1. What check finds in the
+    kustomizations of a folder goes to stderr.
 
     \b
     argocd-istio explain cd
@@ -74,7 +74,7 @@ def explain(
         raise SourceError("--gateway-namespace", 0, 0, *problem)
     paths = paths or ["."]
     sources = [built(path, enable_exec) for path in paths]
-    # What one folder says of its gateway says nothing of another input's.
+    # The namespace in one folder's Exposure does not apply to other inputs.
     stated = {consumer.gateway_namespace(path) if os.path.isdir(path) else "" for path in paths}  # noqa: PTH112
     otherwise = stated.pop() if len(stated) == 1 else ""
     found = facts(Objects(*sources), gateway_namespace or "", otherwise, tls_before_gateway=tls_before_gateway)
@@ -92,7 +92,7 @@ def explain(
 
 
 def _errors(path: str) -> list[Finding]:
-    """What is wrong with the kustomizations of a folder, which a render need not show."""
+    """The findings in the kustomizations of a folder, which the render may not show."""
     from argocd_istio.files import FileError
     from argocd_istio.findings import ERROR
     from argocd_istio.tree.check import check_folder
@@ -101,5 +101,5 @@ def _errors(path: str) -> list[Finding]:
         return []
     try:
         return [each for each in check_folder(path, substitute=True) if each.severity == ERROR]
-    except FileError:  # without a kustomization; what was built has another origin
+    except FileError:  # no kustomization here: the build came from elsewhere
         return []

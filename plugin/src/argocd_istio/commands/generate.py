@@ -22,20 +22,20 @@ def generate(
     file: Readable = consumer.EXPOSURE,
     output: Annotated[
         str | None,
-        typer.Option("--output", "-o", metavar="FILE", help="Write to this file, the whole of it or nothing."),
+        typer.Option("--output", "-o", metavar="FILE", help="Write to this file; if that fails, it stays as it was."),
     ] = None,
     compare: Annotated[
-        bool, typer.Option("--check", help="Write nothing; the exit code is 1 where the generated file is stale.")
+        bool, typer.Option("--check", help="Write nothing; exit with 1 if the generated file is stale.")
     ] = False,
     against: Annotated[
         str,
-        typer.Option(metavar="FILE", help="With --check: the generated file; else exposure.yaml.", show_default=False),
+        typer.Option(metavar="FILE", help="The generated file of --check. Default: exposure.yaml.", show_default=False),
     ] = consumer.EXPOSURE,
     substitute: Substitute = False,
 ) -> int:
-    """Print what the generator makes of a file.
+    """Print the Exposure that the generator makes from a file.
 
-    It is to be committed where a build can run no function.
+    Commit it if your build cannot run functions.
 
     \b
     argocd-istio generate exposure-generator.yaml -o exposure.yaml
@@ -50,7 +50,7 @@ def generate(
         raise typer.BadParameter("--check writes nothing; leave one of them out", param_hint="--output")
     for name, option in ((output, "--output"), (against if compare else None, "--against")):
         if name is not None and _same(file, name):
-            raise typer.BadParameter(f"{visible(name)!r} is what is read; name another file", param_hint=option)
+            raise typer.BadParameter(f"{visible(name)!r} is the input; name another file", param_hint=option)
     source = source_of(file)
     roots = exposures(source)
     if len(roots) > 1:
@@ -78,7 +78,7 @@ def _same(one: str, other: str) -> bool:
 
 
 def _compare(made: dict[str, Any], against: str, file: str) -> int:
-    """The exit code: 1 and a line where the generated file says something else."""
+    """Return the exit code: 1, with a line on stderr, if the generated file differs."""
     from argocd_istio.exposure.check import differences
     from argocd_istio.exposure.file import exposures
     from argocd_istio.findings import ERROR, Finding
@@ -96,7 +96,7 @@ def _compare(made: dict[str, Any], against: str, file: str) -> int:
 
 
 def _write(output: str, data: bytes) -> None:
-    """Put the Exposure into a file. One that holds something else is left alone: SourceError."""
+    """Write the Exposure to a file. Raises SourceError if the file has other content, which then stays."""
     from argocd_istio import files
     from argocd_istio.exposure.fields import PLAIN
     from argocd_istio.syntax.nodes import text

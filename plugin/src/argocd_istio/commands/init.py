@@ -17,7 +17,7 @@ from argocd_istio.syntax.source import visible
 
 @app.command()
 def init(
-    folder: Annotated[str, typer.Argument(metavar="DIR", help="The folder; it is made where there is none.")],
+    folder: Annotated[str, typer.Argument(metavar="DIR", help="The folder; it is created if it does not exist.")],
     mode: Annotated[
         str,
         typer.Option(metavar="MODE", help=f"Where TLS ends: {', '.join(MODES)}.", autocompletion=lambda: list(MODES)),
@@ -25,33 +25,33 @@ def init(
     host: Annotated[
         list[str],
         typer.Option(
-            metavar="HOST", help="A host name, again or after a comma for more; the first is the public address."
+            metavar="HOST", help="A host name; repeat it or use commas for more. The first is the public address."
         ),
     ],
     secret_name: Annotated[
-        str | None, typer.Option(metavar="NAME", help="The Secret of the certificate; else argocd-certificate.")
+        str | None, typer.Option(metavar="NAME", help="The Secret of the certificate. Default: argocd-certificate.")
     ] = None,
     selector: Annotated[
         list[str] | None,
         typer.Option(
             metavar="KEY=VALUE",
-            help="A label of the gateway's pods, again or after a comma for more; else istio=ingressgateway.",
+            help="A label of the gateway's pods; repeat it or use commas for more. Default: istio=ingressgateway.",
         ),
     ] = None,
     gateway_namespace: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Where the gateway's pods are; else istio-system.")
+        str | None, typer.Option(metavar="NAME", help="The namespace of the gateway's pods. Default: istio-system.")
     ] = None,
     ref: Annotated[
         str,
         typer.Option(
-            metavar="REF", help=f"The library's tag, branch or commit; else {consumer.REF}.", show_default=False
+            metavar="REF", help=f"The library's tag, branch or commit. Default: {consumer.REF}.", show_default=False
         ),
     ] = consumer.REF,
-    checked: Annotated[bool, typer.Option("--checked", help="Let the build run the generator, which checks.")] = False,
+    checked: Annotated[bool, typer.Option("--checked", help="Let the build run the generator.")] = False,
 ) -> int:
     """Write a new consumer, a folder that builds.
 
-    Nothing is ever overwritten.
+    Existing files are never overwritten.
 
     \b
     argocd-istio init cd --mode grpc-routing --host cd.acme.io

@@ -17,26 +17,27 @@ STDIN = "-"
 
 _FILE = "The file with the Exposure or ExposureGenerator"
 File = Annotated[
-    str | None, typer.Option("--file", "-f", metavar="FILE", help=f"{_FILE}; else exposure.yaml.", show_default=False)
+    str | None,
+    typer.Option("--file", "-f", metavar="FILE", help=f"{_FILE}. Default: exposure.yaml.", show_default=False),
 ]
 OldFile = Annotated[str | None, typer.Argument(metavar="FILE", help="The same, without --file.", show_default=False)]
 Readable = Annotated[
-    str, typer.Argument(metavar="FILE", help=f"{_FILE}; - is stdin. Else exposure.yaml.", show_default=False)
+    str, typer.Argument(metavar="FILE", help=f"{_FILE}; - is stdin. Default: exposure.yaml.", show_default=False)
 ]
-Name = Annotated[str | None, typer.Option(metavar="NAME", help="Its metadata.name, where the file has several.")]
+Name = Annotated[str | None, typer.Option(metavar="NAME", help="Its metadata.name, if the file has several.")]
 Substitute = Annotated[
-    bool, typer.Option("--substitute", help="Take ${NAME} for a text that Flux puts in after the build.")
+    bool, typer.Option("--substitute", help="Accept ${NAME} as text that Flux substitutes after the build.")
 ]
 Hosts = Annotated[
     list[str] | None,
-    typer.Option("--host", metavar="HOST", help="For this host only: its entry in tls.secretNames; again for more."),
+    typer.Option("--host", metavar="HOST", help="For this host only (tls.secretNames); repeat it for more."),
 ]
 Diff = Annotated[bool, typer.Option("--diff", help="Show the change and write nothing.")]
-Force = Annotated[bool, typer.Option("--force", help="Write what check refuses, too.")]
+Force = Annotated[bool, typer.Option("--force", help="Write even what check refuses.")]
 
 
 def format_option(forms: Sequence[str], more: str = "") -> Any:
-    """The option --format: one of these, whose first is the default."""
+    """The option --format: one of `forms`, the first by default."""
 
     def known(form: str) -> str:
         if form not in forms:
@@ -46,7 +47,7 @@ def format_option(forms: Sequence[str], more: str = "") -> Any:
     return typer.Option(
         "--format",
         metavar="FORMAT",
-        help=f"One of {', '.join(forms)}; else {forms[0]}.{more}",
+        help=f"One of {', '.join(forms)}. Default: {forms[0]}.{more}",
         show_default=False,
         autocompletion=lambda: list(forms),
         callback=known,
@@ -54,12 +55,12 @@ def format_option(forms: Sequence[str], more: str = "") -> Any:
 
 
 def listed(words: Iterable[str]) -> list[str]:
-    """The parts of words that commas may separate."""
+    """The words, split at commas."""
     return [part.strip() for word in words for part in word.split(",")]
 
 
 def file_of(positional: str | None, option: str | None) -> str:
-    """The file that was named, in one way or the other; of a consumer's folder its exposure.yaml."""
+    """The named file, by argument or option; for a folder its exposure.yaml."""
     if positional is not None and option is not None:
         raise typer.BadParameter("the file is named twice; leave one of them out", param_hint="--file")
     path = option or positional or consumer.EXPOSURE
@@ -68,7 +69,7 @@ def file_of(positional: str | None, option: str | None) -> str:
 
 
 def split_words(words: list[str], option: str | None) -> tuple[list[str], str]:
-    """Values, and the file: the option, or the last word where it can be nothing else than a file."""
+    """The values and the file: the option, or the last word if it can only be a file."""
     last = words[-1]
     if len(words) > 1 and ("/" in last.partition("=")[0] or last.endswith((".yaml", ".yml", ".json"))):
         return words[:-1], file_of(last, option)
@@ -76,7 +77,7 @@ def split_words(words: list[str], option: str | None) -> tuple[list[str], str]:
 
 
 def content(file: str) -> bytes:
-    """The bytes of a file, of stdin for `-`, or of what a shell's process substitution passes on."""
+    """The bytes of a file, of stdin for `-`, or of a shell's process substitution."""
     from argocd_istio.files import FileError, read, read_pipe
 
     number = _descriptor(file)
@@ -87,18 +88,18 @@ def content(file: str) -> bytes:
             name = "stdin" if number == 0 else file
             raise typer.BadParameter(f"{name} is a terminal; name a file, or pipe something in", param_hint=file)
         with open(number, "rb", closefd=False) as opened:
-            # One byte more than is accepted, so that more is refused without reading all of it.
+            # One byte more than the limit, to refuse larger input without reading it all.
             return opened.read(LIMITS.bytes + 1)
     except OSError as error:
         raise FileError(_name(file), f"{error.strerror}; name a file, or pipe something in") from error
 
 
 PATIENCE = 10.0
-"""How many seconds a named pipe has for its first byte."""
+"""Seconds to wait for the first byte of a named pipe."""
 
 
 def _descriptor(file: str) -> int | None:
-    """The number of the open file that a path names; None for every other path."""
+    """The file descriptor that a path such as /dev/fd/3 names, else None."""
     if file in (STDIN, "/dev/stdin"):
         return 0
     folder, _, number = file.rpartition("/")
@@ -123,7 +124,7 @@ def source_of(file: str) -> Source:
 
 
 def built(path: str, enable_exec: bool) -> Source:
-    """What is built of a folder, or was built: a file, or stdin."""
+    """The build of a folder, or a file or stdin with a finished build."""
     from argocd_istio.render.build import render
     from argocd_istio.syntax.source import parse
 
@@ -133,6 +134,6 @@ def built(path: str, enable_exec: bool) -> Source:
 
 
 def _waiting(text: str) -> None:
-    """Something takes more than a second."""
+    """Report that a step takes more than a second."""
     if os.isatty(2):
         tell(text)

@@ -24,9 +24,9 @@ app.add_typer(set_app, name="set", help="Change one value in your own file.\n\n\
 def _edit(
     file: str, changes: Sequence[Callable[[bytes], Edit]], *, diff: bool, force: bool, mode: str | None = None
 ) -> int:
-    """Read, change and replace the file, or show how it would change; with `mode` the component beside it too.
+    """Read, change and replace the file, or print the diff; with `mode` also change the component beside it.
 
-    What `check` would refuse afterwards, and did not before, is not written unless it is forced.
+    A change that adds an error of `check` is written only with `force`.
     """
     from argocd_istio import files
     from argocd_istio.exposure import component
@@ -57,7 +57,7 @@ def _edit(
 
 
 def _difference(file: str, old: bytes, new: bytes) -> str:
-    """The unified diff of two texts, "" where they are the same."""
+    """The unified diff of two texts, "" if they are the same."""
     from difflib import unified_diff
 
     from argocd_istio.syntax.source import visible
@@ -68,14 +68,14 @@ def _difference(file: str, old: bytes, new: bytes) -> str:
 
 
 def _lines(data: bytes) -> list[str]:
-    """The lines of a text with their ends; only line feeds end one."""
+    """The lines of a text with their line feeds; other separators do not end a line."""
     return re.findall(r"[^\n]*\n|[^\n]+", data.decode())
 
 
 @set_app.command("host")
 def set_host(
     words: Annotated[
-        list[str], typer.Argument(metavar="HOST", help="The host names, the public one first; commas are taken too.")
+        list[str], typer.Argument(metavar="HOST", help="The host names, the public one first; commas also work.")
     ],
     file: File = None,
     name: Name = None,
@@ -106,7 +106,7 @@ def set_secret_name(
 ) -> int:
     """Set the Secret of the certificate.
 
-    For one host of several it takes an ExposureGenerator with spec.mode.
+    A Secret for one of several hosts requires an ExposureGenerator with spec.mode.
 
     \b
     argocd-istio set secret-name cd-certificate
@@ -124,7 +124,7 @@ def set_secret_name(
 def set_selector(
     words: Annotated[
         list[str],
-        typer.Argument(metavar="KEY=VALUE", help="All labels of the gateway's pods; commas are taken too."),
+        typer.Argument(metavar="KEY=VALUE", help="All labels of the gateway's pods; commas also work."),
     ],
     file: File = None,
     name: Name = None,
@@ -152,7 +152,7 @@ def set_gateway_namespace(
     diff: Diff = False,
     force: Force = False,
 ) -> int:
-    """Set where the gateway's pods are, and with them the Secrets.
+    """Set the namespace of the gateway's pods and Secrets.
 
     \b
     argocd-istio set gateway-namespace istio-ingress
@@ -175,7 +175,7 @@ def set_url(
 ) -> int:
     """Set the public address.
 
-    It is needed where it is not https:// and the first host, and only an ExposureGenerator has it.
+    Needed only if it is not https:// and the first host. Requires an ExposureGenerator.
 
     \b
     argocd-istio set url https://cd2.acme.io
@@ -194,7 +194,7 @@ def set_mode(
     ],
     old_file: OldFile = None,
     secret_name: Annotated[
-        str | None, typer.Option(metavar="NAME", help="The Secret of the certificate, where passthrough had none.")
+        str | None, typer.Option(metavar="NAME", help="The Secret of the certificate, if passthrough had none.")
     ] = None,
     file: File = None,
     name: Name = None,
@@ -203,8 +203,8 @@ def set_mode(
 ) -> int:
     """Set where TLS ends.
 
-    It changes the component in the kustomization.yaml beside the file, and spec.mode where the file states it;
-    beside a stated passthrough it removes the Secret. Have the certificate of the new mode ready.
+    Changes the component in the kustomization.yaml beside the file, and spec.mode if the file states it.
+    If it does, a change to passthrough also removes the Secret. Have the certificate of the new mode ready.
 
     \b
     argocd-istio set mode termination
@@ -233,9 +233,9 @@ def unset(
     diff: Diff = False,
     force: Force = False,
 ) -> int:
-    """Take one value out of your own file.
+    """Remove one value from your own file.
 
-    Then its default counts.
+    Its default then applies.
 
     \b
     argocd-istio unset url

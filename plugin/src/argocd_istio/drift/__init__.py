@@ -1,8 +1,8 @@
 """Compares a render with an official install of Argo CD.
 
-`values` reads scalars as kubectl does, `install` takes a file for an install, `prepare` makes two comparable;
-`compare` finds the differences, `deviations` explains those of this library, whose `own` objects are expected values;
-`report` sorts them, `text` prints them.
+`values` reads scalars like kubectl, `install` reads a file as an install, `prepare` makes two installs comparable,
+`compare` finds the differences, `deviations` explains those of this library, `own` has its own objects as expected
+values, `report` sorts the differences and `text` prints them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def without_collector() -> Iterator[None]:
-    """Without the garbage collector, which would look through the trees again and again: they have no cycles."""
+    """Switch the garbage collector off: the trees have no cycles, and scanning them repeatedly costs time."""
     was = gc.isenabled()
     gc.disable()
     try:
@@ -30,7 +30,7 @@ def without_collector() -> Iterator[None]:
 
 
 def draw(report: Report, form: str, terminal: Terminal, *, every: bool = False) -> str:
-    """The report as text or json; `terminal` says what a text may use, `every` shortens no list of it."""
+    """The report as text or JSON; `terminal` limits width and colours, `every` lists all entries in full."""
     if form == "json":
         import json
 

@@ -1,4 +1,4 @@
-"""Two sets of manifests compared after API defaulting, and the differences that are meant."""
+"""Compares two sets of manifests after API defaulting, and declares the intended differences."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ABSENT = _Absent()
 
 @dataclass(frozen=True)
 class Matching:
-    """Stands in a Deviation for every value that `accepts` takes; `words` say which those are."""
+    """In a Deviation: any value that `accepts` returns true for; `words` describe these values."""
 
     words: str
     accepts: Callable[[Any], bool]
@@ -42,11 +42,11 @@ ANYTHING = Matching("anything", lambda value: True)
 
 @dataclass(frozen=True)
 class Deviation:
-    """A difference that is meant: in each of `objects` the field at `path` has the value `ours`.
+    """An intended difference: in each of `objects` the field at `path` has the value `ours`.
 
-    `upstream` is upstream's value; ABSENT stands for a field that is not there, and the path "" for the whole object.
-    A value may be a Matching, or have some in it. In `objects` and `path`, `*` stands for any text without a dot and
-    brackets; such a deviation may be there several times.
+    `upstream` is upstream's value; ABSENT means that the field does not exist, and the path "" is the whole object.
+    A value may be a Matching or contain some. In `objects` and `path`, `*` matches any text without dots and
+    brackets; a deviation with `*` may occur several times.
     """
 
     objects: tuple[str, ...]
@@ -58,18 +58,18 @@ class Deviation:
 
 @dataclass(frozen=True)
 class Own(Deviation):
-    """A deviation that is an expected value: where ours is another, that is a difference from this library.
+    """A deviation whose `ours` is an expected value: any other value is a difference from this library.
 
-    A required one has to be there too.
+    If `required`, it must also occur.
     """
 
     required: bool = True
 
 
 class Difference(NamedTuple):
-    """A field of `object` (`Kind/name`) that is `upstream` there and `ours` here; the whole object where `path` is "".
+    """A field of `object` (`Kind/name`) with the value `upstream` there and `ours` here; `path` "" is the whole object.
 
-    `reason` is why, where a deviation declares it, else "". With `library`, `upstream` is what this library has there.
+    `reason` is that of the deviation which declares it, else "". With `library`, `upstream` is this library's value.
     """
 
     object: str
@@ -98,7 +98,7 @@ BY_NAME: dict[str, tuple[str, ...]] = {
 
 
 def item_name(item: Any, fields: tuple[str, ...]) -> str:
-    """What names an item of a list of `BY_NAME`: the first of the fields that it has, else all of it."""
+    """The key of an item in a list of `BY_NAME`: the first of the fields that it has, else the whole item."""
     if isinstance(item, dict):
         for field in fields:
             if field in item:
@@ -107,7 +107,7 @@ def item_name(item: Any, fields: tuple[str, ...]) -> str:
 
 
 def _named(items: list[Any], fields: tuple[str, ...]) -> tuple[dict[str, Any], list[tuple[str, Any]]]:
-    """The items by name, and those whose name was taken already."""
+    """The items by name, and the items whose name occurred before."""
     named: dict[str, Any] = {}
     again = []
     for item in items:
@@ -119,7 +119,7 @@ def _named(items: list[Any], fields: tuple[str, ...]) -> tuple[dict[str, Any], l
 
 
 def _form(value: Any) -> str:
-    """A text that two values share only if they are equal, whatever the order of their keys."""
+    """A text that is the same for two values only if they are equal; the order of keys does not matter."""
     if isinstance(value, dict):
         return "{" + ",".join(sorted(f"{key!r}:{_form(item)}" for key, item in value.items())) + "}"
     if isinstance(value, list):
@@ -128,16 +128,16 @@ def _form(value: Any) -> str:
 
 
 def _names(items: list[Any]) -> list[str] | None:
-    """What each item is called, None where one has no name."""
+    """The name of each item; None if an item has none."""
     names = [item.get("name") if isinstance(item, dict) else None for item in items]
     return [str(name) for name in names] if None not in names else None
 
 
 def aligned(upstream: list[Any], ours: list[Any]) -> Iterator[tuple[int | None, int | None]]:
-    """The items of two lists that stand for each other, by their places; None where a side has none.
+    """Pairs of indexes of corresponding items in two lists; None on the side without a counterpart.
 
-    Equal items stay together, so that one that was inserted is one difference. Changed items between them are paired
-    by name, and where one has none in order, as many as both sides have.
+    Equal items are paired first, so that an inserted item is one difference. Changed items between them are paired
+    by name; if one has no name, in order, as far as both sides go.
     """
     left, right = ([_form(item) for item in side] for side in (upstream, ours))
     for _, start, end, our_start, our_end in SequenceMatcher(None, left, right, autojunk=False).get_opcodes():
@@ -164,8 +164,8 @@ def step(path: str, key: str) -> str:
 
 
 def walk(path: str, upstream: Any, ours: Any) -> Iterator[tuple[str, Any, Any]]:
-    """Every place below `path` where the two differ: (path, upstream's value, ours)."""
-    if type(upstream) is not type(ours):  # 1, "1" and true are three values
+    """Each difference at or below `path`: (path, upstream's value, ours)."""
+    if type(upstream) is not type(ours):  # 1, "1" and true are different values
         yield path, upstream, ours
     elif isinstance(upstream, dict):
         for key in dict.fromkeys([*upstream, *ours]):
@@ -193,9 +193,9 @@ def same(left: Any, right: Any) -> bool:
 
 
 def fill(declared: Any, value: Any) -> Any:
-    """What a Deviation declares, with each Matching replaced by what `value` has there, if it takes that.
+    """The declared value of a Deviation; each Matching is replaced by the part of `value` that it accepts.
 
-    The items of two lists stand for each other by their names, else by their places.
+    Items of lists are paired by name, else by index.
     """
     if isinstance(declared, Matching):
         return value if value is not ABSENT and declared.accepts(value) else declared
@@ -226,9 +226,9 @@ def _declares(deviation: Deviation, path: str, upstream: Any, ours: Any) -> bool
 
 
 def expected(upstream: Object, namespace: str = NAMESPACE) -> Object:
-    """Upstream's object as the API server must have ours.
+    """Upstream's object in the form to compare with.
 
-    With the namespace, which upstream leaves to the one who applies, and with the API's defaults.
+    With the namespace, which upstream leaves to whoever applies it, and with the API's defaults.
     """
     result = defaulted(upstream)
     if result["kind"] not in CLUSTER_SCOPED:
@@ -243,7 +243,7 @@ def outside_redis(objects: Iterable[Object]) -> list[Object]:
 
 
 def repeated(objects: Iterable[Object]) -> dict[str, int]:
-    """How often each name comes that comes more than once."""
+    """The names that occur more than once, with their count."""
     return {name: count for name, count in Counter(map(name_of, objects)).items() if count > 1}
 
 
@@ -255,10 +255,10 @@ def compare(
     name: Callable[[Object], str] = name_of,
     complete: Callable[[Object], Object] = defaulted,
 ) -> tuple[list[Difference], list[tuple[str, Deviation]]]:
-    """The differences after API defaulting, and the declared ones that are not there, each with its object.
+    """The differences after API defaulting, and the declared ones that do not occur, each with its object.
 
-    Objects are paired by `name`, the last one of a name where it comes twice (see `repeated`); those of `upstream`
-    are as `expected` makes them, ours become so by `complete`.
+    Objects are paired by `name`; if a name occurs twice, the last one counts (see `repeated`). Objects of `upstream`
+    come from `expected`; `complete` converts ours.
     """
     ours_by_name = {name(item): item for item in ours}
     upstream_by_name = {name(item): item for item in upstream}

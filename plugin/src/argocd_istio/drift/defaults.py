@@ -1,9 +1,9 @@
-"""The values that the Kubernetes API server fills in where a manifest is silent.
+"""The values that the Kubernetes API server fills in if a manifest omits them.
 
 Only for the kinds and fields that the install uses. Source: `SetDefaults_*` in
 `pkg/apis/{core,apps,networking,rbac}/v1/defaults.go` of Kubernetes, with its feature gates as they are by
 default, and `pkg/apis/apiextensions/v1/defaults.go` of its apiextensions-apiserver. A live test compares this table
-with what the real API server of `versions.yaml` returns, but for the CRDs.
+with what the API server of `versions.yaml` returns, except for the CRDs.
 """
 
 from __future__ import annotations
@@ -110,14 +110,14 @@ DEFAULTS: dict[str, Rows] = {
 
 
 def copy(value: Any) -> Any:
-    """A deep copy of plain data; the library's own is ten times slower, and the tests make thousands."""
+    """A deep copy of plain data; copy.deepcopy is ten times slower, and the tests make thousands."""
     if isinstance(value, dict):
         return {key: copy(item) for key, item in value.items()}
     return [copy(item) for item in value] if isinstance(value, list) else value
 
 
 def _found(start: Any, path: str) -> Iterator[dict[str, Any]]:
-    """The mappings at `path` below `start`; nothing where a part is missing."""
+    """The mappings at `path` below `start`; nothing if a part is missing."""
     part, _, rest = path.partition(".")
     if not part:
         if isinstance(start, dict):
@@ -154,9 +154,9 @@ def _fill_pod(spec: dict[str, Any]) -> None:
 def defaulted(source: Object) -> Object:
     """A copy of a manifest with the API server's defaults.
 
-    Only what is absent is filled: an empty value that is written out stays, though the API server
-    would replace it. That makes a comparison stricter, never looser. What a cluster allocates
-    (cluster IP, IP families) is not a default. Raises ValueError for a kind the table does not know.
+    Only absent fields are filled in: an explicit empty value stays, although the API server would
+    replace it. That makes a comparison stricter, never looser. Values that a cluster allocates
+    (cluster IP, IP families) are not defaults. Raises ValueError for a kind that is not in the table.
     """
     kind = source.get("kind")
     if kind not in DEFAULTS:

@@ -1,8 +1,8 @@
 """The differences from an official install that this library makes on purpose, each with its reason.
 
 By scope: `DEVIATIONS` are those of `base/argocd`, `HA_DEVIATIONS` those of `components/high-availability` outside
-Redis, `REDIS` what that leaves out, `CRDS` and `APART` the CRDs; what the library has beside upstream's is in `own`.
-`declared` gives all that may be between two installs. What only this library does is there for its renders alone.
+Redis, `REDIS` upstream's Redis that it omits, `CRDS` and `APART` the CRDs; the library's additional objects are in
+`own`. `declared` returns all that may occur between two installs; those of this library only for its own renders.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argocd_istio.drift.install import Install
 
-# A field that only one side writes, with the API's default as its value, is no difference: the
+# A field that only one side states, with the API's default as its value, is not a difference: the
 # `protocol: TCP` of the NetworkPolicies needs no row.
 DEVIATIONS: tuple[Deviation, ...] = ()
 
@@ -32,7 +32,7 @@ HA_DEVIATIONS: tuple[Deviation, ...] = (
         path="data[redis.server]",
         upstream="argocd-redis-ha-haproxy:6379",
         ours="argocd-redis-sentinel:6379",
-        reason="upstream puts HAProxy between Argo CD and Redis; here Argo CD asks the Sentinels, and does not read it",
+        reason="upstream puts HAProxy between Argo CD and Redis; here Argo CD asks the Sentinels instead",
     ),
     Own(
         objects=_PARAMS,
@@ -57,7 +57,7 @@ HA_DEVIATIONS: tuple[Deviation, ...] = (
                 "name": "REDIS_SENTINEL_PASSWORD",
                 "valueFrom": {"secretKeyRef": {"name": "argocd-redis", "key": "auth"}},
             },
-            reason="who commands a Sentinel decides what Argo CD takes for its Redis, so ours ask for a password",
+            reason="whoever controls a Sentinel chooses Argo CD's Redis, so ours require a password",
         )
         for kind, name in (
             ("Deployment", "argocd-repo-server"),
@@ -84,7 +84,7 @@ CRDS: tuple[Deviation, ...] = (
         "metadata.annotations[argocd-istio.github.io/trimmed]",
         ABSENT,
         Matching("a text", lambda value: isinstance(value, str)),
-        "says that the CRD is trimmed",
+        "marks the CRD as trimmed",
     ),
     *(
         Deviation(
@@ -92,14 +92,14 @@ CRDS: tuple[Deviation, ...] = (
             f"{_GENERATORS}.{outer}.properties.generators.items.properties.*.properties.template",
             ANYTHING,
             ABSENT,
-            "Argo CD ignores template in nested generators, and with it client-side kubectl apply refuses the CRD",
+            "Argo CD ignores template in nested generators, and client-side kubectl apply refuses a CRD with it",
         )
         for outer in ("matrix", "merge")
     ),
 )
 
 APART: tuple[Deviation, ...] = (
-    Deviation(_CRDS, "", ANYTHING, ABSENT, "the CRDs are applied apart, as without-crds means them to be"),
+    Deviation(_CRDS, "", ANYTHING, ABSENT, "the CRDs are applied separately, as without-crds intends"),
 )
 """Where a render has no CRD of Argo CD."""
 
@@ -107,7 +107,7 @@ APART: tuple[Deviation, ...] = (
 
 
 def _containers(item: Object) -> Iterator[tuple[str, Any]]:
-    """Every container of a workload's pods with its path, as `walk` has it."""
+    """Every container of a workload's pods with its path in the form of `walk`."""
     pod: Any = item
     for key in ("spec", "template", "spec"):
         pod = pod.get(key) if isinstance(pod, dict) else None
@@ -120,7 +120,7 @@ def _containers(item: Object) -> Iterator[tuple[str, Any]]:
 
 
 def released(upstream: list[Object], there: str, here: str, reason: str) -> tuple[Deviation, ...]:
-    """The image of every container of `upstream` that runs Argo CD, where it is `there` and ours is `here`."""
+    """The image of every container of `upstream` that runs Argo CD: `there` upstream, `here` in ours."""
     if there == here:
         return ()
     return tuple(
@@ -132,7 +132,7 @@ def released(upstream: list[Object], there: str, here: str, reason: str) -> tupl
 
 
 def moved(namespace: str, own: str) -> tuple[Deviation, ...]:
-    """What kustomize's `namespace:` changes beside the place of each object; `own` is upstream's namespace."""
+    """What kustomize's `namespace:` changes besides metadata.namespace; `own` is upstream's namespace."""
     reason = f"the install is in namespace {namespace}"
     space = prepared({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
     rows: list[Deviation] = [
@@ -183,7 +183,7 @@ def _redis_image(upstream: list[Object]) -> Any:
 def declared(
     render: Install, against: Install, upstream: list[Object], ours: dict[str, Object]
 ) -> tuple[Deviation, ...]:
-    """Every deviation that may be between two installs, whose objects `ours` and `upstream` are prepared."""
+    """Every deviation that may occur between two installs; `ours` and `upstream` are their prepared objects."""
     rows = [*DEVIATIONS, *moved(render.namespace, against.namespace), *patched(render, against, upstream)]
     if exposed(ours):
         rows += [*CRDS, *exposure(ours, render), *mesh(ours, render), *copied(ours.get(PARAMS, {}).get("data"))]

@@ -21,10 +21,10 @@ CRD = "CustomResourceDefinition"
 RELEASES = "https://raw.githubusercontent.com/argoproj/argo-cd"
 
 _TAG = re.compile(r":(v?(\d{1,9})\.(\d{1,9})\.(\d{1,9})([0-9A-Za-z.+-]*))(?:@.*)?")
-# The objects that say which of upstream's two installs it is, and ours for the second.
+# The objects that identify upstream's two installs, and ours for the second.
 _PLAIN = ("Deployment/argocd-redis",)
 _HIGHLY_AVAILABLE = ("StatefulSet/argocd-redis-sentinel", "StatefulSet/argocd-redis-ha-server")
-# Without any of these, a part of ours says it.
+# Without any of these, a part of this library's Redis decides.
 _PARTS = ("Service/argocd-redis-sentinel", "PodDisruptionBudget/argocd-redis-sentinel")
 
 
@@ -32,9 +32,9 @@ _PARTS = ("Service/argocd-redis-sentinel", "PodDisruptionBudget/argocd-redis-sen
 class Install:
     """`objects` by the names that the report shows, as they were read.
 
-    `own` is the namespace that it names, "" where it names none; an object without one is not in it then. `image` is
-    that of argocd-server, `version` its tag, "" where the image has none. `high_availability` is None
-    where no Redis says it.
+    `own` is the namespace that the install states, "" if none; an object without one is then not in it. `image` is
+    that of argocd-server, `version` its tag, "" if the image has none. `high_availability` is None
+    if it has no Redis.
     """
 
     file: str
@@ -46,7 +46,7 @@ class Install:
 
     @property
     def namespace(self) -> str:
-        """Where it is installed: upstream's manifests leave that to the one who applies them."""
+        """The namespace it is installed in: upstream's manifests leave that to whoever applies them."""
         return self.own or NAMESPACE
 
     @property
@@ -56,13 +56,13 @@ class Install:
         return (int(found[2]), int(found[3])) if found else None
 
     def older(self, other: Install) -> bool:
-        """Whether this is an earlier release than the other one; False where one of the two is unknown."""
+        """Whether this is an earlier release than the other one; False if one of the two is unknown."""
         own, its = _release(self.version), _release(other.version)
         return bool(own and its and own < its)
 
 
 def _release(version: str) -> tuple[Any, ...]:
-    """What orders versions: a release is after its candidates; () where there is none."""
+    """A sort key for versions: a release comes after its candidates; () without a version."""
     found = _TAG.fullmatch(f":{version}")
     if not found:
         return ()
@@ -92,7 +92,7 @@ def _members(node: Node | None) -> Iterator[Node]:
 
 
 def _checked(source: Source, node: Node) -> Object:
-    """An object whose kind, name and labels can be read. Raises SourceError."""
+    """An object with readable kind, name and labels. Raises SourceError."""
     item = value(node)
     hint = "name what kustomize build prints, or an install.yaml"
     if not isinstance(item, dict):
@@ -117,7 +117,7 @@ def _checked(source: Source, node: Node) -> Object:
 
 
 def title(item: Object, own: str) -> str:
-    """`Kind/name`, with the group of kinds that an official install has not, and with another namespace than `own`."""
+    """`Kind/name`, with the group of kinds outside an official install, and with any namespace other than `own`."""
     known = group(item) in CORE or "." not in group(item)
     kind = item["kind"] if known else f"{item['kind']}.{group(item)}"
     metadata = item["metadata"]
@@ -128,7 +128,7 @@ def title(item: Object, own: str) -> str:
 
 
 def _image(argocd: Object) -> str:
-    """The image of the container argocd-server; "" where there is none."""
+    """The image of the container argocd-server; "" if there is none."""
     found: Any = argocd
     for key in ("spec", "template", "spec", "containers"):
         found = found.get(key) if isinstance(found, dict) else None
@@ -139,7 +139,7 @@ def _image(argocd: Object) -> str:
 
 
 def _no_install(source: Source, items: list[Object], *, piped: bool) -> SourceError:
-    """What a file is that has no argocd-server."""
+    """The error for a file without argocd-server."""
     kinds = [item["kind"] for item in items]
     names = [str(item["metadata"].get("name", "")) for item in items if item["kind"] == "Deployment"]
     chart = next((name for name in names if name.endswith(f"-{SERVER}")), "")
@@ -147,7 +147,7 @@ def _no_install(source: Source, items: list[Object], *, piped: bool) -> SourceEr
     hint = "name what kustomize build prints, or upstream's install.yaml"
     if not kinds:
         found = "no object"
-        hint = "see whether the command before the pipe failed" if piped else hint
+        hint = "check whether the command before the pipe failed" if piped else hint
     elif "Kustomization" in kinds or "Component" in kinds:
         hint = "name its folder, or what kustomize build prints of it"
     elif "Exposure" in kinds or "ExposureGenerator" in kinds:
@@ -160,7 +160,7 @@ def _no_install(source: Source, items: list[Object], *, piped: bool) -> SourceEr
 
 
 def _namespace(argocd: Object, items: list[Object]) -> str:
-    """The namespace that argocd-server names, else the one that most objects of an install name."""
+    """The namespace of argocd-server, else the one that most objects of the install state."""
     named = argocd["metadata"].get("namespace", "")
     known = [item for item in items if item["kind"] in DEFAULTS and item["kind"] not in CLUSTER_SCOPED]
     [(most, count)] = Counter(item["metadata"].get("namespace", "") for item in known).most_common(1)
@@ -168,7 +168,7 @@ def _namespace(argocd: Object, items: list[Object]) -> str:
 
 
 def install(source: Source, *, piped: bool = False) -> Install:
-    """The install of a source. Raises SourceError where it is none, has two, or has an object twice.
+    """The install of a source. Raises SourceError if it has none or two, or an object twice.
 
     `piped` says that it came from a pipe.
     """
@@ -209,14 +209,14 @@ def install(source: Source, *, piped: bool = False) -> Install:
 
 
 def address(version: str, *, high_availability: bool) -> str:
-    """Where upstream has the install of a version."""
+    """The address of upstream's install for a version."""
     folder = "manifests/ha" if high_availability else "manifests"
     tag = version if version.startswith("v") else f"v{version}"
     return f"{RELEASES}/{tag}/{folder}/install.yaml"
 
 
 def comparable(render: Install, against: Install) -> None:
-    """Raise a SourceError where two installs have more differences by nature than by anyone's choice."""
+    """Raise SourceError if two installs are of different minor versions or kinds, and so not comparable."""
     wanted = bool(render.high_availability)
     take = f"take {address(render.version or 'VERSION', high_availability=wanted)}"
     if render.minor and against.minor and render.minor != against.minor:

@@ -1,7 +1,7 @@
-"""The objects and settings that this library has beside upstream's, as it renders them.
+"""The objects and settings that this library adds to upstream's, as it renders them.
 
-They are expected values: what a render of this library has otherwise is a difference, each field of it. A consumer
-chooses hosts, selector and certificates; a Matching stands for these.
+They are expected values: each field that a render of this library has differently is a difference. Hosts, selector
+and certificates are the consumer's choice; a Matching stands for them.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _GRPC_SERVICE = "Service/argocd-server-grpc"
 _SERVER = "Deployment/argocd-server"
 _NAME = "app.kubernetes.io/name"
 _STANDARD = "argocd.example.com"
-"""The host of `base/istio`, before a consumer has named one."""
+"""The default host of `base/istio`."""
 
 Objects = Mapping[str, Object]
 
@@ -42,7 +42,7 @@ def _labels(name: str, component: str) -> dict[str, str]:
 
 
 def _at(item: Any, *keys: str) -> Any:
-    """What is below these keys; None where one is not there."""
+    """The value at these keys; None if one is missing."""
     for key in keys:
         item = item.get(key) if isinstance(item, dict) else None
     return item
@@ -75,7 +75,7 @@ def _own(
 
 
 def exposed(ours: Objects) -> bool:
-    """Whether a render is one of this library: it has the Gateway or the VirtualService, by group, name and place."""
+    """Whether a render is of this library: it has the Gateway or VirtualService, by group, name and namespace."""
     return _GATEWAY in ours or _ROUTES in ours
 
 
@@ -96,7 +96,7 @@ _SECRET = Matching("the name of a Secret", lambda value: isinstance(value, str) 
 
 
 class _Exposed:
-    """What the Gateway and the VirtualService of a render say: its mode, its hosts, and what follows from these."""
+    """The mode and hosts of a render, from its Gateway and VirtualService, and the values that follow from them."""
 
     def __init__(self, ours: Objects, render: Install) -> None:
         self._ours, self._render = ours, render
@@ -123,7 +123,7 @@ class _Exposed:
         return _GRPC_SERVICE in self._ours or any(map(is_grpc, self._http))
 
     def _named_hosts(self) -> list[str]:
-        """The hosts of the https servers; where these are gone, what else names some."""
+        """The hosts of the https servers; without these servers, hosts from other fields."""
         for names in (self._https, ["http"]):
             found = [host for name in names for host in _texts(_at(self._servers.get(name), "hosts"))]
             hosts = [host[2:] for host in dict.fromkeys(found) if _is_host(host)]
@@ -133,7 +133,7 @@ class _Exposed:
         return [host for host in dict.fromkeys(claimed) if host_problem(host) is None]
 
     def _every(self, found: Any, prefix: str = "") -> Any:
-        """All hosts, in the order in which they are found."""
+        """All hosts, in the order of occurrence."""
         wanted = [prefix + host for host in self.hosts]
         return found if isinstance(found, list) and sorted(_texts(found)) == sorted(wanted) else wanted
 
@@ -156,7 +156,7 @@ class _Exposed:
             "tls": {"httpsRedirect": True},
         }
         wanted = {server["name"]: server for server in (redirect, *map(self._server, self._https))}
-        # In the order in which they are found, which has no meaning.
+        # Their order in the file has no meaning.
         there = _mappings(_at(self._ours.get(_GATEWAY), "spec", "servers"))
         named = [server["name"] for server in there if isinstance(server.get("name"), str)]
         servers = [wanted[name] for name in dict.fromkeys([*named, *wanted]) if name in wanted]
@@ -183,7 +183,7 @@ class _Exposed:
         return _own(self._render, _ISTIO, "VirtualService", "argocd", {}, spec=spec)
 
     def insecure(self) -> tuple[str, bool]:
-        """What `server.insecure` has to be, and whether it has to be there: not in `base`, which has no mode."""
+        """The expected `server.insecure`, and whether it is required: not in `base`, which has no mode."""
         places = (
             _at(self._ours.get(PARAMS), "data"),
             _at(self._ours.get(_SERVER), "spec", "template", "metadata", "annotations"),
@@ -207,7 +207,7 @@ class _Exposed:
 
 
 def exposure(ours: Objects, render: Install) -> tuple[Own, ...]:
-    """What a render of this library has for its mode and its hosts."""
+    """The objects of this library for the render's mode and hosts."""
     found = _Exposed(ours, render)
     insecure, required = found.insecure()
     address = Matching("https:// and a host of the Gateway", found.is_address)
@@ -217,8 +217,8 @@ def exposure(ours: Objects, render: Install) -> tuple[Own, ...]:
     sidecar = _own(render, _ISTIO, "Sidecar", "argocd-server", {}, spec=selected)
     rows = [
         Own((_GATEWAY,), "", ABSENT, found.gateway(), "the gateway's port, host names and certificate"),
-        Own((_ROUTES,), "", ABSENT, found.routes(), "the way from the gateway to Argo CD"),
-        Own((_SIDECAR,), "", ABSENT, sidecar, "a sidecar passes argocd-server's port on as it is"),
+        Own((_ROUTES,), "", ABSENT, found.routes(), "the route from the gateway to Argo CD"),
+        Own((_SIDECAR,), "", ABSENT, sidecar, "a sidecar forwards argocd-server's port unchanged"),
         Own(("ConfigMap/argocd-cm",), "data.url", ABSENT, address, "the public address"),
         Own(
             ("ConfigMap/argocd-cm",),
@@ -265,7 +265,7 @@ _PRINCIPALS = Matching(
 
 
 def mesh(ours: Objects, render: Install) -> tuple[Own, ...]:
-    """The policies of `components/mesh`, where a render has one of them, and that of `components/mesh-scraper`."""
+    """The policies of `components/mesh`, if a render has one of them, and that of `components/mesh-scraper`."""
     selector = {"matchLabels": {_NAME: "argocd-server"}}
 
     def admitting(name: str, port: str) -> Object:
@@ -277,9 +277,9 @@ def mesh(ours: Objects, render: Install) -> tuple[Own, ...]:
     peers = _own(render, f"{_SECURITY}/v1", "PeerAuthentication", "argocd-server", {}, spec=strict)
     rows = []
     if any(title in ours for title in (_PEERS, _CALLERS, _SCRAPERS)):
-        rows.append(Own((_PEERS,), "", ABSENT, peers, "argocd-server takes mutual TLS only"))
+        rows.append(Own((_PEERS,), "", ABSENT, peers, "argocd-server accepts only mutual TLS"))
         gateway = admitting("argocd-server", "8080")
-        rows.append(Own((_CALLERS,), "", ABSENT, gateway, "the gateway alone reaches argocd-server"))
+        rows.append(Own((_CALLERS,), "", ABSENT, gateway, "only the gateway reaches argocd-server"))
     if _SCRAPERS in ours:
         scraper = admitting("argocd-server-metrics", "8083")
         rows.append(Own((_SCRAPERS,), "", ABSENT, scraper, "who may read the metrics of argocd-server"))
@@ -291,10 +291,10 @@ def mesh(ours: Objects, render: Install) -> tuple[Own, ...]:
 _REDIS = "argocd-redis-sentinel"
 _PODS = {_NAME: _REDIS}
 _RBAC = "rbac.authorization.k8s.io"
-_ACCOUNT = "the account of the init container that makes Redis's password; upstream's has another name"
-_SENTINEL = "three Redis that Sentinel watches, in the place of upstream's"
+_ACCOUNT = "the account of the init container that creates Redis's password; upstream's has another name"
+_SENTINEL = "three Redis that Sentinel watches, instead of upstream's"
 
-# Of each script and setting of `components/high-availability/redis`: the first half of its SHA-256.
+# The first half of the SHA-256 of each script and setting of `components/high-availability/redis`.
 SCRIPTS = {
     "lib.sh": "773e9b16bffc0f8d7945b5270d3c1d2c",
     "ready.sh": "0732b988c795eaeec340d73b63ab80ce",
@@ -307,12 +307,12 @@ SCRIPTS = {
 
 
 def sentinels(ours: Objects) -> bool:
-    """Whether a render has Redis as `components/high-availability` has it, or a part of it."""
+    """Whether a render has the Redis of `components/high-availability`, or a part of it."""
     kinds = ("StatefulSet", "Service", "PodDisruptionBudget")
     return any(f"{kind}/{_REDIS}" in ours for kind in kinds)
 
 
-# Flux's substitution must leave the scripts alone.
+# Flux's substitution must not change the scripts.
 _NOT_FLUX = {"kustomize.toolkit.fluxcd.io/substitute": "disabled"}
 
 
@@ -325,7 +325,7 @@ def _script(name: str, digest: str) -> Matching:
 
 
 def _settings_name(ours: Objects) -> str:
-    """The ConfigMap that the pods mount: kustomize puts a hash behind its name."""
+    """The ConfigMap that the pods mount: kustomize appends a hash to its name."""
     volumes = _mappings(_at(ours.get(f"StatefulSet/{_REDIS}"), "spec", "template", "spec", "volumes"))
     for volume in volumes:
         name = _at(volume, "configMap", "name")

@@ -1,4 +1,4 @@
-"""What two objects are compared by: with the API's defaults, and without what a cluster or a comment adds."""
+"""Prepares objects for comparison: adds the API's defaults, removes descriptions and what a cluster writes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CORE = frozenset({"", "apps", "apiextensions.k8s.io", "networking.k8s.io", "rbac
 
 
 def without_descriptions(value: Any) -> Any:
-    """A copy without the texts called `description`; a property of that name is a mapping and stays."""
+    """A copy without `description` texts; a property with that name is a mapping and stays."""
     if isinstance(value, dict):
         return {
             key: without_descriptions(item)
@@ -34,7 +34,7 @@ def group(item: Object) -> str:
 
 
 def _from_cluster(item: Object) -> None:
-    """Take out what an API server has put in."""
+    """Remove the fields that an API server writes."""
     metadata = item["metadata"]
     for key in _NOTES:
         metadata.get("annotations", {}).pop(key, None)
@@ -50,7 +50,7 @@ def _from_cluster(item: Object) -> None:
 
 
 def _with_data(item: Object) -> None:
-    """Where the data of a ConfigMap or Secret is a mapping, let it be there, and let a Secret have it in one form."""
+    """Give a ConfigMap or Secret its data as a mapping, that of a Secret in one encoding."""
     data = item.setdefault("data", {})
     texts = item.get("stringData")
     if item["kind"] == "Secret" and isinstance(data, dict) and isinstance(texts, dict):
@@ -61,7 +61,7 @@ def _with_data(item: Object) -> None:
 def prepared(item: Object, namespace: str = "", own: str = "") -> Object:
     """A copy of an object as `compare` takes it.
 
-    `own` is the namespace of its install, "" where the install names none; it becomes `namespace`.
+    `own` is the namespace of its install, "" if the install names none; it becomes `namespace`.
     `kind` is a text, `metadata` a mapping, as are labels and annotations where they are.
     """
     kind = item["kind"]
@@ -70,14 +70,14 @@ def prepared(item: Object, namespace: str = "", own: str = "") -> Object:
     _from_cluster(result)
     if namespace:
         there = metadata.get("namespace")
-        # Where the others name one, kubectl would put an object that names none into another.
+        # If the others state a namespace, kubectl would put an object without one elsewhere.
         if there == own if own else not there and kind in DEFAULTS and kind not in CLUSTER_SCOPED:
             metadata["namespace"] = namespace
     known = kind in DEFAULTS and group(item) in CORE
     if known:
         result = defaulted(result)
         metadata = result["metadata"]
-    # An empty mapping says what none says; with one, a key that only one side has is a field of its own.
+    # An empty mapping means the same as none; with it, a key on one side only is a difference of that one field.
     places = [metadata]
     template = result.get("spec", {}).get("template") if isinstance(result.get("spec"), dict) else None
     if known and isinstance(template, dict) and isinstance(template.setdefault("metadata", {}), dict):

@@ -1,4 +1,4 @@
-"""How a render differs from an official install: what was changed, added and left out, and what is explained."""
+"""How a render differs from an official install: changed, added, missing and explained fields."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from argocd_istio.drift.install import Install, comparable
 from argocd_istio.drift.prepare import prepared
 
 HIDDEN = "(hidden)"
-"""Stands for a value of a Secret."""
+"""Printed instead of a value of a Secret."""
 
 _SHOWN_OF_SECRET = ("apiVersion", "kind", "metadata", "type", "immutable")
 
@@ -35,8 +35,8 @@ _SHOWN_OF_SECRET = ("apiVersion", "kind", "metadata", "type", "immutable")
 class Entry(NamedTuple):
     """A field of an object, or the whole object where `field` is "".
 
-    `render` and `upstream` are its values, None where it is not there. `reason` is why, for what the library explains.
-    With `library`, it is this library's own, and `upstream` is what this library has there.
+    `render` and `upstream` are its values, None if it does not exist. `reason` explains an intended difference.
+    With `library`, the field is this library's own, and `upstream` is this library's value.
     """
 
     object: str
@@ -82,7 +82,7 @@ class Report:
 
 
 def _hidden(name: str, field: str, value: Any) -> Any:
-    """The value without what a Secret keeps; who applies one may keep a copy in its annotations."""
+    """The value without the contents of a Secret; kubectl apply may keep a copy in an annotation."""
     if value is ABSENT:
         return None
     if name.partition("/")[0].partition(".")[0] != "Secret":
@@ -96,7 +96,7 @@ def _hidden(name: str, field: str, value: Any) -> Any:
 
 
 def _at(item: Any, path: str) -> Any:
-    """The value at a path of `walk`, ABSENT where there is none."""
+    """The value at a path of `walk`, ABSENT if there is none."""
     where = ""
     while where != path:
         below: dict[str, Any] = {}
@@ -124,7 +124,7 @@ def _within(part: Any, whole: Any) -> bool:
 
 
 def _as_read(install: Install, name: str, path: str, value: Any) -> Any:
-    """A value of a prepared object as its author wrote it, without the defaults, if it is there so."""
+    """A value of a prepared object without the added defaults, if the author's object has it."""
     item = install.objects.get(name)
     if item is None or not isinstance(value, dict | list):
         return value
@@ -152,11 +152,11 @@ def _words(value: Any) -> Any:
 
 
 def _of_library(row: Own, name: str, ours: dict[str, Object]) -> Iterator[Difference]:
-    """Where an object or a field is not as this library has it, although `row` expects it so."""
+    """The differences of an object from the value that `row`, one of this library's, expects."""
     item: Any = ours.get(name, ABSENT)
     value = _at(item, row.path)
     if value is ABSENT:
-        # The fields of an object that is not there are gone with it.
+        # A missing object has no missing fields.
         if row.required and (item is not ABSENT or not row.path):
             yield Difference(name, row.path, _words(row.ours), ABSENT, library=True)
         return
@@ -169,7 +169,7 @@ def _of_library(row: Own, name: str, ours: dict[str, Object]) -> Iterator[Differ
 def _shown(
     found: list[Difference], unused: list[tuple[str, Deviation]], ours: dict[str, Object], upstream: dict[str, Object]
 ) -> Iterator[Difference]:
-    """The differences, each of an object or a field of this library's own from what this library has there."""
+    """The differences; this library's own objects and fields are compared with its values instead of upstream's."""
     own = {
         (name, row.path): row
         for name, row in unused
@@ -188,7 +188,7 @@ def _shown(
 def compared(
     render: Install, against: Install
 ) -> tuple[list[Difference], list[tuple[str, Deviation]], tuple[Deviation, ...]]:
-    """The differences between two installs, the deviations that are not there, and all that may be."""
+    """The differences between two installs, the deviations that do not occur, and all that may occur."""
     ours, upstream = _side(render, render.namespace), _side(against, render.namespace)
     names = {id(item): name for side in (ours, upstream) for name, item in side.items()}
     rows = declared(render, against, list(upstream.values()), ours)
@@ -199,7 +199,7 @@ def compared(
 
 
 def report(render: Install, against: Install) -> Report:
-    """Compare a render with an official install. Raises SourceError where the two are of different kinds."""
+    """Compare a render with an official install. Raises SourceError if the two are of different kinds."""
     comparable(render, against)
     result = Report(render, against, [], [], [], [])
     for name, path, theirs, our, reason, library in compared(render, against)[0]:

@@ -13,9 +13,9 @@ from argocd_istio.streams import inert
 from argocd_istio.syntax.source import visible
 
 SHOWN = 60
-"""How many characters of a value a line shows."""
+"""The most characters of a value in a line."""
 FIELDS = 20
-"""How many fields of an object are listed."""
+"""The most fields listed for an object."""
 
 _BOLD, _FAINT = "1", "2"
 
@@ -30,7 +30,7 @@ def _value(value: Any) -> str:
 
 
 def _field(entry: Entry) -> str:
-    """`FIELD: THEIRS, upstream has UPSTREAM'S`; of a field that one side has only, its value."""
+    """`FIELD: THEIRS, upstream has UPSTREAM'S`; only the value if one side has the field."""
     if entry.render is not None and entry.upstream is not None:
         whose = "this library" if entry.library else "upstream"
         values = f"{_value(entry.render)}, {whose} has {_value(entry.upstream)}"
@@ -40,7 +40,7 @@ def _field(entry: Entry) -> str:
 
 
 def _objects(entries: Iterable[Entry], every: bool) -> Iterator[str]:
-    """Each object, with the fields below it where it is not there as a whole."""
+    """Each object, followed by its fields unless the whole object is the entry."""
     for name, group in groupby(entries, key=lambda entry: entry.object):
         fields = [entry for entry in group if entry.field]
         yield f"  {visible(name)}"
@@ -51,7 +51,7 @@ def _objects(entries: Iterable[Entry], every: bool) -> Iterator[str]:
 
 
 def _explained(entries: list[Entry], every: bool) -> Iterator[str]:
-    """Each reason with how many differences it explains, and with `every` those themselves."""
+    """Each reason with the number of differences it explains, and with `every` these differences."""
     by_reason: dict[str, list[Entry]] = {}
     for entry in entries:
         by_reason.setdefault(entry.reason, []).append(entry)

@@ -1,7 +1,7 @@
-"""Draws the way of a request through what was rendered.
+"""Draws how requests travel through a render.
 
-`picture` puts the findings of `lint` at the facts of `render`; `tree`, `mermaid` and `svg` draw them with the same
-`words`, `data` is for programs.
+`picture` attaches the findings of `lint` to the facts of `render`; `tree`, `mermaid` and `svg` draw them with the
+same `words`; `data` is for programs.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ FORMATS = ("text", "mermaid", "svg", "json")
 
 
 def draw(picture: Picture, form: str, terminal: Terminal) -> str:
-    """The picture in one of FORMATS; `terminal` says what a text may use. JSON is for programs."""
+    """The picture in one of FORMATS; `terminal` limits width, colours and characters. JSON is for programs."""
     if form == "mermaid":
         from argocd_istio.explain import mermaid
 

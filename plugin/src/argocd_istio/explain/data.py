@@ -11,7 +11,7 @@ from argocd_istio.render.objects import Place
 
 
 def data(picture: Picture) -> dict[str, Any]:
-    """All findings, and the ways; each fact says its place, and which of the findings are about it, from 0."""
+    """All findings, and the ways; each fact has its place and the indexes, from 0, of the findings about it."""
     numbers = {id(finding): number for number, finding in enumerate(picture.findings)}
     return {
         "problems": [_finding(finding) for finding in picture.findings],

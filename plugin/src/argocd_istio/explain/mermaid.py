@@ -1,4 +1,4 @@
-"""Draws the way as a Mermaid flowchart, which forges show inside Markdown.
+"""Draws the ways as a Mermaid flowchart, which GitHub and others show inside Markdown.
 
 Thick arrows are TLS, dotted ones clear text.
 """
@@ -14,7 +14,7 @@ from argocd_istio.lint.rule import Finding
 from argocd_istio.render.model import Pods, Route, Way
 from argocd_istio.syntax.source import visible
 
-# Everything else could be taken for Mermaid's or HTML's own signs.
+# Any other character could be Mermaid or HTML syntax.
 _SIGN = re.compile(r"[^\w ./,:=()\-]", re.ASCII)
 
 
@@ -39,7 +39,7 @@ class _Chart:
         self.broken: list[str] = []
 
     def node(self, lines: Iterable[str], findings: Iterable[Finding], shape: str = "[]") -> str:
-        """Add a node; its name."""
+        """Add a node and return its name."""
         name = f"n{len(self.nodes) + 1}"
         findings = list(findings)
         marks = [f"{words.mark(finding)} {finding}" for finding in findings]
@@ -86,5 +86,5 @@ class _Chart:
 
 
 def _label(lines: Iterable[str]) -> str:
-    """Lines of a label, with every sign that Mermaid could act on as an entity."""
+    """The lines of a label, with every character that Mermaid could interpret as an entity."""
     return "<br/>".join(_SIGN.sub(lambda sign: f"#{ord(sign[0])};", line) for line in lines if line)

@@ -1,4 +1,4 @@
-"""What is drawn: the facts, and of each the findings that are about it."""
+"""What is drawn: the facts, each with the findings about it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Picture:
         return self._at.get(id(fact), [])
 
     def pods(self, destination: Destination) -> tuple[list[Pods], int]:
-        """Those to draw: argocd-server and what findings are about first; and how many more there are."""
+        """The pods to draw, argocd-server and pods with findings first; and the number of the others."""
         behind = destination.pods
         if id(behind) not in self._pods:
             first = sorted(behind, key=lambda pods: not (pods.argocd_server or self.at(pods)))[:_SHOWN]
@@ -35,10 +35,10 @@ class Picture:
         return self._pods[id(behind)]
 
     def routes(self, listener: Listener) -> list[Route]:
-        """The routes that requests take there, and those that no request takes if a finding is about them."""
+        """The routes that requests can take, and unreachable ones with a finding."""
         return [route for route in listener.routes if route.reached or self.at(route)]
 
     @property
     def rest(self) -> list[Finding]:
-        """Those that are about no part of a way."""
+        """The findings that are about no part of a way."""
         return [finding for finding in self.findings if not finding.facts]

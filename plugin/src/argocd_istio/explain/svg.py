@@ -1,4 +1,4 @@
-"""Draws the way as an SVG that needs no font or file of its own and follows the reader's dark mode."""
+"""Draws the ways as a self-contained SVG that follows the reader's dark mode."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from argocd_istio.syntax.source import visible
 _WIDTH = 1060
 _MARGIN, _TOP, _GAP, _PAD = 16, 44, 14, 10
 _LINE = {"head": 19, "": 19, "note": 16}
-# A character of the widest usual sans-serif fonts, in pixels; text is broken so that it fits in them.
+# Pixels per character in the widest common sans-serif fonts; lines are broken to fit them.
 _CHAR = {"head": 9.2, "": 7.8, "note": 6.7}
 
 
 @dataclass(frozen=True)
 class _Column:
-    """Where the boxes of one kind stand; the arrows run between the columns."""
+    """The column for boxes of one kind; arrows run between the columns."""
 
     title: str
     left: int
@@ -98,8 +98,8 @@ class _Box:
         return _height(self.lines) + 2 * _PAD
 
     def place(self, top: int) -> int:
-        """Give the box and all to its right a place from `top` on; the y below them."""
-        # The texts of its arrow need the room that they take at the box's middle.
+        """Place the box and all boxes to its right from `top` down; return the y below them."""
+        # Leave room for the arrow's texts at the box's middle.
         own = max(self.height, 2 * _height(self.above) + 8, 2 * _height(self.below) + 8)
         y = top
         for child in self.children:
@@ -154,7 +154,7 @@ def draw(picture: Picture) -> str:
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {y + 18}" role="img" '
         "font-family=\"system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif\" font-size=\"14\">\n"
-        f"  <title>The way of a request to {escape(named)}</title>\n"
+        f"  <title>How a request reaches {escape(named)}</title>\n"
         f"  <style>{_STYLE}  </style>\n"
         f"  <defs>{_marker('tls')}{_marker('clear')}</defs>\n"
         f'  <rect class="ground" width="{_WIDTH}" height="{y + 18}" rx="12"/>\n'
@@ -164,7 +164,7 @@ def draw(picture: Picture) -> str:
 
 
 class _Problems:
-    """Numbers findings in the order in which they are met; the same one keeps its number."""
+    """Numbers findings in order of occurrence; an equal finding keeps its number."""
 
     def __init__(self, picture: Picture) -> None:
         self.picture = picture
@@ -231,7 +231,7 @@ def _pods(pods: Pods, encrypted: bool, problems: _Problems) -> _Box:
 
 
 def _merge(listener: _Box) -> None:
-    """Neighbours that lead to the same pods lead to one box."""
+    """Neighbours that lead to the same pods share one box."""
     for _, group in groupby(listener.children, key=lambda box: [(pods.lines, pods.encrypted) for pods in box.children]):
         services = list(group)
         for twins in zip(*(box.children for box in services), strict=True):
@@ -243,7 +243,7 @@ def _merge(listener: _Box) -> None:
 
 
 def _drawn(root: _Box) -> Iterator[str]:
-    """The arrows, then the boxes, which lie above them."""
+    """The arrows, then the boxes, which are drawn over them."""
     for listener in root.children:
         _merge(listener)
     pairs = list(root.each())
@@ -307,7 +307,7 @@ def _marker(kind: str) -> str:
 
 
 def _lines(said: Iterable[str], name: str, column: _Column) -> list[_Line]:
-    """What is said in a box, each text from a new line on."""
+    """The texts of a box, each on a new line."""
     return [(line, name) for each in said if each for line in _broken(each, name, column.width)]
 
 
@@ -316,7 +316,7 @@ def _height(lines: list[_Line]) -> int:
 
 
 def _broken(text: str, name: str, width: int) -> list[str]:
-    """A text in lines that fit into `width` pixels, broken between words, else after a sign, else anywhere."""
+    """A text in lines of at most `width` pixels, broken between words, else after punctuation, else anywhere."""
     most = (width - 2 * 8) / _CHAR[name]
     lines = [""]
     for word in _pieces(text, most, (" ", "/", ".-=,_")):
@@ -327,7 +327,7 @@ def _broken(text: str, name: str, width: int) -> list[str]:
 
 
 def _pieces(text: str, most: float, signs: tuple[str, ...]) -> list[str]:
-    """Pieces of at most `most` characters, cut after the first of the `signs` that does."""
+    """Pieces of at most `most` characters, cut after one of `signs`, in order of preference."""
     if _size(text) <= most and signs[:1] != (" ",):
         return [text]
     if not signs:
@@ -339,5 +339,5 @@ def _pieces(text: str, most: float, signs: tuple[str, ...]) -> list[str]:
 
 
 def _size(text: str) -> float:
-    """The width of a text in usual characters: capitals are wider, other scripts up to twice."""
+    """The width of a text in average characters: capitals are wider, other scripts up to twice as wide."""
     return sum(1.3 if char.isupper() else 1 if char.isascii() else 2 for char in text.rstrip())

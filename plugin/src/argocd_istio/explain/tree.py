@@ -1,4 +1,4 @@
-"""Draws the way as a tree of text."""
+"""Draws the ways as text trees."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def _pods(pods: Pods, picture: Picture) -> _Node:
 
 
 def _lines(node: _Node, first: str, rest: str, lines: list[str], width: int, charset: Charset, colour: bool) -> None:
-    """Append the lines of a node; `first` and `rest` stand before its first line and all others."""
+    """Append the lines of a node; `first` is the prefix of its first line, `rest` that of the others."""
     below = rest + (charset.trunk if node.children else charset.gap)
     for index, line in enumerate(_broken(node.parts, width - len(first), charset, colour)):
         lines.append((first if index == 0 else below) + line)

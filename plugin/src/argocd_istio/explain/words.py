@@ -1,4 +1,4 @@
-"""What the drawers say of each part, so that all say the same."""
+"""The texts for each part, the same in every format."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _SHOWN = 4
 
 
 def hosts(way: Way) -> list[str]:
-    """The hosts of a way: all of them where they are few, else the first ones and how many more."""
+    """The hosts of a way: all if they are few, else the first ones and the number of the others."""
     named = list(way.hosts) if len(way.hosts) <= _SHOWN else list(way.hosts[: _SHOWN - 1])
     rest = len(way.hosts) - len(named)
     return [*map(visible, named), *([f"and {rest} more"] if rest else [])]
@@ -23,12 +23,12 @@ def more(count: int) -> str:
 
 
 def port(listener: Listener) -> str:
-    """The port and its protocol; empty where the Gateway is not in these files."""
+    """The port and its protocol; empty if the Gateway is not in these files."""
     return visible(f"port {listener.port}, {listener.protocol}") if listener.here else ""
 
 
 def gateway(listener: Listener) -> str:
-    """Where the listener stands written, and on which pods it is."""
+    """The object with the listener, and the pods it is on."""
     name = f"Gateway {listener.gateway}"
     if not listener.here:
         return visible(f"{name} (not in these files)")
@@ -39,17 +39,17 @@ def gateway(listener: Listener) -> str:
 
 
 def encrypted(listener: Listener) -> bool:
-    """Whether TLS comes in."""
+    """Whether clients send TLS."""
     return bool(listener.tls) or listener.rules == "tls"
 
 
 def tls(listener: Listener) -> str:
-    """What the gateway does with TLS; empty on a port without."""
+    """What the gateway does with TLS; empty on a port without TLS."""
     if listener.tls in ("PASSTHROUGH", "AUTO_PASSTHROUGH"):
-        return "TLS is passed on unopened"
+        return "TLS passes through"
     if not listener.tls:
-        return "TLS has ended before the gateway" if listener.here and listener.tls_before else ""
-    return _ends(listener.certificate) + (", clients show one too" if "MUTUAL" in listener.tls else "")
+        return "TLS ended before the gateway" if listener.here and listener.tls_before else ""
+    return _ends(listener.certificate) + (", clients present one too" if "MUTUAL" in listener.tls else "")
 
 
 def _ends(found: Certificate | None) -> str:
@@ -62,7 +62,7 @@ def certificate(found: Certificate) -> str:
     if found.file:
         return visible(f"file {found.file}")
     if not found.namespace:
-        where = "in the namespace of the gateway's pods (not in these files; say --gateway-namespace)"
+        where = "in the namespace of the gateway's pods (not in these files; set --gateway-namespace)"
         return visible(f"Secret {found.secret} {where}")
     return visible(f"Secret {found.namespace}/{found.secret}")
 
@@ -73,7 +73,7 @@ def conditions(route: Route, first: bool) -> list[str]:
 
 
 def rule(route: Route) -> str:
-    """Where the route stands written."""
+    """The object with the route."""
     return visible(f"{route.kind} {route.owner}" + (f": {route.name}" if route.name else ""))
 
 
@@ -95,7 +95,7 @@ def service(destination: Destination) -> str:
 
 
 def hidden(destination: Destination) -> bool:
-    """Whether nobody on the way from the gateway can read along."""
+    """Whether the traffic from the gateway is encrypted."""
     return destination.hop not in (CLEAR, "the client's bytes")
 
 
@@ -118,19 +118,19 @@ def pods(found: Pods) -> str:
 
 
 def listens(found: Pods) -> str:
-    """What the port speaks; empty where only its program knows."""
+    """What the port speaks; empty if only its program decides it."""
     if found.argocd_server is None:
         return ""
     return {True: "TLS", False: "plain HTTP", None: "TLS or plain HTTP"}[found.argocd_server.tls]
 
 
 def because(found: Pods) -> str:
-    """What says so."""
+    """The setting that decides it."""
     return visible(found.argocd_server.because) if found.argocd_server else ""
 
 
 def held(found: Pods) -> str:
-    """Which certificate argocd-server shows; empty where none."""
+    """Which certificate argocd-server shows; empty if none."""
     return f"{_ends(found.certificate)}, else self-signed" if found.certificate else ""
 
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import Any
 
-# What kustomize adds to a date before it gives the text to a function.
+# kustomize appends this to a date before it passes the text to a function.
 MIDNIGHT = "T00:00:00Z"
 METADATA = ("name", "namespace", "labels", "annotations")
 
@@ -50,15 +50,14 @@ def check(
     substitute: bool = False,
     component: str | None = None,
 ) -> tuple[Exposure | None, list[Finding]]:
-    """The Exposure that `root` of `source` describes, None where it has errors, and everything found.
+    """The Exposure that `root` of `source` describes, None if it has errors, and everything found.
 
-    An ExposureGenerator is judged as the generator takes it. An Exposure is judged as kustomize alone would carry
-    it or, where its labels say that it was generated, as the generator would have made it; with `generate`, one
-    without these labels is judged as an ExposureGenerator too.
-    `file` is how findings name the file where not as the source does ("" for not at all), `lines` whether the
-    source's lines mean something to the user.
-    With `substitute`, a text such as `${name}` stands for one that Flux puts in after the build. `component` is the
-    mode that the kustomization lists, where that is known.
+    An ExposureGenerator is checked by the generator's rules. An Exposure is checked as input of kustomize alone or,
+    if its labels mark it as generated, as output of the generator; with `generate`, one without these labels is
+    checked as an ExposureGenerator.
+    `file` replaces the file name in findings ("" for none), `lines` is whether findings have line numbers.
+    With `substitute`, a text such as `${name}` is accepted: Flux replaces it after the build. `component` is the
+    mode that the kustomization lists, if known.
     """
     checker = _Checker(source, kinds, source.file if file is None else file, lines)
     checker.substitute, checker.component = substitute, component
@@ -69,7 +68,7 @@ def check(
 
 
 def pairs(mapping: Mapping) -> dict[str, tuple[Node, Node]]:
-    """Key and value by the key's text, with what `<<` merges in."""
+    """Key and value by the key's text, including keys merged by `<<`."""
     found = {text: pair for text, pair in mapping.keys.items() if text != "<<"}
     if "<<" in mapping.keys:
         merged = mapping.keys["<<"][1].target
@@ -81,7 +80,7 @@ def pairs(mapping: Mapping) -> dict[str, tuple[Node, Node]]:
 
 
 def noun(node: Node | None) -> str:
-    """What a value is, for a message."""
+    """A value in words, for a message."""
     node = node.target if node else None
     if isinstance(node, Mapping):
         return "a mapping" if node.pairs else "an empty mapping"
@@ -96,7 +95,7 @@ def noun(node: Node | None) -> str:
 
 
 def odd(node: Node, text: str = "") -> Problem:
-    """What is wrong with a node of `Source.odd`, which stands in a file with this text."""
+    """The problem of a node of `Source.odd`; `text` is the file's text."""
     if text[max(node.start - 1, 0) : node.start + 1] == "{{":
         return "an unrendered template ({{ }})", "plain values", "render the file before kustomize reads it"
     found = f"the tag {tag_name(node.tag)}" if node.tag else f"{noun(node)} as a key"
@@ -104,7 +103,7 @@ def odd(node: Node, text: str = "") -> Problem:
 
 
 def wrong_function(node: Node) -> str:
-    """What keeps kustomize from running the program that an annotation names, "" where nothing does."""
+    """Why kustomize cannot run the program in an annotation, "" if it can."""
     text = node.target
     if not isinstance(text, Scalar) or reading(text):
         return noun(node)
@@ -139,7 +138,7 @@ def wrong_function(node: Node) -> str:
 
 
 MOST = 100
-"""After how many findings a check ends: nobody reads more, and each costs time."""
+"""A check ends after this many findings: nobody reads more, and each costs time."""
 
 
 class _TooManyError(Exception):
@@ -147,7 +146,7 @@ class _TooManyError(Exception):
 
 
 class _Checker:
-    """One check. `values` and `nodes` hold what was read, by the path of the field."""
+    """One check. `values` and `nodes` are the fields read so far, by path."""
 
     def __init__(self, source: Source, kinds: tuple[str, ...], file: str, lines: bool) -> None:
         self.source, self.kinds, self.file, self.lines = source, kinds, file, lines
@@ -164,7 +163,7 @@ class _Checker:
         return any(finding.severity == ERROR for finding in self.findings)
 
     def add(self, path: str, problem: Problem, node: Node | None = None, severity: str = ERROR) -> None:
-        """Note a finding; without a node it is at the innermost one that the path leads to."""
+        """Add a finding; without `node` at the innermost known node on the path."""
         found, expected, hint = problem
         inner = path
         while not node and inner:
@@ -204,7 +203,7 @@ class _Checker:
         return None if self.failed else exposure
 
     def identify(self, root: Node | None) -> bool:
-        """Whether the object is of a kind that is asked for; the resource that findings name."""
+        """Whether the object has an accepted kind; also sets the resource for findings."""
         if not root or not isinstance(root.target, Mapping):
             self.add("", (noun(root), " or ".join(self.kinds), "write its fields"))
             return False
@@ -219,7 +218,7 @@ class _Checker:
         return not self.findings
 
     def mapping(self, node: Node | None, path: str, known: Iterable[str], expected: str) -> dict[str, Node]:
-        """The fields of a mapping by name, {} where it is none. Fields that are not known are findings."""
+        """The fields of a mapping by name, {} for any other node. Unknown fields are findings."""
         inside = node.target if node else None
         if not isinstance(inside, Mapping):
             self.add(path, (noun(node), expected, "write its fields"), node)
@@ -273,7 +272,7 @@ class _Checker:
                 self.add(f"metadata.labels[{key}]", ("a label of the generator's", "none", "remove it"))
 
     def function(self, node: Node, path: str) -> None:
-        """The annotation that makes kustomize run a program. What runs already was named rightly."""
+        """The annotation that makes kustomize run a program. In a running function it is already right."""
         if self.resource["kind"] == PLAIN:
             hint = f"write kind: {GENERATOR} and list it under generators:, or remove it"
             self.add(path, (f"a plain {PLAIN} with the function annotation", "none", hint))
@@ -325,7 +324,7 @@ class _Checker:
             self.values[field.path] = found
 
     def text(self, node: Node | None, path: str, kind: Text) -> str | None:
-        """The text of a scalar that keeps its kind's rule, else None and a finding."""
+        """The text of a scalar if it is valid for its kind, else None and a finding."""
         if node:
             self.nodes[path] = node
         scalar = node.target if node else None
@@ -346,16 +345,16 @@ class _Checker:
         return scalar.value
 
     def problem(self, text: str, kind: Text) -> Problem | None:
-        """What the kind's rule says of a text; `${name}` stands for whatever makes it right."""
+        """The problem of a text by its kind's rule; `${name}` counts as some valid value."""
         if not self.substitute or not SUBSTITUTE.search(text):
             return kind.problem(text)
         problem = kind.problem(SUBSTITUTE.sub("x", text))
         if problem and kind.problem(SUBSTITUTE.sub("x.x", text)):
-            return shown(text), problem[1], "correct what stands around ${ }: no value makes it right"
+            return shown(text), problem[1], "correct the text around ${ }: no value makes it valid"
         return None
 
     def quoting(self, scalar: Scalar, kind: Text) -> str:
-        """What to do about a scalar that is no text."""
+        """The hint for a scalar that is not text."""
         if scalar.tag:
             return "write it without the tag"
         refused = kind.problem(scalar.value) if self.lines else None
@@ -363,10 +362,10 @@ class _Checker:
             return refused[2]
         if self.lines or "number" not in reading(scalar):
             return f'quote it: "{cut(scalar.value)}"'
-        return "quote what the file says: kustomize makes 493 of 0755 and 1000 of 1e3"
+        return "quote the value in the file: kustomize turns 0755 into 493 and 1e3 into 1000"
 
     def agree(self) -> None:
-        """The rules between fields, for fields that are right by themselves."""
+        """The rules between fields; each field is already valid by itself."""
         hosts: list[str] = self.values["spec.hosts"]
         first: dict[str, int] = {}
         for index, host in enumerate(hosts):
@@ -416,11 +415,11 @@ class _Checker:
             *((f"spec.tls.secretNames[{host}]", name) for host, name in names.items()),
         ]:
             if name.endswith("-cacert"):
-                hint = "rename it: Istio looks for the CA of a certificate under such a name"
+                hint = "rename it: Istio reads a CA from Secrets with that ending"
                 self.add(path, (shown(name), "a name without -cacert", hint), severity=WARNING)
 
     def exposure(self) -> Exposure:
-        """What was read, with the defaults of the table."""
+        """The fields read, with the defaults of the table."""
         values = {field.path: self.values.get(field.path, field.default) for field in FIELDS}
         hosts, names = values["spec.hosts"], values["spec.tls.secretNames"] or {}
         secrets = {host: names.get(host, values["spec.tls.secretName"]) for host in hosts}
@@ -437,7 +436,7 @@ class _Checker:
         )
 
     def plain(self) -> Exposure:
-        """What kustomize alone carries; what it does not is a finding."""
+        """Check a plain Exposure: each field that kustomize alone does not wire is a finding."""
         hint = f"make it an {GENERATOR}, listed under generators:, or commit what 'argocd-istio generate' prints"
         for field in FIELDS:
             if not field.plain and field.path in self.values:
@@ -460,25 +459,23 @@ class _Checker:
             problem = (
                 "several hosts",
                 f"an {GENERATOR} for them",
-                "without it additionalUrls lacks the further ones: single sign-on works on the first",
+                "without it additionalUrls omits the other hosts: single sign-on works only on the first",
             )
             self.add("spec.hosts", problem, severity=INFO)
         if "spec.mode" in self.values and not self.component:
             problem = (
                 f"a mode in a plain {PLAIN}",
                 "the component of the same mode",
-                f"compare them: the build does so for an {GENERATOR} only",
+                f"compare them: the build does so only for an {GENERATOR}",
             )
             self.add("spec.mode", problem, severity=INFO)
         return self.exposure()
 
     def generated(self, spec: Node, made: set[str]) -> Exposure:
-        """The Exposure that the generator would have completed to this one; where it differs is a finding."""
+        """Check a generated Exposure: each difference from the generator's output is a finding."""
         for field in FIELDS:
             if not field.plain and field.path in self.values:
-                self.add(
-                    field.path, ("a field of the generator's input", "none beside the generator's labels", "remove it")
-                )
+                self.add(field.path, ("a field of the generator's input", "none in a generated Exposure", "remove it"))
         exposure = self.exposure()
         address = spec.find("address")
         if isinstance(address, Scalar):
@@ -500,7 +497,7 @@ class _Checker:
 
     @staticmethod
     def secrets(servers: Node | None, hosts: list[str]) -> dict[str, str]:
-        """The Secret of each host that the servers have."""
+        """The Secret of each host in the servers."""
         found = {}
         inside = servers.target if servers else None
         for server in inside.items if isinstance(inside, Sequence) else []:
@@ -514,12 +511,12 @@ class _Checker:
 
 
 SCRAPER = {key: f"spec.scraper.{key}" for key in ("namespace", "serviceAccount")}
-"""The fields of spec.scraper, which belong together."""
+"""The fields of spec.scraper, which require each other."""
 AGAIN = "run 'argocd-istio generate' again"
 
 
 def differences(node: Node, expected: Any, path: str) -> Iterator[tuple[str, Node, str, str]]:
-    """Where a node is not the expected value: path, node, and in words what was found and what was expected."""
+    """Where a node differs from the expected value: path, node, found and expected in words."""
     inside = node.target
     if isinstance(expected, dict) and isinstance(inside, Mapping):
         found = pairs(inside)

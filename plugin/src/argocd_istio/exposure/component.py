@@ -18,13 +18,13 @@ _MODE = re.compile(rf"(?:.*/)?components/({'|'.join(MODES)})(?:/without-crds)?/?
 
 
 class Component:
-    """One component that is a mode: where its text stands in `source`, the kustomization."""
+    """One component that is a mode: its node in `source`, the kustomization."""
 
     def __init__(self, source: Source, node: Scalar, found: re.Match[str]) -> None:
         self.source, self.node, self.mode, self._span = source, node, found[1], found.span(1)
 
     def changed(self, mode: str) -> bytes:
-        """The kustomization with another mode, and no other byte. Raises SourceError."""
+        """The kustomization with another mode and no other change. Raises SourceError."""
         text, (start, end) = self.source.text, self._span
         at = text.find(self.node.value, self.node.start, self.node.end)
         if at < 0:
@@ -53,7 +53,7 @@ def components(source: Source) -> list[Component]:
 
 
 def the_component(file: str) -> Component:
-    """The one mode that the kustomization beside a file lists. Raises FileError and SourceError where there is none."""
+    """The one mode that the kustomization beside a file lists. Raises FileError and SourceError if there is none."""
     source = kustomization(file)
     found = components(source) if source else []
     if len(found) == 1:
@@ -66,7 +66,7 @@ def the_component(file: str) -> Component:
 
 
 def mode_beside(file: str) -> str | None:
-    """The mode that the kustomization beside a file lists; None where none or several do, or it cannot be read."""
+    """The mode that the kustomization beside a file lists; None if none or several do, or it cannot be read."""
     try:
         source = kustomization(file)
     except (FileError, SourceError):

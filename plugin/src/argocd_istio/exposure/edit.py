@@ -1,9 +1,9 @@
-"""`argocd-istio set`: change a field of the Exposure in a person's own file.
+"""`argocd-istio set`: change a field of the Exposure in the user's file.
 
 Each function takes the bytes of the file and returns the new ones; nothing is read or written here.
-What was set can be set back: where the former value would not bring the former bytes back, such as a list
-whose items are written in different ways, the change is refused. A former value that `set` would not write
-itself, such as a host with a scheme, is replaced without this promise.
+A change can be reversed: if setting the former value would not restore the former bytes, for example in a list
+with items in different styles, the change is refused. This does not hold for a former value that `set` itself
+would refuse, such as a host with a scheme.
 Every refusal is a SourceError.
 """
 
@@ -47,9 +47,9 @@ SECRETS: Path = ("spec", "tls", "secretNames")
 
 @dataclass(frozen=True)
 class Edit:
-    """The whole new file, which is the old one if there was nothing to change, and lines for the user.
+    """The new content of the file, unchanged if there was nothing to change, and notices for the user.
 
-    What the change makes wrong is another question: see `consequences`.
+    `consequences` finds the problems that the change causes.
     """
 
     data: bytes
@@ -57,11 +57,11 @@ class Edit:
 
 
 def set_hosts(data: bytes, hosts: Sequence[str], *, file: str, name: str | None = None) -> Edit:
-    """Set spec.hosts. Upper case, a final dot and letters beyond ASCII are written as DNS has them, with a notice."""
+    """Set spec.hosts. Upper case, a final dot and non-ASCII letters are converted to the DNS form, with a notice."""
     written = [as_typed(host) for host in hosts]
     _require("host", _hosts_problem(written))
     notices = [
-        visible(f"{shown(given)} is written {host}")
+        visible(f"{shown(given)} is written as {host}")
         for given, host in zip(hosts, written, strict=True)
         if given != host
     ]
@@ -88,9 +88,9 @@ def set_gateway_namespace(data: bytes, namespace: str, *, file: str, name: str |
 
 
 def set_mode(data: bytes, mode: str, *, secret: str | None = None, file: str, name: str | None = None) -> Edit:
-    """Set spec.mode where it is stated, and with `secret` spec.tls.secretName.
+    """Set spec.mode if it is stated, and with `secret` spec.tls.secretName.
 
-    Beside a stated passthrough no Secret may be stated: those that are there are removed, with a notice.
+    A stated passthrough allows no Secret: existing ones are removed, with a notice.
     """
     _require("mode", MODE.problem(mode))
     if mode == PASSTHROUGH and secret is not None:
@@ -124,7 +124,7 @@ def set_selector(data: bytes, labels: Sequence[str], *, file: str, name: str | N
 
 
 def unset(data: bytes, what: Field, *, host: str | None = None, file: str, name: str | None = None) -> Edit:
-    """Remove a field, so that its default holds; of a Secret with `host` its entry in spec.tls.secretNames."""
+    """Remove a field, so that its default applies; for a Secret with `host`, its entry in spec.tls.secretNames."""
     if host is not None and what != "secret-name":
         _require("host", (f"a host for {what}", "one for secret-name only", "leave it out"))
     paths = {"secret-name": SECRET, "url": URL, "selector": SELECTOR, "gateway-namespace": NAMESPACE}
@@ -135,7 +135,7 @@ def unset(data: bytes, what: Field, *, host: str | None = None, file: str, name:
 
 
 def _require(what: str, problem: Problem | None) -> None:
-    """Raise SourceError for what was given on the command line."""
+    """Raise SourceError for an invalid command-line value."""
     if problem:
         raise SourceError(what, 0, 0, *problem)
 
@@ -185,7 +185,7 @@ def _set(
 
 
 def _require_way_back(source: Source, number: int, path: Path, before: Value | None, new: bytes) -> None:
-    """Raise SourceError where setting the former value (None: removing the field) would not give the old file."""
+    """Raise SourceError if setting the former value (None: removing the field) would not restore the old file."""
     try:
         back = change(src.parse(new, source.file), number, path, before)
     except SourceError as error:
@@ -201,7 +201,7 @@ def _require_way_back(source: Source, number: int, path: Path, before: Value | N
 def consequences(
     old: bytes, new: bytes, *, file: str, before: str | None = None, after: str | None = None
 ) -> list[Finding]:
-    """What `check` finds in the new file and not in the old one; `before` and `after` are the component's mode."""
+    """The findings of `check` in the new file but not in the old; `before` and `after` are the component's modes."""
     if old == new and before == after:
         return []
     known = {(one.path, one.message) for one in check_file(src.parse(old, file), component=before)}
@@ -211,7 +211,7 @@ def consequences(
 
 
 def _generated(source: Source) -> Iterator[Finding]:
-    """The next run of the generator undoes a change of what it made."""
+    """Refuse generated files: the next run of the generator would undo the change."""
     for document in source.documents:
         label = next((one for one in fields(document.root, "metadata", "labels") if one in MADE), "")
         if label and text(document.root, "kind") == PLAIN:
@@ -248,7 +248,7 @@ def _named(found: list[tuple[int, Node]]) -> str:
 
 
 def _nothing_to_set(source: Source) -> SourceError:
-    """Says where to look: people name the kustomization or a patch instead of the Exposure's own file."""
+    """The error for a file without Exposure: people often name the kustomization or a patch instead."""
     expected = f"a document of kind {' or '.join(KINDS)}"
     for document in source.documents:
         root = document.root

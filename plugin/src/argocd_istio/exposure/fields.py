@@ -1,7 +1,7 @@
-"""The Exposure: its fields, and how the wiring wants it.
+"""The Exposure: its fields, and the form that the wiring reads.
 
-The table FIELDS is the one place that knows the fields. The checks, the JSON Schema and the reference in
-docs/plugin.md come from it.
+The table FIELDS is the single definition of the fields. The checks, the JSON Schema and the reference in
+docs/plugin.md are made from it.
 """
 
 from __future__ import annotations
@@ -34,19 +34,19 @@ PASSTHROUGH = "passthrough"
 MODES = (PASSTHROUGH, "termination", "grpc-routing")
 """The components that a consumer can list."""
 MODE_LABEL = f"{GROUP}/mode"
-"""Says for which of them a generated Exposure is."""
+"""The label with the mode of a generated Exposure."""
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """ "did you mean KNOWN?" for the known word that is most like a word, "" where none is like it."""
-    from difflib import get_close_matches  # only here: a run without errors needs no time for it
+    """ "did you mean KNOWN?" with the most similar known word, "" if none is similar."""
+    from difflib import get_close_matches  # imported here to save its import time in runs without errors
 
     found = get_close_matches(word[:SHOWN], list(known)[:100], 1)
     return f"did you mean {found[0]}?" if found else ""
 
 
 class Text:
-    """A kind of text: what it is called, its rule, and the pattern and length that the schema can state of it."""
+    """A kind of text: its name, its rule, and the pattern and length for the schema."""
 
     __slots__ = ("longest", "noun", "pattern", "problem")
 
@@ -74,9 +74,9 @@ MODE = Text("a mode", _mode_problem, "|".join(MODES), 32)
 class Field:
     """One field. `shape` is "text", "list" (of `value`) or "map" (from `key` to `value`).
 
-    `default` is what the generator fills in. `wired` are the fields of the completed Exposure that carry the
-    value on; where there are none, the field is information for readers and checks. `plain` says whether
-    kustomize alone carries it: the others need the generator.
+    `default` is what the generator fills in. `wired` are the fields of the completed Exposure that the wiring
+    reads; a field without any is only for readers and checks. `plain` is whether kustomize alone can wire it:
+    the others need the generator.
     """
 
     __slots__ = ("about", "default", "key", "path", "plain", "required", "shape", "value", "wired")
@@ -110,7 +110,7 @@ FIELDS = (
         "spec.mode",
         "text",
         MODE,
-        "The mode that you list under `components:`. Where it is stated, the fields are checked against it, and a "
+        "The mode that you list under `components:`. If it is stated, the fields are checked against it, and a "
         "generated Exposure fails the build of another mode.",
         wired=(f"metadata.labels[{MODE_LABEL}]",),
     ),
@@ -126,7 +126,7 @@ FIELDS = (
         "spec.url",
         "text",
         URL,
-        "The public address, for single sign-on, where it is not `https://` and the first host. Its port holds for "
+        "The public address, for single sign-on, if it is not `https://` and the first host. Its port applies to "
         "the further hosts too. It has no path: argocd-server serves `/`.",
         plain=False,
         wired=("spec.address", "spec.additionalUrls"),
@@ -135,7 +135,7 @@ FIELDS = (
         "spec.gateway.namespace",
         "text",
         NAMESPACE,
-        "Where the gateway's pods are, and with them the Secrets of the certificates.",
+        "The namespace of the gateway's pods and of the Secrets of the certificates.",
         default="istio-system",
         wired=("spec.gateway.namespace",),
     ),
@@ -161,7 +161,7 @@ FIELDS = (
         "spec.tls.secretName",
         "text",
         SECRET,
-        "The Secret of the certificate. Not under passthrough, where argocd-server shows its own.",
+        "The Secret of the certificate. Not allowed under passthrough, where argocd-server shows its own.",
         default="argocd-certificate",
         wired=("spec.tls.secretName", "spec.gateway.servers"),
     ),
@@ -169,7 +169,7 @@ FIELDS = (
         "spec.tls.secretNames",
         "map",
         SECRET,
-        "The Secrets of hosts whose certificate is another one than `secretName`, by host. Needs `mode`.",
+        "The Secrets of hosts with another certificate than `secretName`, by host. Requires `mode`.",
         key=HOST,
         plain=False,
         wired=("spec.tls.secretName", "spec.gateway.servers"),
@@ -178,7 +178,7 @@ FIELDS = (
         "spec.scraper.namespace",
         "text",
         NAMESPACE,
-        "Where the pods are that may read the metrics of argocd-server, for `components/mesh-scraper`.",
+        "The namespace of the pods that may read the metrics of argocd-server, for `components/mesh-scraper`.",
         wired=("spec.scraper.namespace",),
     ),
     Field(
@@ -191,7 +191,7 @@ FIELDS = (
 )
 BY_PATH = {field.path: field for field in FIELDS}
 
-# What only the generator writes, each with the label that says so.
+# Fields that only the generator writes, each with the label that marks it.
 GENERATED = {
     "spec.address": f"{GROUP}/address",
     "spec.additionalUrls": f"{GROUP}/urls",
@@ -203,16 +203,16 @@ LOCAL = "config.kubernetes.io/local-config"
 FUNCTION = "config.kubernetes.io/function"
 """The annotation that names the program for kustomize."""
 FUNCTIONS = (FUNCTION, "config.k8s.io/function")
-"""With the older form that kustomize takes too."""
+"""With the older form, which kustomize accepts too."""
 RUN = "exec: {path: argocd-istio-generator}"
 """What it says."""
 
 
 class Exposure:
-    """What an Exposure says, with the defaults filled in.
+    """The values of an Exposure, with the defaults filled in.
 
     `secrets` is the Secret of each host, in the order of `hosts`; empty under passthrough. `account` is the
-    gateway's; `scraper` has the namespace and the ServiceAccount of the scraper, as far as they are stated.
+    gateway's; `scraper` has the namespace and the ServiceAccount of the scraper, if stated.
     """
 
     __slots__ = ("account", "hosts", "mode", "name", "namespace", "scraper", "secrets", "selector", "url")
@@ -238,7 +238,7 @@ class Exposure:
 def complete(exposure: Exposure) -> dict[str, Any]:
     """The object that the wiring in components/exposure reads.
 
-    Its labels say which of its values kustomize could not derive.
+    Its labels mark the values that kustomize could not derive.
     """
     hosts, labels = exposure.hosts, {}
     spec: dict[str, Any] = {}
@@ -272,7 +272,7 @@ def complete(exposure: Exposure) -> dict[str, Any]:
 
 
 def _servers(exposure: Exposure) -> list[dict[str, Any]]:
-    """The Gateway's servers as base/istio has them, with one HTTPS server for each Secret."""
+    """The Gateway's servers in the form of base/istio, with one HTTPS server for each Secret."""
     by_secret: dict[str, list[str]] = {}
     for host, secret in exposure.secrets.items():
         by_secret.setdefault(secret, []).append(f"./{host}")
@@ -285,7 +285,7 @@ def _servers(exposure: Exposure) -> list[dict[str, Any]]:
         }
     ]
     for number, (secret, hosts) in enumerate(by_secret.items(), 1):
-        # The wiring puts spec.tls.secretName into the server "https", which is the first host's.
+        # The wiring copies spec.tls.secretName into the server "https", which is that of the first host.
         name = "https" if number == 1 else f"https-{number}"
         tls = {"mode": "SIMPLE", "credentialName": secret, "minProtocolVersion": "TLSV1_2"}
         port = {"number": 443, "name": name, "protocol": "HTTPS"}

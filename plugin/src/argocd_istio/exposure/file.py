@@ -1,4 +1,4 @@
-"""What is wrong with a whole file: each Exposure in it, and what stands beside them."""
+"""Checks a whole file: each Exposure in it, and the other objects."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from argocd_istio.findings import ERROR, Finding
 from argocd_istio.syntax.nodes import text
 from argocd_istio.syntax.source import Mapping, Node, Sequence, Source, SourceError
 
-# What kustomize does not read.
+# Directives that kustomize does not read.
 _DIRECTIVE = re.compile(r"\ufeff?(?:[ \t]*(?:#[^\r\n]*)?(?:\r\n|[\r\n]))*(%\S*)")
 
 
 def check_file(source: Source, *, substitute: bool = False, component: str | None = None) -> list[Finding]:
-    """Everything found in a file; see `check`. Raises SourceError where it has no Exposure."""
+    """All findings of a file; see `check`. Raises SourceError if it has no Exposure."""
     roots = exposures(source)
     findings = list(directive(source))
     for root in roots:
@@ -26,7 +26,7 @@ def check_file(source: Source, *, substitute: bool = False, component: str | Non
 
 
 def exposures(source: Source) -> list[Node]:
-    """The objects that are an Exposure or ExposureGenerator, in a List too; a SourceError where there is none."""
+    """The objects that are an Exposure or ExposureGenerator, in a List too; a SourceError if there is none."""
     roots = [root for document in source.documents if document.root for root in _members(document.root)]
     kinds = [text(root, "kind") for root in roots]
     found = [root for root, kind in zip(roots, kinds, strict=True) if kind in KINDS]
@@ -64,7 +64,7 @@ def directive(source: Source) -> Iterator[Finding]:
 
 
 def _several(source: Source, roots: list[Node]) -> Iterator[Finding]:
-    """A second Exposure, whatever its name: the build fails."""
+    """A second Exposure of any name: the build fails."""
     if len(roots) > 1:
         kind, name = text(roots[1], "kind"), text(roots[1], "metadata", "name")
         found = f"the {kind} {shown(name)} after the {text(roots[0], 'kind')} on line {roots[0].line}"
@@ -74,7 +74,7 @@ def _several(source: Source, roots: list[Node]) -> Iterator[Finding]:
 
 
 def _beside(source: Source, roots: list[Node]) -> Iterator[Finding]:
-    """What is no generator in a file with one: kustomize runs each object of a file under generators:."""
+    """Other objects in a file with a generator: kustomize runs each object of a file under generators:."""
     if not any(text(root, "kind") == GENERATOR for root in roots):
         return
     for root in (document.root.target for document in source.documents if document.root):

@@ -1,7 +1,7 @@
 """The rules for host names and for the address of Argo CD.
 
-Host names are DNS names of at least two labels (RFC 1123, lower case), because Istio takes a name of one
-label for a Service of the cluster. Every rule gives what was found, what was expected and what to do.
+Host names are DNS names of at least two labels (RFC 1123, lower case), because Istio reads a name of one
+label as a Service of the cluster. Each rule returns what was found, what was expected and what to do.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from argocd_istio.exposure.names import LABEL, Problem, problem_of_text, shown
 
 EXPECTED = "a bare host name such as cd.acme.io"
 PATTERN = rf"(?!.*\.(?:[0-9]+|0x[0-9a-f]*)$){LABEL}(?:\.{LABEL})+"
-"""What every accepted host matches, as an ECMAScript pattern; it does not know about punycode."""
+"""An ECMAScript pattern that every accepted host matches; it does not check punycode."""
 LONGEST, LONGEST_LABEL = 253, 63
 
 _LABEL = re.compile(LABEL)
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _AROUND = re.compile(r"[/:@?#\s]")
 _NUMBER = re.compile(r"[0-9]+|0[xX][0-9a-fA-F]*")
-# Characters that IDNA 2003 and 2008 encode differently: which name is meant, only its owner knows.
+# Characters that IDNA 2003 and 2008 encode differently: only the owner knows which name is right.
 _AMBIGUOUS = re.compile("[ßς\u200c\u200d]")
 
 
@@ -29,18 +29,18 @@ def normal(host: str) -> str:
 
 
 def a_label(host: str) -> str:
-    """A host with letters beyond ASCII as DNS has it, by UTS 46. Raises ValueError where it has no single such form."""
+    """The DNS form of a host with non-ASCII letters, by UTS 46. Raises ValueError if it is not unique."""
     if host.isascii():
         return host.lower()
     if _AMBIGUOUS.search(host):
         raise ValueError("it has no single A-label")
-    import idna  # only here: its tables take longer to load than everything else
+    import idna  # imported here: its tables take longer to load than everything else
 
     return idna.encode(host, uts46=True).decode()
 
 
 def _decodes(label: str) -> bool:
-    """Whether an `xn--` label stands for a name, and is how this name is written."""
+    """Whether an `xn--` label decodes to a name and is the correct encoding of it."""
     try:
         name = label[4:].encode().decode("punycode")
         return not name.isascii() and name.isprintable() and name.encode("punycode").decode() == label[4:]
@@ -49,7 +49,7 @@ def _decodes(label: str) -> bool:
 
 
 def _bare(text: str) -> str:
-    """The host in a text that has more around it, "" where there is none that would be accepted."""
+    """The acceptable host inside a longer text such as an address, "" if there is none."""
     rest = _SCHEME.sub("", text.strip(), count=1)
     rest = re.split(r"[/?#\s]", rest, maxsplit=1)[0].rpartition("@")[2]
     rest = normal(re.sub(r":[0-9]*$", "", rest))
@@ -57,7 +57,7 @@ def _bare(text: str) -> str:
 
 
 def as_typed(host: str) -> str:
-    """The name as DNS has it for a host that a person typed; the text itself where it is none."""
+    """The DNS form of a host as typed; the text itself if it is not a host."""
     try:
         return normal(a_label(host))
     except ValueError:
@@ -65,7 +65,7 @@ def as_typed(host: str) -> str:
 
 
 def host_problem(host: str) -> Problem | None:
-    """What keeps a text from being a host, None where nothing does."""
+    """The problem of a text as a host, None if it is valid."""
     problem = problem_of_text(host, EXPECTED)
     if problem:
         return problem
@@ -74,7 +74,7 @@ def host_problem(host: str) -> Problem | None:
     if "*" in host:
         return f"the wildcard {shown(host)}", EXPECTED, "name each host: a wildcard takes hosts that are not Argo CD's"
     if host.startswith("[") or re.fullmatch(r"(?=.*::|(?:.*:){7})[0-9a-fA-F:.]+(?:%\w+)?", host):
-        return f"the IP address {shown(host)}", EXPECTED, "use a DNS name: TLS names no address"
+        return f"the IP address {shown(host)}", EXPECTED, "use a DNS name: SNI cannot carry an IP address"
     several = [part for part in re.split(r"[,;\s]+", host) if part]
     if len(several) > 1 and not any(map(host_problem, several)):
         return f"several hosts in {shown(host)}", EXPECTED, f"write each by itself: {' and '.join(several)}"
@@ -98,12 +98,12 @@ def host_problem(host: str) -> Problem | None:
 def _problem_of_labels(host: str) -> Problem | None:
     labels = host.split(".")
     if _NUMBER.fullmatch(labels[-1]):
-        return f"the IP address {shown(host)}", EXPECTED, "use a DNS name: TLS names no address"
+        return f"the IP address {shown(host)}", EXPECTED, "use a DNS name: SNI cannot carry an IP address"
     for label in labels:
         if len(label) > LONGEST_LABEL:
             return f"{len(label)} characters in {shown(label)}", f"labels of at most {LONGEST_LABEL}", "shorten it"
         if not label:
-            return f"an empty label in {shown(host)}", EXPECTED, "remove the dot that is too many"
+            return f"an empty label in {shown(host)}", EXPECTED, "remove the extra dot"
         if not _LABEL.fullmatch(label):
             hint = "use letters, digits and, between them, hyphens"
             return f"the label {shown(label)} in {shown(host)}", EXPECTED, hint
@@ -111,7 +111,7 @@ def _problem_of_labels(host: str) -> Problem | None:
             return (
                 f"the label {shown(label)}, which does not decode",
                 "an A-label",
-                "write the name as its registrar has it",
+                "write the name as it is registered",
             )
     if len(labels) == 1:
         hint = "write the full name: Istio takes one label for a Service of the cluster"
@@ -119,7 +119,7 @@ def _problem_of_labels(host: str) -> Problem | None:
     return None
 
 
-# Browsers drop port 443: the callback of single sign-on would never be the same.
+# Browsers drop port 443, so the callback of single sign-on would never match.
 _PORT = r"(:(?!443(?![0-9]))[1-9][0-9]{0,4})?"
 _URL = re.compile(rf"https://([^/:?#@\s]+){_PORT}")
 URL_PATTERN = rf"https://{LABEL}(?:\.{LABEL})+{_PORT}"
@@ -129,7 +129,7 @@ _ROOT = "argocd-server serves / unless server.rootpath and server.basehref are s
 
 
 def split_url(url: str) -> tuple[str, str] | None:
-    """The host of an address, and its port as it stands; None where it is no `https://HOST[:PORT]`."""
+    """The host and the port, as written, of an address; None if it is not `https://HOST[:PORT]`."""
     found = _URL.fullmatch(url)
     if not found or (found[2] and not 0 < int(found[2][1:]) < 65536):
         return None
@@ -137,7 +137,7 @@ def split_url(url: str) -> tuple[str, str] | None:
 
 
 def url_problem(url: str) -> Problem | None:
-    """What keeps a text from being Argo CD's address, None where nothing does."""
+    """The problem of a text as Argo CD's address, None if it is valid."""
     expected = "an address such as https://cd.acme.io"
     problem = problem_of_text(url, expected)
     if problem:
@@ -155,7 +155,7 @@ def url_problem(url: str) -> Problem | None:
 
 
 def _problem_of_parts(url: str, expected: str, typed: str, port: str, path: str) -> Problem | None:
-    """The same for an address that has a host, a port or "", and a path or ""."""
+    """The problem of an address with these parts; port and path may be ""."""
     host = as_typed(typed)
     problem = host_problem(typed)
     if problem and host_problem(host):
@@ -168,7 +168,7 @@ def _problem_of_parts(url: str, expected: str, typed: str, port: str, path: str)
     if problem:
         return *problem[:2], f"write {right}"
     if port == "443":
-        return shown(url), expected, f"write {right}: browsers leave out :443 too"
+        return shown(url), expected, f"write {right}: browsers omit :443"
     if path:
         return shown(url), expected, f"write {right}: single sign-on compares the callback exactly"
     return None

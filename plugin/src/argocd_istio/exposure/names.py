@@ -1,6 +1,6 @@
 """The rules for names of Kubernetes objects and for labels.
 
-Every rule gives what was found, what was expected and what to do.
+Each rule returns what was found, what was expected and what to do.
 Source: https://kubernetes.io/docs/concepts/overview/working-with-objects/names and .../labels.
 """
 
@@ -24,27 +24,27 @@ LABEL_KEY, LABEL_VALUE = rf"(?![^/]{{254}})(?:{SUBDOMAIN}/)?{_NAME}", f"{_NAME}?
 
 _TEMPLATE = re.compile(r"\{\{|\$\(|\$\{|\}\}")
 SUBSTITUTE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*(?::?[=-][^{}]*)?\}")
-"""What Flux replaces after the build: `${name}`, and `${name:=default}`."""
+"""Variables that Flux replaces after the build: `${name}`, and `${name:=default}`."""
 
 
 SHOWN = 80
-"""How many characters of a text a message shows."""
+"""The most characters of a text in a message."""
 
 
 def cut(text: str) -> str:
-    """A text without its end where it is long."""
+    """A text, shortened if it is long."""
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
 
 
 def shown(text: str) -> str:
-    """A text in quotes, cut where it is long."""
+    """A text in quotes, shortened if it is long."""
     return f'"{cut(text)}"' if len(text) <= SHOWN else f'"{cut(text)}" ({len(text)} characters)'
 
 
 def problem_of_text(text: str, expected: str) -> Problem | None:
-    """What is wrong with a text whatever it names: empty, unrendered, or with characters that nobody sees."""
+    """The problems that any kind of text can have: empty, unrendered, or with invisible characters."""
     if not text.strip():
-        return "an empty text" if not text else f"a text of {len(text)} blanks", expected, "write one"
+        return "an empty text" if not text else f"a text of {len(text)} spaces", expected, "write one"
     if _TEMPLATE.search(text):
         hint = "render it before kustomize reads it"
         if SUBSTITUTE.search(text):
@@ -68,18 +68,18 @@ def _subdomain(text: str, what: str, hint: str) -> Problem | None:
 
 
 def _in_lower_case(text: str, pattern: str) -> str:
-    """What to write where upper case is all that is wrong, else ""."""
+    """The hint if upper case is the only problem, else ""."""
     lower = text.lower()
     return f"write {lower}" if lower != text and len(lower) <= 253 and re.fullmatch(pattern, lower) else ""
 
 
 def name_problem(name: str) -> Problem | None:
-    """What keeps a text from being the name of an object."""
+    """The problem of a text as the name of an object."""
     return _subdomain(name, "a name", "rename it")
 
 
 def secret_problem(name: str) -> Problem | None:
-    """What keeps a text from being the name of a certificate Secret that Istio finds."""
+    """The problem of a text as the name of a certificate Secret."""
     hint = "write the Secret's name alone"
     if "/" in name:
         hint += ": its namespace is that of the gateway's pods"
@@ -87,7 +87,7 @@ def secret_problem(name: str) -> Problem | None:
 
 
 def account_problem(name: str) -> Problem | None:
-    """What keeps a text from being the name of a ServiceAccount."""
+    """The problem of a text as the name of a ServiceAccount."""
     hint = "write the ServiceAccount's name alone"
     if "/" in name:
         hint += ": its namespace is a field of its own"
@@ -95,7 +95,7 @@ def account_problem(name: str) -> Problem | None:
 
 
 def namespace_problem(name: str) -> Problem | None:
-    """What keeps a text from being the name of a namespace."""
+    """The problem of a text as the name of a namespace."""
     expected = "a namespace: lower-case letters, digits and '-', at most 63 characters"
     hint = _in_lower_case(name, LABEL) or "write its name"
     problem = problem_of_text(name, expected)
@@ -103,7 +103,7 @@ def namespace_problem(name: str) -> Problem | None:
 
 
 def label_key_problem(key: str) -> Problem | None:
-    """What keeps a text from being the key of a label."""
+    """The problem of a text as the key of a label."""
     expected = "the key of a label, such as istio"
     problem = problem_of_text(key, expected)
     if problem:
@@ -113,12 +113,12 @@ def label_key_problem(key: str) -> Problem | None:
 
 
 def labels_of(words: Iterable[str]) -> dict[str, str] | Problem:
-    """The labels that KEY=VALUE words make, or what is wrong with the words."""
+    """The labels in KEY=VALUE words, or the problem of the words."""
     found: dict[str, str] = {}
     for word in words:
         key, sign, value = word.partition("=")
         if not sign:
-            return shown(word), "KEY=VALUE such as istio=ingress", "write the label so"
+            return shown(word), "KEY=VALUE such as istio=ingress", "write the label in that form"
         if key in found:
             return f"{shown(key)} a second time", "each label once", "remove one"
         found[key] = value
@@ -126,7 +126,7 @@ def labels_of(words: Iterable[str]) -> dict[str, str] | Problem:
 
 
 def label_value_problem(value: str) -> Problem | None:
-    """What keeps a text from being the value of a label; the empty text may be one."""
+    """The problem of a text as the value of a label; an empty text is valid."""
     expected = "the value of a label: letters, digits, '-', '_' and '.', at most 63 characters"
     problem = problem_of_text(value, expected) if value else None
     hint = "copy it from 'kubectl get pods --show-labels'"

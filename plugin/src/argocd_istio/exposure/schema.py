@@ -1,6 +1,6 @@
 """The JSON Schema of Exposure and ExposureGenerator, made from the table of fields, for editors.
 
-It states what a schema can: names, types, patterns, what belongs to which kind. `argocd-istio check` knows more.
+It covers names, types, patterns and the fields of each kind. `argocd-istio check` checks more.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ Schema = dict[str, Any]
 
 
 def modeline(ref: str) -> str:
-    """The first line of a YAML file that tells editors where its schema is, for a tag or branch of the project."""
+    """The first line of a YAML file, with the address of its schema for editors; `ref` is a tag or branch."""
     return f"# yaml-language-server: $schema={REPOSITORY}/{ref}/plugin/src/argocd_istio/{FILE}"
 
 
 def text() -> str:
-    """The schema as it stands in the package's file."""
+    """The text of the schema file."""
     return json.dumps(schema(), indent=2) + "\n"
 
 
 def schema() -> Schema:
-    """The schema, JSON Schema draft 7: the draft that editors know best."""
+    """The schema in JSON Schema draft 7, which editors support best."""
     texts: Schema = {"type": "object", "additionalProperties": {"type": "string"}}
     metadata: Schema = {"name": _text(NAME), "namespace": {"type": "string"}, "labels": texts, "annotations": texts}
     spec = _object()
@@ -98,7 +98,7 @@ def _field(field: Field) -> Schema:
 
 
 def _at(path: str, value: Schema | bool, *, present: bool = False) -> Schema:
-    """A schema for the object that states `value` of one field, and with `present` that the field is there."""
+    """A schema that applies `value` to one field, and with `present` requires the field."""
     first, _, rest = path.partition(".")
     result: Schema = {"properties": {first: _at(rest, value, present=present) if rest else value}}
     if present:
@@ -120,7 +120,7 @@ def _agreement() -> list[Schema]:
 
 
 def _kinds() -> list[Schema]:
-    """What only one of the kinds has."""
+    """The rules for each kind."""
     labels = [*GENERATED.values(), MODE_LABEL]
     none = {"properties": {"metadata": {"properties": {"labels": {"properties": dict.fromkeys(labels, False)}}}}}
     plain = [_at(field.path, False) for field in FIELDS if not field.plain]

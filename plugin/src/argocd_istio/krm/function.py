@@ -22,7 +22,7 @@ PATH = "config.kubernetes.io/path"
 
 
 class ResourceList:
-    """`items` and `results` are nodes of `source`, or values that the function made; `findings` become results too.
+    """`items` and `results` are nodes of `source`, or new values; `findings` become results too.
 
     `config` is the function's configuration.
     """
@@ -42,7 +42,7 @@ class ResourceList:
         self.items, self.results, self.findings = items, results, findings
 
     def to_yaml(self) -> str:
-        """The list as kustomize reads it. A result that an earlier run left is not added again."""
+        """The list in the form for kustomize. A result of an earlier run is not repeated."""
         value: dict[str, Any] = {"apiVersion": self.api_version, "kind": "ResourceList", "items": self.items}
         if self.config:
             value["functionConfig"] = self.config
@@ -54,9 +54,9 @@ class ResourceList:
 
 
 def parse_list(data: bytes, limits: Limits = LIMITS) -> ResourceList:
-    """The ResourceList that a function gets on stdin; its findings are what is odd about its items.
+    """Read the ResourceList that a function gets on stdin; problems of its items become its findings.
 
-    Raises SourceError where the input is no ResourceList.
+    Raises SourceError if the input is not a ResourceList.
     """
     source = parse(data, "stdin", limits)
     roots = [document.root for document in source.documents if document.root]
@@ -99,7 +99,7 @@ def _is_null(node: Node | None) -> bool:
 def _items(source: Source, top: Mapping, findings: list[Finding]) -> list[Any]:
     node = top.get("items")
     if node is None or _is_null(node):
-        findings.append(Finding(INFO, "", 0, "items", "found nothing, expected a list; taken as an empty one"))
+        findings.append(Finding(INFO, "", 0, "items", "found nothing, expected a list; read as an empty one"))
         return []
     inside = node.target
     if not isinstance(inside, Sequence):
@@ -120,36 +120,36 @@ def _items(source: Source, top: Mapping, findings: list[Finding]) -> list[Any]:
 
 
 def _identity(item: Node) -> tuple[str, ...]:
-    """What tells objects apart: apiVersion, kind, namespace, name."""
+    """The identity of an object: apiVersion, kind, namespace, name."""
     places = (("apiVersion",), ("kind",), ("metadata", "namespace"), ("metadata", "name"))
     return tuple(_text(item.find(*place)) for place in places)
 
 
 def _oddness(item: Node) -> tuple[str, str]:
-    """Severity and message for an object that other tools may not take, "" for others; it passes as it is."""
+    """Severity and message for an object that other tools may refuse, else ""; it passes unchanged."""
     missing = [key for key in ("apiVersion", "kind") if not _text(item.get(key))]
     if missing:
-        return WARNING, f"found no {' and no '.join(missing)}, expected an object; it passes as it is"
+        return WARNING, f"found no {' and no '.join(missing)}, expected an object; it passes unchanged"
     if _text(item.get("kind")).endswith("List"):
         return INFO, ""
     if not _text(item.find("metadata", "name")):
         if _text(item.find("metadata", "generateName")):
             return INFO, "found generateName, expected a name; nothing can refer to it"
-        return WARNING, "found no metadata.name, expected one; it passes as it is"
+        return WARNING, "found no metadata.name, expected one; it passes unchanged"
     annotations = item.find("metadata", "annotations")
     inside = annotations.target if annotations else None
     texts = isinstance(inside, Mapping) and all(
         isinstance(value.target, Scalar) and not reading(value.target) for _, value in inside.pairs
     )
     if annotations and not texts:
-        return WARNING, "found annotations that are no texts, expected texts; they pass as they are"
+        return WARNING, "found annotations that are not text, expected text; they pass unchanged"
     return INFO, ""
 
 
 def run(given: ResourceList) -> ResourceList:
-    """The list with the completed Exposure in it, and everything found; errors leave the Exposure out.
+    """The list with the completed Exposure and all findings; after an error, without the Exposure.
 
-    kustomize gives a generator its configuration as an item too, which is left out: it would be a resource.
+    kustomize passes a generator its configuration as an item too; that item is removed, or it would be built.
     """
     config, items = given.config, given.items
     if config is None:

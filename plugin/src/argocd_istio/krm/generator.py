@@ -20,11 +20,11 @@ To check such a file by hand: argocd-istio check FILE
 
 
 def main() -> int:
-    """Run the function once; the exit code."""
+    """Run the function once and return the exit code."""
     # Before anything else is loaded: an interrupted build ends without a traceback.
     from _signal import SIG_DFL, signal  # type: ignore[import-not-found]
 
-    signal(2, SIG_DFL)  # SIGINT, without the time that the module takes which names it
+    signal(2, SIG_DFL)  # SIGINT, without the import time of `signal`
     arguments = sys.argv[1:]
     if arguments == ["--version"]:
         return write(f"argocd-istio-generator {__version__}\n")
@@ -44,7 +44,7 @@ def _run() -> int:
     from argocd_istio.syntax.source import LIMITS, SourceError
 
     try:
-        # One byte more than is accepted, so that more is refused without reading all of it.
+        # One byte more than the limit, to refuse larger input without reading it all.
         given = parse_list(sys.stdin.buffer.read(LIMITS.bytes + 1))
     except SourceError as error:
         tell(error)

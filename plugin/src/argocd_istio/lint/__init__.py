@@ -1,4 +1,4 @@
-"""Judges a render: `rule` says what a rule is, `rules` has them by domain, `run` applies them to the facts of `render`.
+"""Checks a render: `rule` defines what a rule is, `rules` has all rules by domain, `run` applies them to the facts.
 
-IDs are those of the catalogue of faults: a letter for the domain and a number.
+An ID is a letter for the domain and a number, as in the catalogue of faults.
 """

@@ -14,11 +14,11 @@ Severity = Literal["error", "warning", "info"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
 
 UNROUTED = {"http": "the gateway answers 404", "tls": "the connection is reset", "tcp": "the connection is refused"}
-"""What becomes of a request that no route of a listener takes, by the listener's rules."""
+"""What happens to a request that no route of a listener takes, by the kind of the listener's rules."""
 
 
 def named_few(names: Sequence[str]) -> str:
-    """The first three, and how many more."""
+    """The first three names, and the number of the others."""
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
@@ -26,8 +26,8 @@ def named_few(names: Sequence[str]) -> str:
 class Fault:
     """What a rule finds in the facts.
 
-    `fact` is the one that it is about, None where that is no part of a way. `message` says what is wrong and what it
-    does to a request, `fix` what to do. `severity` counts instead of the rule's own.
+    `fact` is the one that it is about, None if that is not part of a way. `message` states the fault and its effect
+    on a request, `fix` what to do. `severity` overrides the rule's own.
     """
 
     fact: Hashable = field(compare=False)
@@ -39,7 +39,7 @@ class Fault:
 
 @dataclass(frozen=True)
 class Rule:
-    """A rule reads nothing itself: what the facts do not know yields no error."""
+    """A rule only uses the facts: an unknown fact gives no error."""
 
     id: str
     name: str
@@ -49,7 +49,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Finding:
-    """A fault with its place. `line` counts from 1 and is 0 where there is none; `facts` are all that it is about."""
+    """A fault with its place. `line` counts from 1 and is 0 if unknown; `facts` are all facts that it is about."""
 
     rule: str
     name: str
@@ -63,13 +63,13 @@ class Finding:
     facts: tuple[Hashable, ...] = field(default=(), compare=False, repr=False)
 
     def __str__(self) -> str:
-        """What is drawn: one line."""
+        """The text in a picture, one line."""
         text = f"{self.message}; {self.fix}" if self.fix else self.message
         return visible(f"{text} [{self.rule}]")
 
 
 def finding(rule: Rule, fault: Fault, file: str) -> Finding:
-    """A fault as it is reported."""
+    """The finding of a fault."""
     place = fault.place
     return Finding(
         rule.id,

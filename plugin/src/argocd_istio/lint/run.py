@@ -11,7 +11,7 @@ from argocd_istio.render.model import Facts
 
 
 def run(facts: Facts, rules: Iterable[Rule] = RULES) -> list[Finding]:
-    """Everything that the rules find, errors first, in the order of the rules. What is the same is there once."""
+    """All findings, errors first, in the order of the rules, without duplicates."""
     found: dict[Finding, dict[int, Hashable]] = {}
     for rule in rules:
         for fault in rule.check(facts):
@@ -23,5 +23,5 @@ def run(facts: Facts, rules: Iterable[Rule] = RULES) -> list[Finding]:
 
 
 def failed(findings: Iterable[Finding]) -> bool:
-    """Whether something must be mended: an error or a warning."""
+    """Whether something must be fixed: an error or a warning."""
     return any(each.severity != "info" for each in findings)

@@ -1,1 +1,1 @@
-"""What a render says: its objects, and what Istio and argocd-server make of them."""
+"""Reads a render: its objects, and how Istio and argocd-server interpret them."""

@@ -13,8 +13,8 @@ from argocd_istio.syntax.nodes import fields, items, text, texts
 from argocd_istio.syntax.source import Node
 
 PORT = 8080
-"""Where argocd-server listens unless --port says otherwise."""
-# What Go's strconv.ParseBool takes for true; a flag is read with it, an environment variable is not.
+"""argocd-server's port without --port."""
+# True values of Go's strconv.ParseBool, which reads flags, but not environment variables.
 _TRUE = ("1", "t", "T", "TRUE", "true", "True")
 
 
@@ -26,7 +26,7 @@ def is_argocd_server(container: Node) -> bool:
 
 
 class _Value(NamedTuple):
-    """A setting: `text` is empty where nothing sets it, None where that is not known; `source` says it in words."""
+    """A setting: `text` is empty if it is not set, None if unknown; `source` describes where it comes from."""
 
     text: str | None
     source: str
@@ -40,7 +40,7 @@ def _words(container: Place) -> list[tuple[str, Place]]:
 
 
 def _flag(container: Place, name: str, bare: str) -> _Value:
-    """The last value of a command line flag, `bare` where it stands without one."""
+    """The last value of a command line flag, `bare` if it has none."""
     found = _Value("", f"--{name}", container)
     words = _words(container)
     for (word, place), (after, _) in zip(words, [*words, ("", container)][1:], strict=True):
@@ -51,12 +51,12 @@ def _flag(container: Place, name: str, bare: str) -> _Value:
 
 
 def _read(value: str, source: str, place: Place) -> _Value:
-    """A text in which Kubernetes puts variables for $(NAME)."""
+    """Expand $(NAME) like Kubernetes."""
     return _Value(None, f"{source} takes another variable", place) if "$(" in value else _Value(value, source, place)
 
 
 def argocd_server(container: Place, objects: Objects) -> ArgocdServer:
-    """What the container's command line, variables and ConfigMap say."""
+    """The settings from the container's command line, variables and ConfigMap."""
     plain, because, setting = insecure(container, objects)
     rootpath, basehref = (_path(container, name, objects) for name in ("rootpath", "basehref"))
     return ArgocdServer(
@@ -82,10 +82,10 @@ def port(container: Place) -> int:
 
 
 def insecure(container: Place, objects: Objects) -> tuple[bool | None, str, _Value]:
-    """Whether argocd-server speaks plain HTTP, and what says so; None where these files do not say.
+    """Whether argocd-server speaks plain HTTP, and the setting that decides it; None if unknown.
 
-    The flag counts before the variable. The variable counts only as "true" or "false" in any case:
-    `util/env.ParseBoolFromEnv` of Argo CD takes everything else for false.
+    The flag overrides the variable. The variable is only read as "true" or "false" in any case:
+    `util/env.ParseBoolFromEnv` of Argo CD reads everything else as false.
     """
     flag = _flag(container, "insecure", "true")
     found = flag if flag.text != "" else _variable(container, "ARGOCD_SERVER_INSECURE", objects)
@@ -101,7 +101,7 @@ def insecure(container: Place, objects: Objects) -> tuple[bool | None, str, _Val
 
 
 def _variable(container: Place, name: str, objects: Objects) -> _Value:
-    """An environment variable. Of several with its name the last counts, and each before those of envFrom."""
+    """An environment variable. The last of several with its name counts; all override envFrom."""
     for at in reversed(range(len(items(container.node, "env")))):
         variable = container.at("env", at)
         if text(variable.node, "name") == name:
@@ -119,7 +119,7 @@ def _variable(container: Place, name: str, objects: Objects) -> _Value:
 
 
 def _given(variable: Place, name: str, objects: Objects) -> _Value:
-    """What an entry of env gives."""
+    """The value of an entry of env."""
     if text(variable.node, "value") or not fields(variable.node, "valueFrom"):
         return _read(text(variable.node, "value"), name, variable.at("value"))
     for kind, field in (("ConfigMap", "configMapKeyRef"), ("Secret", "secretKeyRef")):
@@ -130,7 +130,7 @@ def _given(variable: Place, name: str, objects: Objects) -> _Value:
 
 
 def _of(kind: str, owner: str, key: str, asking: Place, objects: Objects) -> _Value:
-    """A key of a ConfigMap or Secret that `asking` names. A Secret is not read, it says only which keys it has."""
+    """A key of a ConfigMap or Secret that `asking` refers to. Of a Secret only the keys are read, not the values."""
     item = objects.one("", kind, asking.object.namespace, owner)
     if item is None:
         return _Value(None, f"{key} of {kind} {asking.object.namespace}/{owner}, which is not in these files", asking)

@@ -17,7 +17,7 @@ _CA_KEYS = ("cacert", "ca.crt")
 
 
 def policies(objects: Objects) -> list[Object]:
-    """Those that Istio follows."""
+    """The policies that Istio uses."""
     return [
         item
         for item in objects.of(GATEWAY_API, "BackendTLSPolicy")
@@ -35,12 +35,12 @@ def _is(reference: Node, kind: str) -> bool:
 
 
 def verifies(policy: Object) -> Verifies:
-    """By what the gateway checks the certificate of the pod."""
+    """The CAs that the gateway checks the pod's certificate with."""
     return "a given CA" if items(policy.spec, "validation", "caCertificateRefs") else "the system's CAs"
 
 
 def tls_policies(objects: Objects, ours: set[str]) -> Iterator[TlsPolicy]:
-    """Every target of every policy; `ours` are the namespaces with an argocd-server, whose Services are here."""
+    """Every target of every policy; `ours` are the namespaces with an argocd-server, whose Services are known."""
     for policy in policies(objects):
         unusable = _unusable(policy, objects)
         for at, target in enumerate(items(policy.spec, "targetRefs")):
@@ -62,7 +62,7 @@ def tls_policies(objects: Objects, ours: set[str]) -> Iterator[TlsPolicy]:
 
 
 def _unusable(policy: Object, objects: Objects) -> str:
-    """What is wrong with the CA: Istio takes the first reference only, and only to a ConfigMap."""
+    """The problem of the CA: Istio uses only the first reference, and only to a ConfigMap."""
     known = text(policy.spec, "validation", "wellKnownCACertificates")
     given = items(policy.spec, "validation", "caCertificateRefs")
     if not known and not given:

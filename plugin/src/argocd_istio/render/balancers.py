@@ -1,4 +1,4 @@
-"""Where TLS has ended before the gateway: somebody says so, or the annotations of its Service do.
+"""Where TLS ends before the gateway: by the command line, or by the annotations of its Service.
 
 Source: `ServiceAnnotationLoadBalancerBEProtocol` and its neighbours in `pkg/providers/v1/aws.go` of Kubernetes'
 cloud provider for AWS.
@@ -13,19 +13,19 @@ from argocd_istio.syntax.nodes import items, labels, number, text
 from argocd_istio.syntax.source import Node
 
 _PREFIX = "service.beta.kubernetes.io/aws-load-balancer-"
-# A balancer of these speaks TLS to the gateway again.
+# With these values the balancer speaks TLS to the gateway.
 _AGAIN = ("https", "ssl")
-# Where the pods of Istio's own gateways take what their Service has at port 80.
+# The target ports of port 80 in the Services of Istio's own gateways.
 _HTTP = {"8080", "http", "http2"}
 
 
 class Balancers:
-    """`stated` is whether somebody says that TLS ends before every gateway."""
+    """`stated` is whether the user states that TLS ends before every gateway."""
 
     def __init__(self, objects: Objects, stated: bool) -> None:
         self._stated = stated
         self._ending: list[tuple[dict[str, str], set[str]]] = []
-        """Of each Service whose balancer ends TLS the labels that it selects, and the gateway's ports behind that."""
+        """For each Service whose balancer ends TLS: the labels that it selects, and the gateway's ports behind it."""
         for service in objects.of(CORE, "Service"):
             said = labels(service.node, "metadata", "annotations")
             if said.get(_PREFIX + "ssl-cert") and said.get(_PREFIX + "backend-protocol", "").lower() not in _AGAIN:
@@ -33,14 +33,14 @@ class Balancers:
                 self._ending.append((labels(service.spec, "selector"), _behind(items(service.spec, "ports"), ports)))
 
     def ended(self, selector: Mapping[str, str], port: int) -> bool:
-        """Whether TLS has ended before what comes in at a port of the pods that a Gateway selects."""
+        """Whether TLS ends before a port of the pods that a Gateway selects."""
         return self._stated or any(str(port) in ports and _meet(selector, own) for own, ports in self._ending)
 
 
 def _behind(ports: list[Node], ended: set[str]) -> set[str]:
-    """The ports of a Gateway's servers that the ports where TLS ends lead to, by number.
+    """The ports of a Gateway's servers that clear text reaches, by number.
 
-    A server is named by a port of the Service, or by the port of the pods.
+    A server has the number of a Service port, or of the pods' port.
     """
     targets = {
         text(each, "targetPort") or text(each, "port")
@@ -54,6 +54,6 @@ def _behind(ports: list[Node], ended: set[str]) -> set[str]:
 
 
 def _meet(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
-    """Whether two selectors choose the same pods, as far as they can tell."""
+    """Whether two selectors can choose the same pods: they share keys, with equal values."""
     common = one.keys() & other.keys()
     return bool(common) and all(one[key] == other[key] for key in common)

@@ -13,7 +13,7 @@ from argocd_istio.syntax.source import LIMITS, visible
 
 
 class RenderError(Exception):
-    """A folder cannot be built; one line that begins with it, after what the program wrote to stderr."""
+    """A folder cannot be built: the program's stderr, then one line that begins with the folder."""
 
     def __init__(self, folder: str, message: str, written: str = "") -> None:
         lines = [visible(line) for line in written.splitlines() if line.strip()]
@@ -21,7 +21,7 @@ class RenderError(Exception):
 
 
 class _Output(threading.Thread):
-    """Reads a pipe to its end. A program that prints more than `most` bytes is ended."""
+    """Reads a pipe to its end. A program that prints more than `most` bytes is killed."""
 
     def __init__(self, process: subprocess.Popen[bytes], pipe: IO[bytes] | None, most: int) -> None:
         super().__init__(daemon=True)
@@ -35,18 +35,18 @@ class _Output(threading.Thread):
             self._data += chunk
             if len(self._data) > self._most:
                 self._process.kill()
-                # What the program itself has started ends when it writes next.
+                # Child processes of the program end when they write next.
                 self._pipe.close()
                 return
 
     def whole(self) -> bytes:
-        """All that came, up to a little more than the limit."""
+        """All bytes read, up to a little more than the limit."""
         self.join()
         return bytes(self._data)
 
 
 def render(folder: str, *, enable_exec: bool, waiting: Callable[[str], None], most: int = LIMITS.bytes) -> bytes:
-    """What `kustomize build` prints for a folder, at most so many bytes.
+    """The output of `kustomize build` for a folder, at most `most` bytes.
 
     `enable_exec` lets kustomize run the functions that the folder names. `waiting` is called with a line
     when it takes more than a second. Raises RenderError.
@@ -58,8 +58,8 @@ def render(folder: str, *, enable_exec: bool, waiting: Callable[[str], None], mo
             [*command, "--", folder], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
     except OSError as error:
-        # Of a script whose interpreter is not there the system says that the script is not there.
-        hint = "see whether the program on its first line after #! is there, or name another in KUSTOMIZE"
+        # If a script's interpreter is missing, the system reports the script as missing.
+        hint = "check that the interpreter after #! exists, or name another program in KUSTOMIZE"
         raise RenderError(folder, f"{visible(command[0])} cannot be run ({error.strerror}); {hint}") from error
     with started as process:
         try:
@@ -74,7 +74,7 @@ def render(folder: str, *, enable_exec: bool, waiting: Callable[[str], None], mo
             process.wait()
             raise
     if len(out) > most or len(err) > most:
-        raise RenderError(folder, f"{' '.join(command)} printed more than {most} bytes and was ended; build less")
+        raise RenderError(folder, f"{' '.join(command)} printed more than {most} bytes and was stopped; build less")
     if process.returncode == 0:
         return out
     written = err.decode(errors="backslashreplace")
@@ -96,9 +96,9 @@ def _command(folder: str, enable_exec: bool) -> list[str]:
 
 
 def _program(variable: str, name: str, folder: str) -> str | None:
-    """The program that the variable names, else the one on PATH; RenderError where the variable is wrong."""
+    """The program in the variable, else the one on PATH. Raises RenderError if the variable is wrong."""
     own = os.environ.get(variable)
     found = shutil.which(own or name)
     if own and not found:
-        raise RenderError(folder, f"{variable} names {visible(own)}, which is no program")
+        raise RenderError(folder, f"{variable} names {visible(own)}, which is not a program")
     return found

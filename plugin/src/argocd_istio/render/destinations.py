@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import replace
+from typing import NamedTuple
 
 from argocd_istio.render import backend_tls, istio
 from argocd_istio.render.argocd_server import argocd_server
@@ -50,8 +51,24 @@ class _Service:
             self.at.setdefault(number(each, "port"), Place(item).at("spec", "ports", at))
 
 
+class Named(NamedTuple):
+    """A destination as a route in `namespace` names it, for a gateway in namespace `client`, empty if unknown.
+
+    `hop` is what travels without a policy, `http` whether the gateway reads it, `port` is 0 if not stated.
+    """
+
+    host: str
+    namespace: str
+    client: str
+    hop: Hop
+    http: bool
+    port: int
+    listener_port: int
+    subset: str
+
+
 class Destinations:
-    """Finds destinations. Each is looked for once, however many routes name it; so are the pods behind it."""
+    """Finds destinations. Each destination, and the pods behind it, is resolved only once."""
 
     def __init__(self, objects: Objects) -> None:
         self.objects = objects
@@ -69,55 +86,26 @@ class Destinations:
         self._services = {(item.namespace, item.name): _Service(item) for item in objects.of(CORE, "Service")}
         self._by_hand = set(_by_hand(objects))
         self._inbound = Selectors(_inbound(self._services.values()))
-        self._found: dict[Hashable, Destination] = {}
+        self._found: dict[Named, Destination] = {}
         self._behind: dict[Hashable, Behind] = {}
 
-    def find(
-        self,
-        host: str,
-        namespace: str,
-        client: str,
-        *,
-        hop: Hop,
-        http: bool,
-        port: int,
-        listener_port: int,
-        weight: int | None,
-        subset: str,
-        place: Place,
-        granted: bool = True,
-    ) -> Destination:
-        """What a destination named in `namespace` is to a gateway in `client`, empty where that is not known.
-
-        `hop` is what travels without a policy, `http` whether the gateway reads it, `port` 0 where none is stated.
-        """
-        key = (host, namespace, client, hop, http, port, listener_port, subset)
-        if key not in self._found:
-            self._found[key] = self._find(*key, place)
-        found = self._found[key]
+    def find(self, named: Named, place: Place, *, weight: int | None, granted: bool = True) -> Destination:
+        if named not in self._found:
+            self._found[named] = self._find(named, place)
+        found = self._found[named]
         known = found.found in ("port", "service") or found.ours
         return replace(found, weight=weight, place=place, granted=granted or (False if known else None))
 
-    def _find(
-        self,
-        host: str,
-        namespace: str,
-        client: str,
-        hop: Hop,
-        http: bool,
-        port: int,
-        listener_port: int,
-        subset: str,
-        place: Place,
-    ) -> Destination:
+    def _find(self, named: Named, place: Place) -> Destination:
+        host, namespace, client, hop, http, port, listener_port, subset = named
         found = istio.service(host, namespace)
         service = self._services.get(found) if found else None
         if service and service.alias and istio.service(service.alias, "") in self._services:
-            # Istio takes a Service that is another name for the one that it names.
+            # Istio resolves an ExternalName Service to the one that it names.
             host, found = service.alias, istio.service(service.alias, "")
             service = self._services.get(found) if found else None
         ports = service.ports if service else Shared[int]()
-        # Without a port in the route: the Service's only one, else that of the listener.
+        # Without a port in the route: the Service's only port, else the listener's.
         port = port or (ports[0] if len(ports) == 1 else listener_port)
         target = service.at.get(port) if service else None
         at = target.node if target else None
@@ -160,7 +148,7 @@ class Destinations:
         )
 
     def _lost(self, host: str, found: tuple[str, str] | None) -> Found:
-        """What a name without a Service is: nothing, where only a longer form of it would name one of these."""
+        """How far a name without a Service leads: to nothing, if only a longer form would name a known Service."""
         namespace, name = [*host.split("."), "", ""][1::-1]
         short = found is None and (namespace, name) in self._services
         return "nothing" if short or not host else "not here"
@@ -171,7 +159,7 @@ class Destinations:
             return "TLS"
         if tls == "ISTIO_MUTUAL":
             return "mTLS"
-        # With auto mTLS, Istio's default, the gateway speaks mTLS to pods in the mesh unless a policy says otherwise.
+        # With auto mTLS, Istio's default, the gateway uses mTLS to pods in the mesh unless a policy sets another mode.
         meshed = bool(pods) and all(each.mesh in ("sidecar", "ambient") for each in pods)
         return "mTLS" if meshed and tls != "DISABLE" else "clear text"
 
@@ -183,16 +171,16 @@ class Destinations:
         )
 
     def _pods(self, service: _Service, at: Node, subset: Mapping[str, str]) -> Behind:
-        """The pods behind a Service port. Services that select the same ones for the same port share them.
+        """The pods behind a Service port, one shared object for equal selectors and ports.
 
-        Those of a subset have its labels too.
+        Pods of a subset also have its labels.
         """
         namespace, target = service.item.namespace, text(at, "targetPort") or text(at, "port")
         selector = {} if service.alias else service.selector
         pairs = frozenset((*selector.items(), *subset.items())) if selector else frozenset()
         key = (namespace, pairs, _arrives(at), target)
         if key not in self._behind:
-            # A key with two values is on no pod.
+            # No pod has two values for one key.
             chosen = self._chosen.of(namespace, dict(pairs)) if len(dict(pairs)) == len(pairs) else []
             self._behind[key] = Behind(self._pods_of(each, _arrives(at), target) for each in chosen)
         return self._behind[key]
@@ -243,11 +231,11 @@ def _by_hand(objects: Objects) -> Iterator[tuple[str, str]]:
 
 
 _Targets = dict[int | str, set[str]]
-"""Of each port of pods, by number or name, the protocols of the Service ports that lead there."""
+"""For each port of pods, by number or name: the protocols of the Service ports that lead there."""
 
 
 def _inbound(services: Iterable[_Service]) -> Iterator[tuple[str, Mapping[str, str], _Targets]]:
-    """Of each selector what all Services that have it say, with its namespace."""
+    """For each namespace and selector: what all Services with that selector declare."""
     found: dict[tuple[str, frozenset[tuple[str, str]]], tuple[str, Mapping[str, str], _Targets]] = {}
     for service in services:
         namespace, selector = service.item.namespace, service.selector
@@ -258,7 +246,7 @@ def _inbound(services: Iterable[_Service]) -> Iterator[tuple[str, Mapping[str, s
 
 
 def _arrives(at: Node) -> int | str:
-    """The number or the name of the port of the pods that a Service port leads to."""
+    """The number or name of the pods' port that a Service port leads to."""
     target = text(at, "targetPort")
     if not target:
         return number(at, "port")
@@ -270,13 +258,13 @@ def _protocol(at: Node) -> str:
 
 
 def _exported(service: Object, client: str) -> bool | None:
-    """Whether the gateway's pods see a Service, by its annotation."""
+    """Whether a Service is visible to the gateway's pods, by its annotation."""
     stated = text(service.node, "metadata", "annotations", EXPORT_TO)
     return istio.sees([each.strip() for each in stated.split(",")] if stated else [], service.namespace, client)
 
 
 class _Effective:
-    """What the levels of a DestinationRule together say of a port. The first level that states a thing counts."""
+    """The combined policy of a DestinationRule's levels for a port. The first level that states a field counts."""
 
     def __init__(self, rule: Object | None = None, levels: list[Place] | None = None) -> None:
         self.rule, self.levels = rule, levels or []
@@ -312,7 +300,7 @@ class _Effective:
 
 
 def _export_to(rule: Object) -> list[str]:
-    """The namespaces that see a DestinationRule; one with a workloadSelector is for pods of its own namespace."""
+    """The namespaces a DestinationRule is visible in; with a workloadSelector only its own."""
     return ["."] if labels(rule.spec, "workloadSelector", "matchLabels") else texts(rule.spec, "exportTo")
 
 
@@ -334,7 +322,7 @@ class _Rules:
                 self._exported.setdefault(rule.namespace, Hosts()).add(host, rule)
             elif rule.namespace == istio.ROOT:
                 self._root.add(host, rule)
-        # Istio makes a DestinationRule for everyone of a BackendTLSPolicy, in its own namespace.
+        # Istio converts a BackendTLSPolicy to a DestinationRule in its namespace, visible everywhere.
         for policy in backend_tls.policies(objects):
             for name in dict.fromkeys(text(target, "name") for target in backend_tls.targets(policy)):
                 for index in (self._own, self._exported):
@@ -343,9 +331,9 @@ class _Rules:
     def find(
         self, host: str, owner: str, client: str, port: int, section: str, subset: str
     ) -> tuple[_Effective, Policy | None, dict[str, str] | None]:
-        """What applies to a host for a gateway in `client`; a rule that it does not see; the labels of the subset.
+        """The rules for a host and a gateway in `client`; a rule hidden from it; the labels of the subset.
 
-        None is a subset that is not there.
+        The labels are None if the subset does not exist.
         The lookup goes through the namespaces of client and Service, then the root namespace.
         """
         key = (host, owner, client)
@@ -375,7 +363,7 @@ class _Rules:
 class _Merged:
     """The rules for one host: the first with a policy counts, and each one's subsets.
 
-    BackendTLSPolicies fill what is left: `mergeBackendPolicyTrafficPolicy` in `pilot/pkg/model/destination_rule.go`.
+    BackendTLSPolicies apply to the rest: `mergeBackendPolicyTrafficPolicy` in `pilot/pkg/model/destination_rule.go`.
     """
 
     def __init__(self, found: list[Object], host: str) -> None:
@@ -397,7 +385,7 @@ class _Merged:
                 self.subsets.setdefault(text(each, "name"), Place(rule).at("spec", "subsets", index, "trafficPolicy"))
 
     def effective(self, port: int, section: str, subset: str) -> _Effective:
-        """What counts for a port: the subset's policy before that of all, one for the port before one for the host."""
+        """The policy for a port: the subset's before the general one, one for the port before one for the host."""
         levels: list[Place] = []
         if subset and subset in self.subsets:
             levels.append(_level(self.subsets[subset], port))

@@ -1,4 +1,4 @@
-"""The ways through Gateways of the Gateway API: which listener admits which route, and where its rules lead.
+"""The ways through Gateways of the Gateway API: which listener admits which route, and where the rules lead.
 
 Sources: `pilot/pkg/config/kube/gateway/conversion.go` of Istio; the order of rules is that of the API's own documents.
 """
@@ -9,7 +9,7 @@ from typing import Literal
 
 from argocd_istio.render import istio, paths
 from argocd_istio.render.balancers import Balancers
-from argocd_istio.render.destinations import Destinations
+from argocd_istio.render.destinations import Destinations, Named
 from argocd_istio.render.gateway_pods import GatewayPods
 from argocd_istio.render.grants import Grants
 from argocd_istio.render.hosts import Hosts
@@ -25,7 +25,7 @@ _ADMITTED = {"HTTP": _ROUTES[:2], "HTTPS": _ROUTES[:2], "TLS": _ROUTES[2:3], "TC
 
 
 class _Listener:
-    """A listener of a Gateway, or of a ListenerSet for it. One without a node is of something not in these files."""
+    """A listener of a Gateway, or of a ListenerSet for it; without a node if its object is not in these files."""
 
     def __init__(self, title: str, gateway: Object | None, place: Place, node: Node | None) -> None:
         self.title, self.gateway, self.place, self.node = title, gateway, place, node
@@ -41,11 +41,11 @@ class _Listener:
         self.refused: Hosts[Object] = Hosts()
 
     def admits(self, item: Object, namespaces: dict[str, Object]) -> bool | None:
-        """Whether routes of this kind and namespace may stand here; None where these files do not say."""
+        """Whether routes of this kind and namespace are admitted; None if unknown."""
         if self.node is None:
             return True
         kinds = [text(each, "kind") for each in items(self.node, "allowedRoutes", "kinds")]
-        # With TLS that ends at the gateway what is left are bytes.
+        # After TLS ends at the gateway, only bytes remain.
         admitted = (*_ADMITTED.get(self.protocol, ()), *(["TCPRoute"] if self.rules == "tcp" else []))
         if item.kind not in (kinds or admitted):
             return False
@@ -53,18 +53,18 @@ class _Listener:
 
     @property
     def rules(self) -> Rules:
-        """What of a request the routes see."""
+        """The part of a request that routes can match."""
         return "tls" if self.tls == "PASSTHROUGH" else "tcp" if self.protocol in ("TCP", "TLS") else "http"
 
 
 def _admits(gateway: Object, listener_set: Object, namespaces: dict[str, Object]) -> bool | None:
-    """Whether a Gateway takes the listeners of a ListenerSet; unless it says so it does not."""
+    """Whether a Gateway admits the listeners of a ListenerSet; by default it does not."""
     allowed = gateway.spec.find("allowedListeners") if gateway.spec else None
     return _from(allowed, "None", gateway, listener_set, namespaces)
 
 
 def _from(allowed: Node | None, default: str, home: Object, item: Object, namespaces: dict[str, Object]) -> bool | None:
-    """Whether what `home` allows includes the namespace of an object; None where these files do not say."""
+    """Whether the namespaces that `home` allows include that of an object; None if unknown."""
     origin = text(allowed, "namespaces", "from") or default
     if origin == "Selector":
         selector = labels(allowed, "namespaces", "selector", "matchLabels")
@@ -77,7 +77,7 @@ def _from(allowed: Node | None, default: str, home: Object, item: Object, namesp
 
 
 _Parents = dict[tuple[str, int], Hosts[_Listener]]
-"""What a route may name of a Gateway: a listener by name, by port, by both or by none of them."""
+"""The ways to refer to a listener: by name, by port, by both or by neither."""
 
 
 class GatewayApi:
@@ -93,7 +93,7 @@ class GatewayApi:
         self._namespaces = {item.name: item for item in objects.of("", "Namespace")}
         self._listeners: list[_Listener] = []
         self._closed: set[tuple[str, str]] = set()
-        """The ListenerSets that open no port; what names them leads nowhere."""
+        """The ListenerSets that open no port; routes that refer to them lead nowhere."""
         here: dict[tuple[str, str], _Parents] = {}
         for gateway in objects.of(GATEWAY_API, "Gateway"):
             here["Gateway", gateway.title] = self._parents(gateway, gateway.title, gateway)
@@ -128,7 +128,7 @@ class GatewayApi:
         here: dict[tuple[str, str], _Parents],
         elsewhere: dict[tuple[str, str], _Listener],
     ) -> None:
-        """Note which listeners a route names, and which of its hosts they take."""
+        """Register the listeners of a route and the hosts that they accept."""
         hosts = list(dict.fromkeys(texts(item.spec, "hostnames") or ["*"]))
         noted: set[tuple[int, str]] = set()
         for at, parent in enumerate(items(item.spec, "parentRefs")):
@@ -155,7 +155,7 @@ class GatewayApi:
                 self.strays.append(Stray(item.kind, item.title, ", ".join(hosts), "", False, place))
 
     def _meets(self, item: Object, host: str, named: Hosts[_Listener], noted: set[tuple[int, str]]) -> bool:
-        """Whether a listener takes something of a host; which one is noted, once."""
+        """Whether a listener accepts a part of a host; registers that part once."""
         met = False
         for common, name in named.common(host):
             for listener in named.at(name):
@@ -167,7 +167,7 @@ class GatewayApi:
         return met
 
     def listeners(self) -> list[tuple[str, Listener]]:
-        """Every (host, listener that takes it)."""
+        """Every (host, listener that accepts it)."""
         found = []
         for listener in self._listeners:
             for host in [*listener.routed] or [listener.host]:
@@ -200,7 +200,7 @@ class GatewayApi:
             rules=found.rules if found.node else "http",
             redirect=redirect,
             confined="",
-            # One that it may read is enough.
+            # One readable certificate is enough.
             certificate=next((each for each in certificates if each.granted), next(iter(certificates), None)),
             routes=() if redirect else self._routes[key],
             unrouted=unrouted,
@@ -222,7 +222,7 @@ class GatewayApi:
     def _rules(self, found: _Listener, item: Object) -> list[Route]:
         routes = []
         for at, rule in enumerate(items(item.spec, "rules")):
-            # Alternatives are ordered one by one; those of one rule stay together here.
+            # The API orders each alternative; here the alternatives of one rule stay together.
             conditions = items(rule, "matches")
             words = tuple(_words(each, item.kind) for each in conditions)
             routes.append(self._route(found, item, Place(item).at("spec", "rules", at), words, conditions))
@@ -267,36 +267,36 @@ class GatewayApi:
             hop = "the client's TLS" if item.kind == "TLSRoute" else "the client's bytes"
         owner = text(entry, "namespace") or item.namespace
         name = text(entry, "name")
-        return self.destinations.find(
+        named = Named(
             istio.full(name, owner) if "." not in name else "",
             item.namespace,
             _client(found),
-            hop=hop,
+            hop,
             http=http,
             port=number(entry, "port"),
             listener_port=found.port,
-            weight=(number(entry, "weight") if text(entry, "weight") else 1) if several else None,
             subset="",
-            place=place,
-            granted=self._grants.allow(item.kind, item.namespace, "Service", owner, name),
         )
+        weight = (number(entry, "weight") if text(entry, "weight") else 1) if several else None
+        granted = self._grants.allow(item.kind, item.namespace, "Service", owner, name)
+        return self.destinations.find(named, place, weight=weight, granted=granted)
 
 
 def _client(found: _Listener) -> str:
-    """The namespace of the Gateway's pods; empty where it is not known."""
+    """The namespace of the Gateway's pods; empty if it is not known."""
     namespace, slash, _ = found.title.partition("/")
     return namespace if slash and " " not in namespace else ""
 
 
 def _redirect(routes: tuple[Route, ...]) -> str:
-    """The code with which everything is sent to https at the same host; empty where something is not."""
+    """The status code if everything is redirected to https at the same host, else empty."""
     answers = {route.answer for route in routes}
     code, _, target = answers.pop().partition(" to ") if len(answers) == 1 else ("", "", "")
     return code if target == "https" else ""
 
 
 def _answer(rule: Node) -> str:
-    """What the gateway does by itself instead of sending the request on."""
+    """The gateway's own answer instead of forwarding the request."""
     for each in items(rule, "filters"):
         if text(each, "type") == "RequestRedirect":
             code = text(each, "requestRedirect", "statusCode") or "302"
@@ -307,7 +307,7 @@ def _answer(rule: Node) -> str:
 
 
 def _words(condition: Node, kind: str) -> str:
-    """One match of a rule; empty where it takes everything."""
+    """One match of a rule; empty if it takes everything."""
     words = []
     path = text(condition, "path", "value")
     exact = text(condition, "path", "type") == "Exact"
@@ -328,7 +328,7 @@ def _words(condition: Node, kind: str) -> str:
 
 
 def _grpc(conditions: list[Node]) -> Literal["", "only", "wanted"]:
-    """Which requests of gRPC the alternatives take; see `match.grpc`."""
+    """Which gRPC requests the alternatives match; see `match.grpc`."""
     only = [False]
     wanted = False
     for condition in conditions:
@@ -341,5 +341,5 @@ def _grpc(conditions: list[Node]) -> Literal["", "only", "wanted"]:
 
 
 def _ordered(routes: list[Route]) -> list[Route]:
-    """Rules with conditions before those that take everything; the API puts the narrower first."""
+    """Rules with conditions before those that match everything; the API orders by precision."""
     return sorted(routes, key=lambda route: (not route.match, -max(map(len, route.match), default=0)))

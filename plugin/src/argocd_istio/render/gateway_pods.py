@@ -1,4 +1,4 @@
-"""Where the pods of a gateway run: what somebody says, else what the workloads of the render say."""
+"""The namespace of a gateway's pods: as stated by the user, else from the workloads of the render."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from argocd_istio.render.workloads import Workload
 
 
 class GatewayPods:
-    """`stated` is the namespace of all gateways' pods, `otherwise` what counts where the render does not say it."""
+    """`stated` is the namespace of all gateways' pods, `otherwise` the default if the render does not show it."""
 
     def __init__(self, workloads: list[Workload], stated: str, otherwise: str) -> None:
         self._stated, self._otherwise = stated, otherwise
@@ -19,7 +19,7 @@ class GatewayPods:
         self._known: dict[tuple[tuple[str, str], ...], str] = {}
 
     def namespace(self, selector: Mapping[str, str]) -> str:
-        """The namespace of the pods with these labels; empty where it is not known."""
+        """The namespace of the pods with these labels; empty if unknown."""
         key = tuple(selector.items())
         if key not in self._known:
             found = set(self._chosen.of("", selector))

@@ -1,4 +1,4 @@
-"""Who may name what of another namespace: ReferenceGrants of the Gateway API.
+"""References across namespaces: ReferenceGrants of the Gateway API.
 
 Source: `ReferenceGrantsCollection` in `pilot/pkg/config/kube/gatewaycommon/references.go` of Istio.
 """
@@ -10,7 +10,7 @@ from argocd_istio.syntax.nodes import items, text
 
 
 class Grants:
-    """Every grant under what it trusts and under what it opens; both have to meet in one."""
+    """Every grant by its `from` and its `to` entries; one grant must have both."""
 
     def __init__(self, objects: Objects) -> None:
         self._trusted: dict[tuple[str, str, str], set[int]] = {}
@@ -26,7 +26,7 @@ class Grants:
                     self._opened.setdefault(key, set()).add(number)
 
     def allow(self, kind: str, namespace: str, wanted: str, owner: str, name: str) -> bool:
-        """Whether objects of a kind in `namespace` may name this Service or Secret (`wanted`) of namespace `owner`."""
+        """Whether objects of a kind in `namespace` may refer to this Service or Secret (`wanted`) of `owner`."""
         trusted = self._trusted.get((owner, kind, namespace), set())
         opened = (self._opened.get((owner, wanted, each), set()) for each in (name, ""))
         return namespace == owner or not all(map(trusted.isdisjoint, opened))

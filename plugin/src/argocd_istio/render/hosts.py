@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 
 
 def covers(wider: str, host: str) -> bool:
-    """Whether `host`, which may be a wildcard itself, is one of those that `wider` stands for."""
+    """Whether `wider` matches `host`, which may be a wildcard too."""
     if not wider.startswith("*"):
         return host == wider
     if host.startswith("*"):
@@ -19,19 +19,19 @@ def covers(wider: str, host: str) -> bool:
 
 
 LONGEST = 255
-"""Istio takes no longer host."""
+"""The longest host that Istio accepts."""
 Thing = TypeVar("Thing")
 
 
 class Hosts(Generic[Thing]):
-    """Things under host names. A look at it takes as long as what it finds, however many hosts there are."""
+    """An index by host name. The time of a lookup depends on its results, not on the number of hosts."""
 
     def __init__(self) -> None:
         self._things: dict[str, list[Thing]] = {}
         self._below: dict[str, list[str]] = {}
-        """Of each end of a host that begins with a dot: the hosts, in their order."""
+        """For each suffix that begins with a dot: the hosts with it, in order."""
         self._lengths: list[int] = []
-        """How long the ends of the wildcards are, the longest first."""
+        """The lengths of the wildcards' suffixes, longest first."""
 
     def add(self, host: str, thing: Thing) -> None:
         if host in self._things:
@@ -56,11 +56,11 @@ class Hosts(Generic[Thing]):
         return host in self._things
 
     def at(self, host: str) -> list[Thing]:
-        """What stands under this very name."""
+        """The entries under exactly this name."""
         return self._things.get(host, [])
 
     def wider(self, host: str) -> list[str]:
-        """The names that stand for all of a host, itself among them: the narrowest first."""
+        """The names that match all of a host, including itself, narrowest first."""
         end = host[1:] if host.startswith("*") else host
         found = [host] if host in self._things else []
         for length in self._lengths:
@@ -70,7 +70,7 @@ class Hosts(Generic[Thing]):
         return found
 
     def narrower(self, host: str) -> list[str]:
-        """The names that a wildcard stands for, itself not among them, in their order."""
+        """The names that a wildcard matches, without itself, in order."""
         if not host.startswith("*"):
             return []
         named = self._below.get(host[1:]) if host[1:2] == "." else None
@@ -78,10 +78,10 @@ class Hosts(Generic[Thing]):
         return [each for each in pool if each != host and covers(host, each)]
 
     def common(self, host: str) -> list[tuple[str, str]]:
-        """What a host shares with the names: (the narrower of both, the name)."""
+        """The names that overlap with a host: (the narrower of both, the name)."""
         return [(host, name) for name in self.wider(host)] + [(name, name) for name in self.narrower(host)]
 
     def narrowest(self, host: str) -> list[Thing]:
-        """What stands under the very name, else under the longest wildcard for it."""
+        """The entries under exactly this name, else under the longest wildcard for it."""
         names = self.wider(host)
         return self._things[names[0]] if names else []

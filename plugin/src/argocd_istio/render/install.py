@@ -1,4 +1,4 @@
-"""What a render says beside the ways: the objects that Argo CD and the gateway need, and what is there twice."""
+"""Facts of a render besides the ways: objects that Argo CD and the gateway need, and repeated objects."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _CONFIGS = (
     ("Secret", "argocd-secret"),
 )
 _RBAC = "rbac.authorization.k8s.io"
-# Where an object says which Secret it makes; its own name where it does not.
+# The field with the name of the Secret that an object creates; without the field it is the object's name.
 _MAKERS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     (CORE, "Secret", ()),
     ("cert-manager.io", "Certificate", ("spec", "secretName")),
@@ -32,7 +32,7 @@ _MAKERS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
 
 
 def install(objects: Objects, workloads: list[Workload]) -> Install:
-    """What the objects say of the install."""
+    """The facts of the install."""
     homes = dict.fromkeys(each.item.namespace for each in workloads if each.argocd_server())
     return Install(
         tuple(homes),
@@ -54,18 +54,18 @@ def _configs(objects: Objects) -> Iterator[Config]:
 
 
 def given(objects: Objects) -> Iterator[Given]:
-    """Every Secret that these files have, or that something in them makes."""
+    """Every Secret in these files, or that an object in them creates."""
     for group, kind, path in _MAKERS:
         for item in objects.of(group, kind):
             yield Given(item.namespace, (text(item.node, *path) if path else "") or item.name, Place(item))
 
 
-# Settings of a Redis that shares its data with others, and a program that watches over one.
+# Settings of a replicated Redis, and a program that watches one.
 _TOGETHER = ("sentinel", "replicaof", "slaveof", "cluster-enabled")
 
 
 def _redis(workloads: list[Workload], homes: Container[str]) -> Iterator[Redis]:
-    """Every Redis: a container of that name, program or image."""
+    """Every workload with Redis: by the name, program or image of a container."""
     for workload in workloads:
         item, words = workload.item, [*map(_words, workload.containers)]
         if any(map(_is_redis, workload.containers, words)):
@@ -101,6 +101,6 @@ def _twice(objects: Objects) -> Iterator[Twice]:
 
 
 def _differ(nodes: list[Node]) -> bool:
-    """Whether nodes have several values, however they are written."""
+    """Whether nodes have different values, regardless of notation."""
     values = [value(node) for node in nodes]
     return any(each != values[0] for each in values)

@@ -1,4 +1,4 @@
-"""How Istio resolves names, decides a port's protocol, and who sees which object, as its own source says.
+"""How Istio resolves names, chooses a port's protocol, and limits the visibility of objects.
 
 Ports: `pkg/config/kube/conversion.go`. Destinations: `ResolveShortnameToFQDN`; Gateways: `resolveGatewayName`, both in
 `pilot/pkg/model/config.go`. exportTo: `initVirtualServices` in `pilot/pkg/model/push_context.go`.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 ROOT = "istio-system"
-"""The mesh's root namespace, unless the mesh says otherwise."""
+"""The default root namespace of a mesh."""
 _STANDARD = {"kubernetes.io/h2c": "HTTP2", "kubernetes.io/ws": "HTTP", "kubernetes.io/wss": "HTTPS"}
 _PROTOCOLS = {
     "tcp": "TCP",
@@ -29,7 +29,7 @@ _PROTOCOLS = {
 _NEVER_GUESSED = (25, 53, 3306, 27017)
 
 UNDECLARED = "undeclared"
-"""Istio guesses: the gateway speaks to such a port what the client spoke to it."""
+"""Protocol unknown to Istio: the gateway uses the client's HTTP version at this port."""
 
 HTTP2 = ("HTTP2", "GRPC", "GRPC-Web")
 
@@ -73,7 +73,7 @@ def gateway(name: str, namespace: str) -> str:
 
 
 def sees(export_to: Iterable[str], owner: str, client: str) -> bool | None:
-    """Whether proxies in namespace `client` see an object of namespace `owner`; None where `client` is not known."""
+    """Whether an object of namespace `owner` is visible to proxies in namespace `client`; None if that is unknown."""
     named = {owner if each == "." else each for each in export_to}
     if "~" in named and "*" not in named:
         return False

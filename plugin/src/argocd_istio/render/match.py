@@ -10,11 +10,11 @@ from argocd_istio.syntax.source import Node
 
 GRPC = "application/grpc"
 AGENT = "argocd-client"
-"""What Argo CD's own CLI calls itself."""
+"""The user agent of Argo CD's CLI."""
 
 
 def _value(node: Node | None, name: str) -> str:
-    """A StringMatch in words. One without a value asks only that the thing is there."""
+    """A StringMatch in words. Without a value it only requires presence."""
     for key, words in (("exact", "is"), ("prefix", "begins with"), ("regex", "matches")):
         value = text(node, key)
         if value:
@@ -23,9 +23,9 @@ def _value(node: Node | None, name: str) -> str:
 
 
 def http(condition: Node, port: int, client: str) -> str:
-    """One entry of `http[].match`, its gateways aside; empty where it takes everything.
+    """One entry of `http[].match` in words, without its gateways; empty if it matches everything.
 
-    The port counts where that of the listener is not known, the source where the gateway's namespace is not.
+    The port is included if that of the listener is unknown, the source if the gateway's namespace is unknown.
     """
     words = []
     if not port and number(condition, "port"):
@@ -47,12 +47,12 @@ def http(condition: Node, port: int, client: str) -> str:
 
 
 def is_everything(condition: Node, key: str) -> bool:
-    """Whether a path condition leaves nothing out."""
+    """Whether a path condition matches every path."""
     return text(condition, key, "prefix") == "/" or text(condition, key, "regex") in ("*", ".*")
 
 
 def grpc(conditions: list[Node]) -> Literal["", "only", "wanted"]:
-    """Which requests of gRPC the alternatives take: exactly what argocd-server takes for gRPC, or more or others.
+    """Whether the alternatives match exactly the requests that argocd-server treats as gRPC ("only"), or others too.
 
     argocd-server compares the whole content-type: `server/server.go` of Argo CD, `newGRPCMatcher`.
     """
@@ -62,7 +62,7 @@ def grpc(conditions: list[Node]) -> Literal["", "only", "wanted"]:
 
 
 def _wants_grpc(condition: Node) -> bool:
-    """Whether an entry was written for native gRPC, however well."""
+    """Whether an entry was meant for native gRPC, correct or not."""
     value = next(iter(labels(_header(condition, "content-type")).values()), "")
     agent = next(iter(labels(_header(condition, "user-agent")).values()), "")
     plain = value.replace("\\", "").replace("^", "")
@@ -77,13 +77,13 @@ def _header(condition: Node, wanted: str) -> Node | None:
 
 
 def paths(conditions: list[Node]) -> tuple[str, ...]:
-    """The prefixes that paths are asked for; empty where an alternative asks for none."""
+    """The path prefixes of the alternatives; empty if one has no path condition."""
     found = [text(each, "uri", "prefix") or text(each, "uri", "exact") for each in conditions]
     return tuple(found) if all(found) else ()
 
 
 def holds(condition: Node, gateway: str, port: int, namespace: str, client: str) -> bool:
-    """Whether an entry can hold for requests through this Gateway (namespace/name) and port: 0 is not known.
+    """Whether an entry can match requests through this Gateway (namespace/name) and port (0: unknown).
 
     Source: `sourceMatchHTTP` in `pilot/pkg/networking/core/route/route.go` of Istio.
     """

@@ -1,6 +1,6 @@
-"""The ways that requests take, from a host name to a pod: facts without a judgement.
+"""The ways of requests, from a host name to a pod, as facts without judgement.
 
-`ways` and `gateway_api` make them, the rules of `lint` judge them, `explain` draws them. Each fact knows its place.
+`ways` and `gateway_api` create them, the rules of `lint` check them, `explain` draws them. Each fact has its place.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from typing import Literal, TypeVar
 from argocd_istio.render.objects import Place
 
 Hop = Literal["clear text", "TLS", "mTLS", "the client's TLS", "the client's bytes"]
-"""How bytes travel between gateway and pod: `TLS` is a connection that the gateway itself makes, `mTLS` the mesh's."""
+"""How bytes travel between gateway and pod: `TLS` is a TLS connection of the gateway itself, `mTLS` of the mesh."""
 
 Membership = Literal["sidecar", "ambient", "none", ""]
-"""Whether pods are in the mesh; empty where these files do not say."""
+"""Whether pods are in the mesh; empty if unknown."""
 
 Rules = Literal["http", "tls", "tcp"]
-"""Which list of a VirtualService a server follows."""
+"""The list of a VirtualService with the rules for a server."""
 
 Found = Literal["port", "service", "not here", "nothing"]
 
@@ -28,8 +28,8 @@ Ends = Literal["", "another name", "endpoints here", "endpoints elsewhere"]
 Verifies = Literal["", "the system's CAs", "a given CA", "nothing"]
 
 Unrouted = Literal["", "no route", "no rule", "no match", "not admitted", "not exported"]
-"""Why a listener has no route for a host: nothing routes it; what routes it has no rule for such a listener, or none
-whose conditions can hold there; the Gateway admits no such route; the gateway's pods do not see it."""
+"""Why a listener has no route for a host: no object routes it; the object has no rule for this kind of listener, or
+none with conditions that can apply; the Gateway does not admit the object; the gateway's pods do not see it."""
 
 
 Thing = TypeVar("Thing")
@@ -37,7 +37,7 @@ Said = TypeVar("Said", bound=Hashable)
 
 
 class Shared(tuple[Thing, ...]):
-    """A tuple that many facts have in common: its hash is computed once, so that it may be a key however long it is."""
+    """A tuple that many facts share: its hash is computed once, so that a long tuple is still a cheap key."""
 
     @cached_property
     def _hash(self) -> int:
@@ -49,10 +49,10 @@ class Shared(tuple[Thing, ...]):
 
 @dataclass(frozen=True)
 class Certificate:
-    """Who shows which certificate. `secret` is empty where it is no Secret, `namespace` where that is not known.
+    """The certificate that `holder` shows. `secret` is empty if it is not in a Secret, `namespace` if unknown.
 
-    `file` is a path inside the pod. `granted` is whether the Secret's namespace lets the gateway read it, None where
-    neither a ReferenceGrant nor the Secret is here.
+    `file` is a path inside the pod. `granted` is whether the Secret's namespace lets the gateway read it, None if
+    these files have neither a ReferenceGrant nor the Secret.
     """
 
     holder: Literal["gateway", "argocd-server"]
@@ -64,7 +64,7 @@ class Certificate:
 
 @dataclass(frozen=True)
 class Sidecar:
-    """A Sidecar object that selects pods, and the protocol that it states for their port; empty where none."""
+    """A Sidecar object that selects pods, and the protocol that it declares for their port, empty if none."""
 
     name: str
     protocol: str
@@ -76,13 +76,13 @@ class Sidecars(Shared[Sidecar]):
 
     @cached_property
     def opaque(self) -> bool:
-        """Whether one of them takes the port as it is."""
+        """Whether one of them declares the port as TCP or TLS, so that the sidecar does not read HTTP."""
         return any(each.protocol in ("TCP", "TLS", "HTTPS") for each in self)
 
 
 @dataclass(frozen=True)
 class MutualTls:
-    """The PeerAuthentication that counts for a port of pods; `selected` says whether it selects them by labels."""
+    """The PeerAuthentication in effect for a port of pods; `selected` is whether it selects them by labels."""
 
     name: str
     mode: str
@@ -92,7 +92,7 @@ class MutualTls:
 
 @dataclass(frozen=True)
 class Authorization:
-    """An AuthorizationPolicy for pods; `of_requests` says whether it asks for what a TCP port does not know."""
+    """An AuthorizationPolicy for pods; `of_requests` is whether it uses fields that a TCP port does not have."""
 
     name: str
     action: str
@@ -106,20 +106,20 @@ class Authorizations(Shared[Authorization]):
 
     @cached_property
     def selected(self) -> tuple[Authorization, ...]:
-        """Those that select the pods by labels."""
+        """The policies that select the pods by labels."""
         return tuple(each for each in self if each.selected)
 
     @cached_property
     def of_requests(self) -> tuple[Authorization, ...]:
-        """Those that ask for what only a request has."""
+        """The policies that use fields of requests."""
         return tuple(each for each in self if each.of_requests)
 
 
 @dataclass(frozen=True)
 class ArgocdServer:
-    """The settings of argocd-server. `tls` says whether it speaks TLS, `because` what says so: `setting` at `place`.
+    """The settings of argocd-server. `tls` is whether it speaks TLS; `because`, `setting` and `place` say why.
 
-    What these files do not say is None.
+    Unknown values are None.
     """
 
     listens: int
@@ -133,12 +133,12 @@ class ArgocdServer:
 
 @dataclass(frozen=True)
 class Pods:
-    """The pods of one workload, and the port at which a request arrives: 0 where no container has the one named.
+    """The pods of one workload, and the port at which a request arrives: 0 if no container has the named port.
 
-    `kept_by` is the annotation that keeps that port from a sidecar, at `kept_at`, empty where none; `inbound` are the
-    protocols that Istio reads off the Service ports that lead to it. `plain` is whether a label says that they take no
-    mutual TLS. `strict` are the workloads that argocd-server calls and that take mutual TLS only, of interest outside
-    the mesh; `closed` are those of Argo CD whose NetworkPolicies keep out what an ambient mesh carries.
+    `kept_by` is the annotation that excludes that port from the sidecar, at `kept_at`, empty if none; `inbound` are
+    the protocols of the Service ports that lead to it. `plain` is whether a label turns mutual TLS off for them.
+    `strict` are the workloads that argocd-server calls and that accept only mutual TLS, needed outside the mesh;
+    `closed` are those of Argo CD whose NetworkPolicies block the port of an ambient mesh.
     """
 
     kind: str
@@ -161,7 +161,7 @@ class Pods:
 
     @property
     def redirected(self) -> bool:
-        """Whether a sidecar takes the port."""
+        """Whether traffic to the port goes through the sidecar."""
         return not self.kept_by
 
 
@@ -177,8 +177,8 @@ class Behind(Shared[Pods]):
 class Policy:
     """The traffic policy that a DestinationRule, or a BackendTLSPolicy, gives a Service port.
 
-    `tls` is its mode, empty without one. `verifies` says by what the gateway checks the certificate of the pod, `seen`
-    whether the gateway's pods see it, None where that is not known.
+    `tls` is its mode, empty without one. `verifies` is what the gateway checks the pod's certificate with, `seen`
+    whether the policy is visible to the gateway's pods, None if unknown.
     """
 
     kind: str
@@ -197,13 +197,13 @@ class Policy:
 class Destination:
     """A Service port. `protocol` is Istio's word for it, `speaks` what the gateway sends, `name` is namespace/name.
 
-    `found` says how far the name leads: to a port, to a Service without that port, to nothing in these files, or to
-    nothing at all. `subset_pods` is whether the subset selects some of the Service's pods, where that has some. `ends`
-    says why a Service selects none by itself: it is another name, that of `alias`, or its endpoints are written by
-    hand, in these files or not. `ours` is whether an argocd-server of these files and Services are in its namespace,
-    `hidden` the DestinationRule that the gateway's pods do not see, `seen` whether they see the Service; None is not
-    known. `granted` is whether the Service's namespace lets the route name it, None where neither a ReferenceGrant nor
-    the Service is here. `target` is where the Service names the port of the pods.
+    `found` is how far the name leads: to a port, to a Service without that port, to nothing in these files, or to
+    nothing at all. `subset_pods` is whether the subset selects some of the Service's pods, if it has any. `ends`
+    is why a Service has no selector: it is an alias, of `alias`, or its endpoints are written by hand, in these files
+    or elsewhere. `ours` is whether its namespace has an argocd-server and Services in these files. `hidden` is the
+    DestinationRule that the gateway's pods do not see, `seen` whether they see the Service, None if unknown.
+    `granted` is whether the Service's namespace lets the route refer to it, None if these files have neither a
+    ReferenceGrant nor the Service. `target` is the place where the Service states the port of the pods.
     """
 
     name: str
@@ -232,15 +232,15 @@ class Destination:
 
     @property
     def to_argocd_server(self) -> bool:
-        """Whether it leads to argocd-server; by the Service's name where its pods are not in these files."""
+        """Whether it leads to argocd-server; judged by the Service's name if its pods are not in these files."""
         return bool(self.pods.argocd_servers) or (not self.pods and "argocd-server" in self.name.rpartition("/")[2])
 
 
 @dataclass(frozen=True)
 class Moved:
-    """How paths begin at the gateway, and how at the pods.
+    """The prefix of paths at the gateway (`asked`) and at the pods (`given`).
 
-    `one` is whether that very path is meant, `whole` whether nothing follows at the pods.
+    `one` is whether only that exact path is matched, `whole` whether `given` is the whole path at the pods.
     """
 
     asked: str
@@ -251,15 +251,14 @@ class Moved:
 
 @dataclass(frozen=True)
 class Route:
-    """A rule of a VirtualService or of the Gateway API. `match` holds alternatives, empty means everything.
+    """A rule of a VirtualService or of the Gateway API. `match` are alternatives in words, empty for every request.
 
-    `answer` is what the gateway answers by itself, empty where it sends the request on; `redirect` is one to https,
-    `continues` the VirtualService, not in these files, that has the rest.
-    `grpc` says which requests of
-    gRPC it was written for: `only` takes exactly those, `wanted` more or others. `reached` is false after a route that
-    takes everything. `rewrite` says in words what becomes of the path, `moved` has it for each alternative, without
-    those of which it is not known. `hosts` are all that the object names. `seen` is whether the gateway's pods see it,
-    `only_own` whether it is shown to its own namespace alone.
+    `answer` is the gateway's own answer, empty if it forwards the request; `redirect` is whether that is a redirect to
+    https. `continues` is the VirtualService outside these files with the further rules. `grpc` is "only" if the rule
+    matches exactly the gRPC requests, "wanted" if it was meant to. `reached` is false after a route that matches
+    everything. `rewrite` describes the change of the path, `moved` has it for each alternative, if known. `hosts` are
+    all hosts of the object. `seen` is whether it is visible to the gateway's pods, `only_own` whether it is visible
+    only in its own namespace.
     """
 
     kind: str
@@ -286,12 +285,11 @@ class Route:
 class Listener:
     """A server of an Istio Gateway or a listener of the Gateway API, on the pods with the labels of `selector`.
 
-    `here` is false for a Gateway that is not in these files: only its name and routes are known then. `namespace` is
-    that of the pods, empty where it is not known. `tls` is the mode, empty where it takes clear text or is not known,
-    `tls_before` whether the clients' TLS has ended before the gateway;
-    `redirect` is the code with which it sends everything to https, empty where it does not. `confined` is the
-    namespace before the host, whose routes alone it admits, `candidate` the route that `unrouted` speaks of,
-    `listener_set` the ListenerSet that brings the listener. `hosts` are all that the server names.
+    `here` is false for a Gateway outside these files: only its name and routes are then known. `namespace` is that of
+    the pods, empty if unknown. `tls` is the mode, empty for clear text or if unknown, `tls_before` whether the
+    clients' TLS ends before the gateway. `redirect` is the status code of a redirect of everything to https, empty
+    without one. `confined` is the namespace before the host: only its routes are admitted. `candidate` is the route
+    that `unrouted` is about, `listener_set` the ListenerSet with the listener. `hosts` are all hosts of the server.
     """
 
     api: Literal["Istio", "Gateway API"]
@@ -324,23 +322,23 @@ HTTP = ("HTTP", "HTTP2", "GRPC", "GRPC-WEB", "HTTP_PROXY")
 
 @dataclass(frozen=True)
 class Way:
-    """All hosts that take the same way."""
+    """The hosts that share the same listeners."""
 
     hosts: tuple[str, ...]
     listeners: tuple[Listener, ...]
 
     @property
     def to_argocd_server(self) -> bool:
-        """Whether one of its routes leads there, as far as these files say."""
+        """Whether one of its routes leads to argocd-server, as far as known."""
         routes = (route for listener in self.listeners for route in listener.routes)
         return any(each.to_argocd_server for route in routes for each in route.destinations)
 
 
 @dataclass(frozen=True)
 class Stray:
-    """A host of a route that none of its Gateways takes, all of which are here; or a listener that they do not have.
+    """A host of a route that none of its Gateways accepts, or a listener that they do not have; all are in these files.
 
-    `others` is whether they take another host of it.
+    `others` is whether they accept another host of the route.
     """
 
     kind: str
@@ -364,8 +362,8 @@ class Refused:
 class TlsPolicy:
     """A target of a BackendTLSPolicy. `section` is the name of a port, empty for all, `sections` has the Service's.
 
-    `found` is whether the Service is here, None where nothing says that it should be. `hostname` and `verifies` are
-    what the gateway asks for and checks by. `unusable` is a CA that Istio cannot take, in words.
+    `found` is whether the Service is in these files, None if it may be elsewhere. `hostname` and `verifies` are the
+    name and the CAs that the gateway checks. `unusable` says why Istio cannot use the CA.
     """
 
     name: str
@@ -391,7 +389,7 @@ class Config:
 
 @dataclass(frozen=True)
 class Given:
-    """A Secret that these files have, or that something in them makes."""
+    """A Secret in these files, or one that an object in them creates."""
 
     namespace: str
     name: str
@@ -400,9 +398,9 @@ class Given:
 
 @dataclass(frozen=True)
 class Twice:
-    """An object that is there several times with different contents.
+    """An object that occurs several times with different contents.
 
-    `subjects` is whether it is a ClusterRoleBinding whose role one of them takes from the other.
+    `subjects` is whether it is a ClusterRoleBinding with different subjects: one takes the role from the other.
     """
 
     name: str
@@ -413,7 +411,7 @@ class Twice:
 
 @dataclass(frozen=True)
 class Misfit:
-    """A field with another type than the API takes."""
+    """A field with a type that the API refuses."""
 
     field: str
     found: str
@@ -433,7 +431,7 @@ class Redis:
 
 @dataclass(frozen=True)
 class Install:
-    """What a render says beside the ways. `namespaces` are those with an argocd-server, `redis` has every Redis."""
+    """Facts of a render besides the ways. `namespaces` are those with an argocd-server."""
 
     namespaces: tuple[str, ...]
     configs: tuple[Config, ...]
@@ -445,7 +443,7 @@ class Install:
 
 @dataclass(frozen=True)
 class Facts:
-    """Everything that the rules know. `namespace` is where the gateway's pods are, empty where that is not known.
+    """Everything that the rules know. `namespace` is that of the gateway's pods, empty if unknown.
 
     `empty` are the Gateways without a listener.
     """
@@ -465,7 +463,7 @@ class Facts:
                 yield way, listener
 
     def routes(self) -> Iterator[tuple[Listener, Route]]:
-        """Each route of a listener once, however many ways lead through that."""
+        """Each route of each listener once, even if several ways share the listener."""
         seen: set[int] = set()
         for _, listener in self.listeners():
             if id(listener) not in seen:
@@ -479,9 +477,9 @@ class Facts:
                 yield listener, route, destination
 
     def pods(self, of: Callable[[Listener, Destination], Said]) -> Iterator[tuple[Said, Pods]]:
-        """Pods, each with what `of` says of the destinations that lead there.
+        """Pods, each with the result of `of` for the destinations that lead there.
 
-        The same is there once: many routes to many pods are as much work as both together, not each with each.
+        Equal pairs occur once: the work grows with routes plus pods, not with routes times pods.
         """
         seen: set[tuple[Said, int]] = set()
         for listener, _, destination in self.destinations():
@@ -502,14 +500,14 @@ class Facts:
 
     @cached_property
     def stranded(self) -> bool:
-        """Whether no way leads to the argocd-servers of these files, nor to what is not here of their namespaces."""
+        """Whether no way leads to the argocd-servers of these files, nor to unknown Services in their namespaces."""
         if not self.homes or any(self.argocd_servers()):
             return False
         elsewhere = (each for _, _, each in self.destinations() if each.found == "not here" and not each.ours)
         return all(each.name.partition("/")[0] not in self.homes for each in elsewhere)
 
     def of_others(self, way: Way, listener: Listener) -> bool:
-        """Whether hosts without a route may have one that is not in these files: they are no argocd-server's."""
+        """Whether hosts without a route may have one outside these files: they are not argocd-server's."""
         if listener.unrouted != "no route" or self.stranded or listener.confined in self.homes:
             return False
         return not way.to_argocd_server

@@ -1,7 +1,6 @@
 """The objects of a render, looked up by kind and name, and workloads by the labels that a Service selects.
 
-Nothing is dropped: `twice` has what is there several times, `shapes` says which fields have another type than the
-API takes.
+Nothing is dropped: `twice` has repeated objects, `shapes` finds fields with a wrong type.
 """
 
 from __future__ import annotations
@@ -16,11 +15,11 @@ from argocd_istio.syntax.source import Node, Source
 CORE, APPS, ISTIO, GATEWAY_API = "", "apps", "networking.istio.io", "gateway.networking.k8s.io"
 _WITHOUT_NAMESPACE = ("Namespace", "ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition", "GatewayClass")
 NAMESPACE = "default"
-"""Where an object without a namespace is: kubectl's own default."""
+"""The namespace of an object that states none: kubectl's default."""
 
 
 class Object:
-    """An object of a render. `group` is empty for Kubernetes' core; `source` is the file that has it."""
+    """An object of a render. `group` is empty for Kubernetes' core; `source` is its file."""
 
     __slots__ = ("group", "kind", "name", "namespace", "node", "source", "spec")
 
@@ -43,7 +42,7 @@ class Object:
 
 
 class Place:
-    """Where something stands written: the object, the path of the field in it, and its node."""
+    """A place in a file: the object, the path of the field in it, and its node."""
 
     __slots__ = ("node", "object", "path")
 
@@ -51,7 +50,7 @@ class Place:
         self.object, self.path, self.node = item, path, node or item.node
 
     def at(self, *path: str | int) -> Place:
-        """The place of a field below, or this one where the field is not there."""
+        """The place of a field below, or this place if the field does not exist."""
         node = self.node.find(*path)
         if node is None:
             return self
@@ -63,7 +62,7 @@ Thing = TypeVar("Thing")
 
 
 class Chosen(Generic[Thing]):
-    """Things with labels in namespaces, found by a selector: each selector looks at those with its rarest pair only."""
+    """An index of labelled things by namespace. A selector only looks at things with its rarest label."""
 
     def __init__(self) -> None:
         self._by_pair: dict[tuple[str, str, str], list[tuple[dict[str, str], Thing]]] = {}
@@ -73,7 +72,7 @@ class Chosen(Generic[Thing]):
             self._by_pair.setdefault((namespace, key, value), []).append((own, thing))
 
     def of(self, namespace: str, selector: Mapping[str, str]) -> list[Thing]:
-        """What has all the labels; an empty selector selects nothing."""
+        """The things with all the labels; an empty selector selects nothing."""
         if not selector:
             return []
         pools = [self._by_pair.get((namespace, key, value), []) for key, value in selector.items()]
@@ -81,7 +80,7 @@ class Chosen(Generic[Thing]):
 
 
 class Selectors(Generic[Thing]):
-    """Things with selectors in namespaces, found by labels: each stands under its rarest pair only."""
+    """An index of selectors by namespace, each stored under its rarest label only."""
 
     def __init__(self, things: Iterable[tuple[str, Mapping[str, str], Thing]]) -> None:
         things = list(things)
@@ -93,27 +92,27 @@ class Selectors(Generic[Thing]):
                 self._by_pair.setdefault(rarest, []).append((order, selector, thing))
 
     def of(self, namespace: str, own: Mapping[str, str]) -> list[Thing]:
-        """What selects these labels, in its order; an empty selector selects nothing."""
+        """The things that select these labels, in order; an empty selector selects nothing."""
         pools = [self._by_pair.get((namespace, *pair), []) for pair in own.items()]
         found = [(order, thing) for pool in pools for order, wanted, thing in pool if wanted.items() <= own.items()]
         return [thing for _, thing in sorted(found, key=lambda each: each[0])]
 
     def first(self, namespace: str, own: Mapping[str, str]) -> Thing | None:
-        """The first of these; every pool is left at its first."""
+        """The first of these; the search stops at the first in each pool."""
         pools = [self._by_pair.get((namespace, *pair), []) for pair in own.items()]
         firsts = [next((each for each in pool if each[1].items() <= own.items()), None) for pool in pools]
         return min((each for each in firsts if each), key=lambda each: each[0], default=(0, {}, None))[2]
 
 
 class Objects:
-    """Every object of what was read; the members of a List count as objects of their own.
+    """Every object in the files; the members of a List count as separate objects.
 
-    Of an object that is there several times the last counts, as for kubectl apply; `twice` has all of them.
+    The last of repeated objects counts, as in kubectl apply; `twice` has all of them.
     """
 
     def __init__(self, *sources: Source) -> None:
         self.file = sources[0].file if len(sources) == 1 else ""
-        """The file that all objects are from; empty where they are from several."""
+        """The file of all objects; empty if there are several files."""
         found: dict[tuple[str, str, str, str | int], list[Object]] = {}
         roots = [(document.root, source) for source in sources for document in source.documents]
         for item in (Object(node, source) for root, source in roots for node in _members(root)):

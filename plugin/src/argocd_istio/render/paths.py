@@ -1,7 +1,7 @@
-"""What a route makes of paths: how they begin at the gateway, and how at the pods.
+"""What a route does with paths: the prefix at the gateway, and the prefix at the pods.
 
-Sources: `pilot/pkg/networking/core/route/route.go` of Istio. A rewrite swaps the prefix that was matched, and all of a
-path that was matched by a regular expression: `rewritePathHeader` in `source/common/router/config_impl.cc` of Envoy.
+Sources: `pilot/pkg/networking/core/route/route.go` of Istio. A rewrite replaces the matched prefix, or the whole path
+after a match by regular expression: `rewritePathHeader` in `source/common/router/config_impl.cc` of Envoy.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from argocd_istio.syntax.source import Node
 
 
 class _Rewrite(NamedTuple):
-    """`to` is the new prefix, or the whole path; with a `pattern` what it matches is swapped for `to`."""
+    """`to` is the new prefix or whole path; with a `pattern`, `to` replaces what the pattern matches."""
 
     to: str
     whole: bool = False
@@ -26,7 +26,7 @@ class _Rewrite(NamedTuple):
 
 
 def istio(rule: Node, conditions: list[Node]) -> tuple[str, tuple[Moved, ...]]:
-    """The rewrite of a VirtualService's rule in words, empty where there is none, and what it makes of paths."""
+    """The rewrite of a VirtualService's rule in words, empty if there is none, and its effect on paths."""
     pattern = text(rule, "rewrite", "uriRegexRewrite", "match")
     rewrite = None
     if text(rule, "rewrite", "uri"):
@@ -57,7 +57,7 @@ def _moved(rewrite: _Rewrite | None, asked: list[tuple[str, str]]) -> tuple[str,
 
 
 def _one(rewrite: _Rewrite | None, kind: str, value: str) -> Moved | None:
-    """What becomes of the paths of one condition; None where that is not known."""
+    """The effect on the paths of one condition; None if unknown."""
     start = head(value) if kind == "regex" else value
     exact = kind == "exact"
     if rewrite is None:
@@ -72,13 +72,13 @@ def _one(rewrite: _Rewrite | None, kind: str, value: str) -> Moved | None:
 
 
 LONGEST = 1000
-"""A longer expression is not looked into."""
+"""Longer expressions are not analyzed."""
 _PART = re.compile(r"\\.|\[\^?\]?[^\]]*\]|.", re.DOTALL)
 _LITERAL = re.compile(r"[^\\.\[\](){}*+?|^$]|\\\W")
 
 
 def head(pattern: str) -> str:
-    """The text that all matches of a regular expression begin with; / where that is not known."""
+    """The text that all matches of a regular expression begin with; / if unknown."""
     if len(pattern) > LONGEST:
         return "/"
     parts = _PART.findall(pattern.removeprefix("^"))

@@ -1,7 +1,7 @@
-"""Who may connect to pods, as PeerAuthentications and AuthorizationPolicies say.
+"""Who may connect to pods, by PeerAuthentications and AuthorizationPolicies.
 
-Sources: `ComposePeerAuthentication` in `pilot/pkg/security/authn/policy_applier.go` of Istio; the fields that a TCP
-port has not in `pilot/pkg/security/authz/model/model.go`.
+Sources: `ComposePeerAuthentication` in `pilot/pkg/security/authn/policy_applier.go` of Istio; the fields that do not
+apply to TCP ports in `pilot/pkg/security/authz/model/model.go`.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from argocd_istio.syntax.source import Node
 SECURITY = "security.istio.io"
 STRICT = "STRICT"
 NAME, PART_OF = "app.kubernetes.io/name", "app.kubernetes.io/part-of"
-# What argocd-server cannot work without, by a part of its name, and the ports that it calls there.
+# Workloads that argocd-server requires, by a part of the name, and the ports that it calls there.
 _CALLED = {"redis": (6379, 26379), "repo-server": (8081,)}
 HBONE = 15008
-"""Where the ambient mesh delivers all connections to a pod."""
+"""The port to which the ambient mesh delivers all connections of a pod."""
 _OF_REQUESTS = {"hosts", "notHosts", "paths", "notPaths", "methods", "notMethods"}
 _OF_TOKENS = {"requestPrincipals", "notRequestPrincipals"}
-# What conditions know of a connection; everything else they know of a request.
+# Conditions on connections; all other conditions are on requests.
 _CONNECTION = ("source.", "destination.", "connection.", "experimental.envoy.filters.network.")
 
 
 class _Selecting:
-    """Policies, by the pods that they are for: by labels, for their namespace, or for the mesh."""
+    """Policies by scope: for pods with labels, for a namespace, or for the mesh."""
 
     def __init__(self, found: list[Object], field: str = "selector") -> None:
         chosen = [(item, labels(item.spec, field, "matchLabels")) for item in found]
@@ -40,7 +40,7 @@ class _Selecting:
                 self._whole.setdefault(item.namespace, []).append(item)
 
     def whole(self, namespace: str) -> list[Object]:
-        """Those for a whole namespace."""
+        """The policies for a whole namespace."""
         return self._whole.get(namespace, [])
 
 
@@ -50,7 +50,7 @@ class Policies:
     def __init__(self, objects: Objects, workloads: list[Workload], mesh: Mesh) -> None:
         self._peers = _Selecting(objects.of(SECURITY, "PeerAuthentication"))
         callers = objects.of(SECURITY, "AuthorizationPolicy")
-        # Those of the Gateway API's kind are for waypoints.
+        # Policies with targetRefs are for waypoints.
         self._callers = _Selecting(
             [item for item in callers if not (items(item.spec, "targetRefs") or fields(item.spec, "targetRef"))]
         )
@@ -64,10 +64,10 @@ class Policies:
         self._authorizations: dict[tuple[object, ...], Authorizations] = {}
 
     def mutual_tls(self, workload: Workload, port: int) -> MutualTls | None:
-        """What counts at a port: the policy with a selector, then the namespace's, then the mesh's."""
+        """The policy for a port: one with a selector, else the namespace's, else the mesh's."""
         namespace = workload.item.namespace
         own = self._peers.by_labels.first(namespace, workload.labels)
-        # Of several for the same pods one counts, the oldest.
+        # Of several policies for the same pods only the oldest counts.
         for item in filter(None, (own, *self._peers.whole(namespace)[:1], *self._peers.whole(ROOT)[:1])):
             for path in (("portLevelMtls", str(port), "mode"), ("mtls", "mode")):
                 mode = text(item.spec, *path)
@@ -76,7 +76,7 @@ class Policies:
         return None
 
     def authorizations(self, workload: Workload, port: int) -> Authorizations:
-        """The policies that count for the pods, those of the root namespace included."""
+        """The policies that apply to the pods, including those of the root namespace."""
         namespace = workload.item.namespace
         spaces = (namespace,) if namespace == ROOT else (namespace, ROOT)
         own = [item for space in spaces for item in self._callers.by_labels.of(space, workload.labels)]
@@ -93,14 +93,14 @@ class Policies:
         return self._authorizations[key]
 
     def closed(self, namespace: str) -> tuple[str, ...]:
-        """Argo CD's workloads in a namespace whose NetworkPolicies together keep out what the ambient mesh carries."""
+        """Argo CD's workloads in a namespace whose NetworkPolicies together block the port of the ambient mesh."""
         if namespace not in self._closed:
             ours = (one for one in self._workloads.get(namespace, []) if one.labels.get(PART_OF, "argocd") == "argocd")
             self._closed[namespace] = tuple(one.item.name for one in ours if self._shut(one, HBONE))
         return self._closed[namespace]
 
     def _shut(self, workload: Workload, port: int) -> bool:
-        """Whether policies for what comes in select the pods, and none admits the port: what one admits is admitted."""
+        """Whether ingress policies select the pods and none admits the port: one that admits it is enough."""
         namespace = workload.item.namespace
         selecting = [
             item
@@ -111,7 +111,7 @@ class Policies:
         return bool(selecting) and not any(not ports or any(_has(one, port) for one in ports) for ports in rules)
 
     def strict(self, namespace: str) -> tuple[str, ...]:
-        """The workloads that argocd-server calls, in its namespace, that take mutual TLS only, by namespace/name."""
+        """The workloads called by argocd-server in its namespace that accept only mutual TLS (namespace/name)."""
         if namespace not in self._strict:
             found = []
             for workload in self._workloads.get(namespace, []):
@@ -125,7 +125,7 @@ class Policies:
 
 
 def _reads_requests(item: Object, port: int) -> bool:
-    """Whether a rule for the port asks for what only a request has: a path, a method, a host, a header or a token.
+    """Whether a rule for the port uses fields of requests: path, method, host, header or token.
 
     AUDIT and CUSTOM neither admit nor refuse by themselves.
     """

@@ -1,6 +1,6 @@
-"""The fields that this package reads of each kind, with the types that the API takes there, at any depth.
+"""The fields that this package reads of each kind, with the types in the API.
 
-What has another type counts as absent to everything else; here it is seen. Fields that nothing reads are not judged.
+All other modules treat a field with another type as absent; this module reports it. Unread fields are not checked.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ TEXT, NUMBER, FLAG, EITHER = "a text", "a whole number", "a boolean", "a text or
 
 @dataclass(frozen=True)
 class Every:
-    """A mapping whose keys are free, and whose values all have one shape."""
+    """A mapping with any keys, whose values all have one shape."""
 
     of: Shape
 
 
 Shape: TypeAlias = "str | list[Shape] | dict[str, Shape] | Every"
-"""A scalar by the name of its type, a list of one shape, or a mapping of what is known of it."""
+"""A scalar by the name of its type, a list of one shape, or a mapping with its known fields."""
 
 _TEXTS = Every(TEXT)
 _LABELS: dict[str, Shape] = {"matchLabels": _TEXTS}
@@ -192,7 +192,7 @@ _WHOLE: dict[tuple[str, str], dict[str, Shape]] = {
 
 
 def misfits(objects: Objects) -> Iterator[Misfit]:
-    """Every field of another type."""
+    """Every field with a wrong type."""
     for (group, kind), shape in _WHOLE.items():
         for item in objects.of(group, kind):
             for path, found, wanted in _wrong(item.node, shape):
@@ -204,7 +204,7 @@ Path = tuple[str | int, ...]
 
 
 def _wrong(node: Node, shape: Shape) -> Iterator[tuple[Path, str, str]]:
-    """Where the types differ, from the outside to the inside: the path, what is there, and what is wanted."""
+    """Where types differ, outermost first: path, found and expected type."""
     target = node.target
     if isinstance(target, Scalar) and is_null(target):
         return

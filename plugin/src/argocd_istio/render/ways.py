@@ -1,7 +1,7 @@
 """From the objects of a render to the ways that requests take through Istio's Gateways and VirtualServices.
 
-It follows what istiod makes of them: which server of a Gateway takes a host, which VirtualServices may route it and are
-seen by the gateway's pods, and the routes in the order in which they are tried.
+It follows istiod: which server of a Gateway accepts a host, which VirtualServices may route it and are visible to the
+gateway's pods, and the order of the routes.
 Sources: `pilot/pkg/networking/core/gateway.go`, `route/route.go` and `pilot/pkg/model/push_context.go` of Istio.
 """
 
@@ -13,7 +13,7 @@ from dataclasses import replace
 from argocd_istio.render import istio, match, paths
 from argocd_istio.render.backend_tls import tls_policies
 from argocd_istio.render.balancers import Balancers
-from argocd_istio.render.destinations import Destinations
+from argocd_istio.render.destinations import Destinations, Named
 from argocd_istio.render.gateway_api import GatewayApi
 from argocd_istio.render.gateway_pods import GatewayPods
 from argocd_istio.render.hosts import Hosts
@@ -37,16 +37,16 @@ from argocd_istio.syntax.source import Node
 
 Routes = tuple[Route, ...]
 Rule = tuple[int, Object, Place]
-"""A rule of a VirtualService, and its place in the order of those that are tried."""
+"""A rule of a VirtualService, and its position in the order of evaluation."""
 
 
 def facts(
     objects: Objects, gateway_namespace: str = "", otherwise: str = "", *, tls_before_gateway: bool = False
 ) -> Facts:
-    """Every way through every Gateway of a render, and through those that its routes name.
+    """Every way through every Gateway of a render, and through Gateways that only its routes refer to.
 
-    `gateway_namespace` is where the gateways' pods run; `otherwise` counts where neither that nor a workload of the
-    render says it. Both may be empty: then it is not known. `tls_before_gateway` says that TLS ends before them all.
+    `gateway_namespace` is the namespace of the gateways' pods; `otherwise` is the default if neither that nor a
+    workload of the render shows it. Both may be empty (unknown). `tls_before_gateway`: TLS ends before all gateways.
     """
     destinations = Destinations(objects)
     pods = GatewayPods(destinations.workloads, gateway_namespace, otherwise)
@@ -74,7 +74,7 @@ def facts(
 
 
 class _Known:
-    """Keeps one of all equal listeners, and compares the routes of a listener once only, however many hosts it has."""
+    """Keeps one of all equal listeners, and compares the routes of a listener only once for all its hosts."""
 
     def __init__(self) -> None:
         self._seen: dict[int, tuple[Routes, int]] = {}
@@ -89,9 +89,9 @@ class _Known:
 
 
 class _Server:
-    """A server of a Gateway, and which VirtualServices route which of its hosts.
+    """A server of a Gateway, and the VirtualServices for each of its hosts.
 
-    One without a node stands for a Gateway that is not in these files, of which only the rules of its routes are known.
+    A server without a node is for a Gateway outside these files: only the rules of its routes are known.
     """
 
     def __init__(
@@ -101,12 +101,12 @@ class _Server:
         self.port = number(node, "port", "number")
         self.protocol = text(node, "port", "protocol").upper()
         self.redirect = "301" if is_true(node, "tls", "httpsRedirect") else ""
-        # Without a mode a tls block means PASSTHROUGH; on an HTTP port only its httpsRedirect counts.
+        # The default mode of a tls block is PASSTHROUGH; on an HTTP port only its httpsRedirect counts.
         mode = (text(node, "tls", "mode") or "PASSTHROUGH") if fields(node, "tls") else ""
         self.tls = "" if self.protocol in HTTP else mode
         self.rules = rules or self._rules()
         self.scopes: dict[str, str] = {}
-        """Of each host the namespace whose VirtualServices may take it, "*" for any."""
+        """For each host the namespace whose VirtualServices may route it, "*" for any."""
         for host in texts(node, "hosts"):
             scope, slash, bare = host.partition("/")
             namespace = title.partition("/")[0]
@@ -126,11 +126,11 @@ class _Server:
         return self.tls in ("PASSTHROUGH", "AUTO_PASSTHROUGH")
 
     def named(self) -> Iterable[str]:
-        """The hosts that this server is about, by itself or by a VirtualService, however that ends."""
+        """The hosts of this server and of its VirtualServices, routed or not."""
         return dict.fromkeys([*self.scopes, *self.routed, *self.refused, *self.unseen])
 
     def shown(self) -> list[str]:
-        """The hosts to draw: those that are routed, and those that nothing routes."""
+        """The hosts to draw: routed hosts, and hosts without any route."""
         lost = [host for host in self.scopes if host not in self.routed and not self.routed.common(host)]
         return [*self.routed, *lost]
 
@@ -163,9 +163,9 @@ class _Istio:
         self.servers += elsewhere.values()
         self._order = {id(server): at for at, server in enumerate(self.servers)}
         self._naming: dict[str, list[_Server]] = {}
-        """The servers that a host is written for, in Gateway or VirtualService."""
+        """The servers for a host that a Gateway or VirtualService states."""
         self._first: Hosts[dict[int, _Server]] = Hosts()
-        """Of each host of a Gateway the first server at each port."""
+        """For each host of a Gateway the first server at each port."""
         for server in self.servers:
             for host in server.named():
                 self._naming.setdefault(host, []).append(server)
@@ -184,7 +184,7 @@ class _Istio:
                     server.routed.add(host, item)
 
     def _bind(self, item: Object, gateways: list[Hosts[_Server]], all_here: bool) -> None:
-        """Note which servers of its Gateways a VirtualService routes, host by host."""
+        """Register the servers that a VirtualService routes, host by host."""
         export_to = texts(item.spec, "exportTo")
         lost: list[int] = []
         noted: set[tuple[int, str]] = set()
@@ -213,7 +213,7 @@ class _Istio:
         return self.pods.namespace(selector)
 
     def listeners(self) -> list[tuple[str, Listener]]:
-        """Every (host, listener that takes it)."""
+        """Every (host, listener that accepts it)."""
         found = []
         for host in dict.fromkeys(host for server in self.servers for host in server.shown()):
             for server in sorted(self._taking(host), key=lambda each: self._order[id(each)]):
@@ -221,9 +221,9 @@ class _Istio:
         return found
 
     def _taking(self, host: str) -> list[_Server]:
-        """The servers of a host: those it is written for, and at other ports the first for a wildcard of it.
+        """The servers of a host: those that state it, and at other ports the first with a matching wildcard.
 
-        Another wildcard at the same port is for other hosts: Istio takes the narrower name, of equal ones the first.
+        At one port Istio uses the narrowest name, and of equal names the first.
         """
         taking = list(self._naming[host])
         ports = {server.port for server in taking}
@@ -272,7 +272,7 @@ class _Istio:
 
     @staticmethod
     def _unrouted(server: _Server, host: str, routes: Routes) -> tuple[Unrouted, str]:
-        """Why a server has no route for a host, and which VirtualService it is about."""
+        """Why a server has no route for a host, and the VirtualService concerned."""
         if routes:
             return "", ""
         found = server.routed.narrowest(host)
@@ -289,9 +289,9 @@ class _Istio:
         return "no route", ""
 
     def _routes_of(self, server: _Server, host: str) -> Routes:
-        """The routes that a request for a host can meet, in the order in which they are tried."""
+        """The routes for a host, in the order of evaluation."""
         owners = server.routed.narrowest(host)
-        # Servers of a Gateway differ for its routes in these only.
+        # Only these properties of a server matter to its routes.
         kind = (server.title, id(server.gateway), server.port, server.rules, bool(server.tls), tuple(map(id, owners)))
         key = (kind, host if server.rules == "tls" else "")
         if key not in self._routes:
@@ -310,7 +310,7 @@ class _Istio:
         found = [self._http_of(server, item) for item in owners]
         if len(found) < 2:
             return [route for routes in found for route in routes]
-        # Where several VirtualServices share a host, istiod puts the routes that take everything last.
+        # If several VirtualServices share a host, istiod puts routes that match everything last.
         return [
             route for last in (False, True) for routes in found for route in routes if last is not bool(route.match)
         ]
@@ -349,7 +349,7 @@ class _Istio:
         return found
 
     def _usable(self, server: _Server, item: Object, rule: Node) -> list[Node] | None:
-        """The conditions that can hold here, none where it has none; None where none of them can."""
+        """The conditions that can match here, [] for a rule without conditions; None if none can match."""
         conditions = items(rule, "match")
         client = self._client(server)
         usable = [each for each in conditions if match.holds(each, server.title, server.port, item.namespace, client)]
@@ -360,7 +360,7 @@ class _Istio:
         return words if all(words) else ()
 
     def _usable_l4(self, server: _Server, owners: list[Object]) -> Iterator[tuple[Object, Place, list[Node]]]:
-        """The rules that can hold here, each with those of its conditions that can."""
+        """The rules that can match here, each with its conditions that can match."""
         for item in owners:
             for at, rule in enumerate(items(item.spec, server.rules)):
                 usable = self._usable(server, item, rule)
@@ -368,7 +368,7 @@ class _Istio:
                     yield item, Place(item).at("spec", server.rules, at), usable
 
     def _snis(self, server: _Server, owners: list[Object]) -> Hosts[Rule]:
-        """The tls rules under the names that a client may ask for."""
+        """The tls rules by the SNI that they match."""
         found: Hosts[Rule] = Hosts()
         for order, (item, place, usable) in enumerate(self._usable_l4(server, owners)):
             for sni in dict.fromkeys(sni for each in usable for sni in texts(each, "sniHosts")):
@@ -431,27 +431,27 @@ class _Istio:
         elif server.rules == "tcp" and not server.tls:
             hop = "the client's bytes"
         entry = place.node
-        return self.destinations.find(
+        named = Named(
             text(entry, "destination", "host"),
             item.namespace,
             client,
-            hop=hop,
+            hop,
             http=server.rules == "http",
             port=number(entry, "destination", "port", "number"),
             listener_port=server.port,
-            weight=number(entry, "weight") if text(entry, "weight") else None,
             subset=text(entry, "destination", "subset"),
-            place=place,
         )
+        weight = number(entry, "weight") if text(entry, "weight") else None
+        return self.destinations.find(named, place, weight=weight)
 
 
 def _gateways(item: Object) -> list[str]:
-    """The Gateways that a VirtualService names; the mesh is none."""
+    """The Gateways of a VirtualService, without `mesh`."""
     return [name for name in texts(item.spec, "gateways") if name != "mesh"]
 
 
 def _answer(rule: Node, namespace: str) -> str:
-    """What the gateway does by itself instead of sending the request on."""
+    """The gateway's own answer instead of forwarding the request."""
     if fields(rule, "redirect"):
         code = text(rule, "redirect", "redirectCode") or "301"
         target = text(rule, "redirect", "authority") + text(rule, "redirect", "uri")

@@ -30,13 +30,13 @@ class Workload:
         self.annotations = labels(self.template, "metadata", "annotations")
         self.containers = items(self.template, "spec", "containers")
         self.ports: dict[str, int] = {}
-        """The container ports that have a name; of one that is there twice the first counts."""
+        """The named container ports; of a repeated name the first counts."""
         for container in self.containers:
             for port in items(container, "ports"):
                 self.ports.setdefault(text(port, "name"), number(port, "containerPort"))
 
     def has(self, name: str) -> bool:
-        """Whether there is a container of that name, an init container included."""
+        """Whether there is a container or init container with that name."""
         kinds = ("containers", "initContainers")
         return any(text(each, "name") == name for kind in kinds for each in items(self.template, "spec", kind))
 
@@ -59,7 +59,7 @@ _MODE = "istio.io/dataplane-mode"
 
 
 def _enters(item: Object | None, own: dict[str, str]) -> bool:
-    """Whether the webhook injects pods that do not refuse; without their Namespace here, whether they ask for it."""
+    """Whether the webhook injects pods by default; without their Namespace in these files, only if they ask for it."""
     asked = own.get("sidecar.istio.io/inject") == "true" or bool(own.get("istio.io/rev"))
     if item is None:
         return asked
@@ -70,7 +70,7 @@ def _enters(item: Object | None, own: dict[str, str]) -> bool:
 
 
 class Mesh:
-    """What these files say of the mesh."""
+    """Mesh membership as far as these files show it."""
 
     def __init__(self, objects: Objects) -> None:
         self._namespaces = {item.name: item for item in objects.of(CORE, "Namespace")}
@@ -81,7 +81,7 @@ class Mesh:
         self._known: dict[tuple[str, frozenset[tuple[str, str]], int], Sidecars] = {}
 
     def membership(self, workload: Workload) -> Membership:
-        """How the pods are in the mesh."""
+        """The membership of the pods."""
         own = workload.labels
         item = self._namespaces.get(workload.item.namespace)
         injects = own.get("sidecar.istio.io/inject") or workload.annotations.get("sidecar.istio.io/inject")
@@ -94,7 +94,7 @@ class Mesh:
         return "" if item is None else "none"
 
     def sidecars(self, workload: Workload, port: int) -> Sidecars:
-        """The Sidecar objects that select the pods; only with a selector they say what comes in."""
+        """The Sidecar objects that select the pods; only with a selector do their ingress settings apply."""
         namespace = workload.item.namespace
         key = (namespace, frozenset(workload.labels.items()), port)
         if key not in self._known:
@@ -104,7 +104,7 @@ class Mesh:
 
 
 def _sidecar(item: Object, port: int) -> Sidecar:
-    """What a Sidecar object states for a port."""
+    """The protocol that a Sidecar object declares for a port."""
     for at, each in enumerate(items(item.spec, "ingress")):
         if number(each, "port", "number") == port:
             place = Place(item).at("spec", "ingress", at, "port").at("protocol")
@@ -113,9 +113,10 @@ def _sidecar(item: Object, port: int) -> Sidecar:
 
 
 def kept(workload: Workload, port: int) -> tuple[str, Place]:
-    """The annotation that keeps what comes in at the port from the sidecar; empty where the sidecar takes it.
+    """The annotation that excludes traffic to the port from the sidecar; empty if there is none.
 
-    Ports are left out of all of them only: `addCommonRules` in `tools/istio-iptables/pkg/capture/run.go` of Istio.
+    Excluded ports only count if all ports are included: `addCommonRules` in
+    `tools/istio-iptables/pkg/capture/run.go` of Istio.
     """
     group, include = "traffic.sidecar.istio.io/", "includeInboundPorts"
     name = "excludeInboundPorts" if workload.annotations.get(group + include, "*").strip() == "*" else include

@@ -1,1 +1,1 @@
-"""YAML as text: read within limits, read as each reader would, written, and changed in place."""
+"""YAML as text: parsing with limits, interpretation by different readers, output, and editing in place."""

@@ -1,4 +1,4 @@
-"""Writes YAML that kustomize, kubectl and Python read alike."""
+"""Writes YAML that kustomize, kubectl and Python read the same way."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _escape(char: str) -> str:
 
 
 def needs_quotes(text: str) -> bool:
-    """Whether a reader could take the text without quotes for something else, in block or in flow style."""
+    """Whether a reader could misread the text without quotes, in block or in flow style."""
     return not _PLAIN.fullmatch(text) or bool(plain_reading(text))
 
 
@@ -43,7 +43,7 @@ def quoted(text: str) -> str:
 
 
 def styled(text: str, style: str) -> str:
-    """`text` as a scalar in a style of quotes: "", "'" or '"'. Where single quotes cannot have it, they are double."""
+    """`text` as a scalar in a quoting style: "", "'" or '"'. Single quotes become double if they cannot express it."""
     if style == "'" and text.isprintable():
         return "'" + text.replace("'", "''") + "'"
     return '"' + "".join(map(_escape, text)) + '"' if style else text
@@ -52,14 +52,14 @@ def styled(text: str, style: str) -> str:
 def to_yaml(value: Any) -> str:
     """A document in block style. `value` is made of dicts, lists, strings, numbers, booleans, None and Nodes.
 
-    Nodes keep their author's scalars, so that every reader makes the same of them as before. Aliases are
-    written out: kustomize does not read them between items.
+    Nodes keep their author's scalars, so that every reader reads them as before. Aliases are written
+    out: kustomize does not resolve them between items.
     """
     return "\n".join(_lines(value)) + "\n"
 
 
 def _lines(value: Any) -> list[str]:
-    """The lines of a value that stands alone; one line for a scalar, except for a block of text."""
+    """The lines of a top-level value; one line for a scalar, except for a block of text."""
     value = value.target if isinstance(value, Node) else value
     if isinstance(value, Mapping):
         return _mapping(value.pairs)

@@ -1,4 +1,4 @@
-"""Takes values out of a tree. Whatever has another shape than asked for counts as absent."""
+"""Gets values from a tree. A value with an unexpected shape counts as absent."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from argocd_istio.syntax.values import plain
 
 
 def scalar(node: Node | None, *path: str | int) -> Scalar | None:
-    """The scalar at a path, None where there is none or it says nothing."""
+    """The scalar at a path, None if there is none or it is null."""
     found = node.find(*path) if node else None
     target = found.target if found else None
     return target if isinstance(target, Scalar) and not is_null(target) else None
 
 
 def text(node: Node | None, *path: str | int) -> str:
-    """The scalar at a path as its author wrote it; empty where there is none."""
+    """The scalar at a path as its author wrote it; empty if there is none."""
     found = scalar(node, *path)
     return found.value if found else ""
 
 
 def number(node: Node | None, *path: str | int) -> int:
-    """The whole number at a path, as kubectl reads it; 0 where there is none that a port could be."""
+    """The whole number at a path, as kubectl reads it; 0 if it is not a possible port."""
     found = scalar(node, *path)
     value = plain(found.value) if found and found.value.isascii() else None
     return value if type(value) is int and 0 <= value < 100_000 else 0
@@ -34,7 +34,7 @@ def is_true(node: Node | None, *path: str | int) -> bool:
 
 
 def items(node: Node | None, *path: str | int) -> list[Node]:
-    """The list at a path; empty where there is none."""
+    """The list at a path; empty if there is none."""
     found = node.find(*path) if node else None
     target = found.target if found else None
     return [item.target for item in target.items] if isinstance(target, Sequence) else []
@@ -46,7 +46,7 @@ def texts(node: Node | None, *path: str | int) -> list[str]:
 
 
 def fields(node: Node | None, *path: str | int) -> dict[str, Node]:
-    """The mapping at a path; empty where there is none."""
+    """The mapping at a path; empty if there is none."""
     found = node.find(*path) if node else None
     target = found.target if found else None
     return {key: value.target for key, (_, value) in target.keys.items()} if isinstance(target, Mapping) else {}

@@ -1,6 +1,6 @@
-"""What the readers of YAML make of a scalar.
+"""How readers of YAML interpret a scalar.
 
-kustomize, kubectl and Python go by different rules: what one of them takes for a number, a boolean or a
+kustomize, kubectl and Python have different rules: what one of them reads as a number, a boolean or a
 date counts as that here. YAML 1.1 types: https://yaml.org/type/ ; Go: gopkg.in/yaml.v3, resolve.go.
 """
 
@@ -13,7 +13,7 @@ from argocd_istio.syntax.source import Scalar
 TRUE = ("y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON")
 FALSE = ("n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF")
 NULL = ("", "~", "null", "Null", "NULL")
-"""What an unquoted word is to kubectl and kustomize. Every reading of a scalar in this package goes by these."""
+"""The type of an unquoted word for kubectl and kustomize. All of this package uses these patterns."""
 _READINGS = (
     ("the boolean", "|".join((*TRUE, *FALSE))),
     ("nothing", "|".join(word for word in NULL if word)),
@@ -32,7 +32,7 @@ _STR = ("!", "tag:yaml.org,2002:str")
 
 
 def plain_reading(text: str) -> str:
-    """What an unquoted `text` is read as, such as "the number", "" where every reader takes it for text."""
+    """The reading of an unquoted `text`, such as "the number"; "" if all readers read it as text."""
     if not text:
         return "nothing"
     found = _READ.fullmatch(text)
@@ -40,12 +40,12 @@ def plain_reading(text: str) -> str:
 
 
 def is_text(scalar: Scalar) -> bool:
-    """Whether quotes or the tag of a text make it one, whatever it says."""
+    """Whether quotes or the tag of a text make the scalar text."""
     return bool(scalar.style) or scalar.tag in _STR
 
 
 def is_null(scalar: Scalar) -> bool:
-    """Whether every reader takes it for nothing."""
+    """Whether every reader reads it as null."""
     return not is_text(scalar) and scalar.value in NULL
 
 
@@ -57,5 +57,5 @@ def reading(scalar: Scalar) -> str:
 
 
 def tag_name(tag: str) -> str:
-    """A tag as it is written: `!!set`, `!Ref`."""
+    """A tag as written in the file: `!!set`, `!Ref`."""
     return tag.replace("tag:yaml.org,2002:", "!!")

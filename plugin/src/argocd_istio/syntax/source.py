@@ -1,8 +1,8 @@
 """Reads YAML as trees of nodes that know their source text, within limits.
 
-Nothing is resolved and nothing is constructed: a scalar keeps the text that its author wrote, because
-Kubernetes, kustomize and Python would each make something else of `on`, `0755` or `2001-01-01`.
-Whatever is wrong with the input is one SourceError.
+Nothing is resolved and nothing is constructed: a scalar keeps its source text, because Kubernetes,
+kustomize and Python interpret `on`, `0755` or `2001-01-01` differently.
+Every problem of the input is a SourceError.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ MIB = 1 << 20
 
 
 class Limits:
-    """What is refused as too large: sizes in bytes (scalars in characters), the rest in counts.
+    """The largest accepted input: sizes in bytes (scalars in characters), the rest are counts.
 
-    A block scalar may be as long as the input: ConfigMaps hold whole files.
+    A block scalar may be as long as the input: ConfigMaps contain whole files.
     """
 
     __slots__ = ("aliases", "bytes", "depth", "documents", "nodes", "scalar")
@@ -44,20 +44,20 @@ LIMITS = Limits()
 
 
 def visible(text: str) -> str:
-    """`text` with everything that a terminal could act on, or that breaks the line, as an escape."""
+    """`text` with control characters and line breaks as escapes."""
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
 LONGEST = 300
-"""How many characters of what was found a message shows."""
+"""The most characters of a found value in a message."""
 
 
 class SourceError(Exception):
-    """Input that cannot be read; its text is one line.
+    """Input that cannot be used; the message is one line.
 
-    `line` and `column` count from 1 and are 0 where there is no place. `found` and `expected` are clauses,
+    `line` and `column` count from 1 and are 0 if unknown. `found` and `expected` are noun phrases,
     `hint` says what to do.
     """
 
@@ -84,10 +84,10 @@ Span = tuple[int, int, int, int]
 class Node:
     """A value of the file. `start` and `end` are offsets into `Source.text`; `line` and `column` count from 1.
 
-    The span of a scalar or alias is exactly what its author wrote, without tag and anchor. That of a
-    collection in block style goes on to the next token.
-    `tag` is the tag as resolved (`tag:yaml.org,2002:str`, `!Ref`), "" where none was written.
-    `size` is how many nodes and `height` how many levels of collections it has with its aliases written out.
+    The span of a scalar or alias is its exact source text, without tag and anchor. That of a
+    collection in block style extends to the next token.
+    `tag` is the tag as resolved (`tag:yaml.org,2002:str`, `!Ref`), "" if none was written.
+    `size` is its number of nodes and `height` its levels of collections, with aliases expanded.
     """
 
     __slots__ = ("anchor", "column", "end", "height", "line", "size", "start", "tag")
@@ -98,7 +98,7 @@ class Node:
 
     @property
     def target(self) -> Node:
-        """What the value is: the anchored node for an alias, else the node itself."""
+        """The anchored node for an alias, else the node itself."""
         return self
 
     def get(self, key: str | int) -> Node | None:
@@ -106,7 +106,7 @@ class Node:
         return None
 
     def find(self, *path: str | int) -> Node | None:
-        """The node at a path such as `("spec", "hosts", 0)`, None where it ends early."""
+        """The node at a path such as `("spec", "hosts", 0)`, None if it ends early."""
         node: Node | None = self
         for key in path:
             node = node.get(key) if node else None
@@ -124,7 +124,7 @@ class Scalar(Node):
 
 
 class Mapping(Node):
-    """`pairs` in the file's order; `keys` holds those whose key is a scalar, by its text; `flow` is style `{}`."""
+    """`pairs` in the file's order; `keys` has those with a scalar key, by its text; `flow` is style `{}`."""
 
     __slots__ = ("flow", "keys", "pairs")
 
@@ -172,7 +172,7 @@ class Alias(Node):
 
 
 class Document:
-    """One document, from `---` where that is written; `root` is None where there is nothing in it."""
+    """One document, from its `---` if present; `root` is None if it is empty."""
 
     __slots__ = ("end", "line", "root", "start")
 
@@ -182,9 +182,9 @@ class Document:
 
 
 class Source:
-    """A file that was read: `text` is its content, a byte order mark included.
+    """A parsed file: `text` is its content, including a byte order mark.
 
-    `odd` are the nodes that no Kubernetes object has: with a tag of their own, or a key that is no scalar or nothing.
+    `odd` are the nodes that no Kubernetes object has: nodes with a custom tag, and keys that are null or not scalars.
     """
 
     __slots__ = ("documents", "file", "odd", "text")
@@ -204,7 +204,7 @@ class Source:
 
 
 BOM = "\ufeff"
-# What YAML does not allow to stand in a file as it is.
+# Characters that YAML does not allow in a file.
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
 # A tag or an anchor before a value, with what separates it from the value.
@@ -216,7 +216,7 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def decode(data: bytes, file: str, limits: Limits = LIMITS) -> str:
-    """The text of a file. Raises SourceError where it is too large, not UTF-8, or has a character YAML forbids."""
+    """The text of a file. Raises SourceError if it is too large, not UTF-8, or has a character YAML forbids."""
     if len(data) > limits.bytes:
         raise SourceError(file, 0, 0, f"{len(data)} bytes", f"at most {limits.bytes}", "split the file")
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
@@ -247,9 +247,8 @@ def _place(text: str, index: int) -> tuple[int, int]:
 def parse(data: bytes, file: str, limits: Limits = LIMITS) -> Source:
     """Read every document of a file.
 
-    Refused are, beside what is no YAML: whatever passes a limit, a key that a mapping has twice, and an alias
-    inside its own anchor. Tags of any kind and keys that are no scalars are kept: see `Source.odd`.
-    Raises SourceError.
+    Raises SourceError for invalid YAML, for input over a limit, for a repeated key in a mapping, and for an
+    alias inside its own anchor. Tags of any kind and keys that are not scalars are kept: see `Source.odd`.
     """
     source = Source(file, decode(data, file, limits))
     shift = len(BOM) if source.text.startswith(BOM) else 0
@@ -270,7 +269,7 @@ class _Reader:
         self.source, self.shift, self.limits = source, shift, limits
         self.open: list[Mapping | Sequence] = []
         self.waiting: list[Node | None] = []
-        """Of each open mapping the key whose value comes next."""
+        """For each open mapping the key whose value comes next."""
         self.anchors: dict[str, Node] = {}
         self.aliases = self.expanded = 0
 
@@ -364,7 +363,7 @@ class _Reader:
         self.waiting.append(None)
 
     def _add(self, node: Node) -> None:
-        """Put a finished node where it belongs."""
+        """Add a finished node to its parent."""
         if not self.open:
             self.source.documents[-1].root = node
             return
@@ -394,14 +393,14 @@ _HINTS = (
     # (what the parser says, the text at the place, what to do)
     ("while scanning an alias", "", "quote a value that begins with *"),
     ("while scanning an anchor", "", "quote a value that begins with &"),
-    ("found character that cannot start any token", "\t", "indent with blanks, not with tabs"),
+    ("found character that cannot start any token", "\t", "indent with spaces, not with tabs"),
     ("found character that cannot start any token", "", "quote the value"),
-    ("mapping values are not allowed", "", "quote a value that holds ': ', or put it on a line of its own"),
+    ("mapping values are not allowed", "", "quote a value that contains ': ', or put it on a line of its own"),
     ("found duplicate", "", "keep one"),
 )
 
 
-# What git leaves in a file, and what looks like a blank before a text.
+# Conflict markers of git, and characters that look like a space.
 _CONFLICT = re.compile(r"^(?:<{7} |\|{7} |={7}\r?$|>{7} )", re.M)
 _BLANK = re.compile(r"^[ \t]*(?:-[ \t]+)*(?:-|[\w.-]{1,100}:)?([\xa0\u2000-\u200a\u202f\u3000])", re.M)
 
@@ -417,8 +416,8 @@ def _syntax(source: Source, error: yaml.MarkedYAMLError, shift: int) -> SourceEr
         found = f"the conflict marker {marker[0].strip()}"
         return SourceError(source.file, *_place(source.text, marker.start()), found, "YAML", "resolve the merge first")
     if blank:
-        found = f"the character U+{ord(blank[1]):04X} in place of a blank"
-        return SourceError(source.file, *_place(source.text, blank.start(1)), found, "a blank", "write a blank instead")
+        found = f"the character U+{ord(blank[1]):04X} in place of a space"
+        return SourceError(source.file, *_place(source.text, blank.start(1)), found, "a blank", "write a space instead")
     first = source.text[index : index + 1]
     hint = "correct the line"
     for words, char, advice in _HINTS:
@@ -427,4 +426,4 @@ def _syntax(source: Source, error: yaml.MarkedYAMLError, shift: int) -> SourceEr
             break
     if "{{" in source.text:
         hint = "render it first: this looks like a template"
-    return SourceError(source.file, line, column, f"what is not plain YAML ({said})", "YAML", hint)
+    return SourceError(source.file, line, column, f"invalid YAML ({said})", "YAML", hint)

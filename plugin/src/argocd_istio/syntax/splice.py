@@ -1,7 +1,7 @@
-"""Change one value of a YAML or JSON text and leave every other character alone.
+"""Change one value of a YAML or JSON text and no other character.
 
-The text is never written anew: spans of it are replaced, the result is read again, and only the change that
-was asked for may be found in it. What cannot be done so is refused with its line.
+The text is never rewritten: spans of it are replaced, the result is parsed again, and it may differ only in the
+requested value. A change that is impossible this way is refused with its line.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from argocd_istio.syntax.source import Alias, Mapping, Node, Scalar, Source, Sou
 Path = tuple[str | int, ...]
 Value = str | list[str] | dict[str, str]
 Splice = tuple[int, int, str]
-"""Start, end, and what stands there instead."""
+"""Start, end, and the replacement."""
 Entry = tuple[Node, ...]
 """An item of a list, or key and value of a mapping."""
 
@@ -37,9 +37,9 @@ _BY_HAND = "edit it by hand"
 def change(source: Source, number: int, path: Path, value: Value | None) -> bytes:
     """The file with `value` at `path` of document `number` (from 0); without that field where `value` is None.
 
-    Missing mappings on the way are made; a mapping that a removal leaves empty goes too if it is written
-    as its own parent is, in block or in flow style. Raises SourceError and changes nothing where the value
-    cannot be changed alone: it is shared by an alias, it is a block scalar, a comment would be lost.
+    Missing mappings on the path are created; a mapping that a removal leaves empty is removed too if it has
+    the style of its parent, block or flow. Raises SourceError if the value cannot be changed alone: an alias
+    shares it, it is a block scalar, or a comment would be lost.
     """
     root = source.documents[number].root
     assert root is not None
@@ -54,7 +54,7 @@ def change(source: Source, number: int, path: Path, value: Value | None) -> byte
 
 
 def former(source: Source, number: int, path: Path) -> tuple[bool, Value | None]:
-    """Whether something is at the path, and its value: None for what is no text to every reader, as `on` or `12`."""
+    """Whether the path exists, and its value: None for a scalar that a reader does not read as text (`on`, `12`)."""
     node: Node | None = source.documents[number].root
     for key in path:
         if node is None or _reading(node) in _NULLS:
@@ -73,7 +73,7 @@ def former(source: Source, number: int, path: Path) -> tuple[bool, Value | None]
 
 
 def _reading(node: Node) -> str:
-    """What a scalar is read as, "" for text and for what is no scalar."""
+    """The reading of a scalar, "" for text and for nodes that are not scalars."""
     return reading(node) if isinstance(node, Scalar) else ""
 
 
@@ -86,7 +86,7 @@ def _is_json(text: str) -> bool:
 
 
 class _Lines:
-    """Where lines start and stop; the end of the text is the start of an empty line if a line end is before it."""
+    """The starts and ends of lines; a text that ends with a line end has an empty last line."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -103,7 +103,7 @@ class _Lines:
         return self.starts[self.number(offset)]
 
     def start_of(self, number: int) -> int:
-        """The start of a line, the end of the text behind the last."""
+        """The start of a line; the end of the text for numbers after the last line."""
         return self.starts[number] if number < len(self.starts) else len(self.text)
 
     def ending(self, number: int) -> str:
@@ -178,17 +178,17 @@ class _Splicer:
         return [(node.start, node.end, self.scalar(value, node.style, node.value))]
 
     def fill(self, node: Node, text: str) -> Splice:
-        """Put text in the place of a null or of an empty collection."""
+        """Replace a null or an empty collection."""
         start = self.opening(node)
         if "#" in self.text[start : node.end]:
             self.refuse_comment(start)
         return start, node.end, text if start < node.end else " " + text
 
     def scalar(self, value: str, style: str, before: str | None = None) -> str:
-        """The source text of a scalar, in the style of the one that it replaces or stands beside.
+        """The source text of a scalar, in the style of the scalar that it replaces or follows.
 
-        Single quotes around text that needs none are the user's and stay; around text that needs some they
-        may be ours, so they go again. That way quotes that `set` adds disappear when the value is set back.
+        Single quotes around a text that does not need them are the user's and stay. Around a text that needs
+        them they may be from `set`, so they are dropped: quotes of `set` disappear when the value is set back.
         """
         if self.is_json:
             style = '"'
@@ -201,9 +201,9 @@ class _Splicer:
     # ---- entries of lists and mappings
 
     def replace_entries(self, node: Node, new: list[tuple[str, ...]]) -> list[Splice]:
-        """Set the entries in place, then add or remove those that are too few or too many.
+        """Change the entries in place, then add missing ones or remove extra ones.
 
-        What both begin and end with stays; between them the n-th new entry takes the place of the n-th old one.
+        The common beginning and end stay; between them the n-th new entry replaces the n-th old one.
         """
         entries = _entries(node)
         old = [self.entry_text(entry) for entry in entries]
@@ -240,13 +240,13 @@ class _Splicer:
         return first.value
 
     def entry_like(self, entry: Entry, texts: tuple[str, ...]) -> str:
-        """A new entry written as its neighbour is."""
+        """A new entry in the style of its neighbour."""
         pieces = []
         for number, (part, text) in enumerate(zip(entry, texts, strict=True)):
             if number:
                 pieces.append(self.colon(entry))
             if not isinstance(part, Scalar) or part.tag or part.anchor:
-                self.refuse(part, "a neighbour that is not plain text", "plain text to write the new one alike")
+                self.refuse(part, "a neighbour that is not plain text", "plain text, so that the new one can match it")
             self.require_inline(part)
             pieces.append(self.scalar(text, part.style, part.value))
         return "".join(pieces)
@@ -256,7 +256,7 @@ class _Splicer:
         return gap if re.fullmatch(r":[ \t]*", gap) else ": "
 
     def add(self, node: Node, entries: list[Entry], at: int, texts: list[str]) -> Splice:
-        """Put new entries behind the one before `at`, or before the first."""
+        """Insert new entries after the one before `at`, or before the first."""
         if _is_flow(node):
             self.refuse_comments_in_flow(node, entries)
             separator = self.separator(node, entries, at)
@@ -274,14 +274,14 @@ class _Splicer:
         return self.lines_at(self.lines.start(start), lines)
 
     def lines_at(self, place: int, lines: list[str]) -> Splice:
-        """Whole lines at a line's start, or at the end of a text that has no last line end and gets none."""
+        """Insert whole lines at the start of a line, or at the end of a text, which keeps a missing last line end."""
         at = self.lines.number(place)
         ending = self.lines.ending(at - 1) or "\n"
         at_start = place == self.lines.starts[at]
         return place, place, "".join(line + ending if at_start else ending + line for line in lines)
 
     def cut(self, node: Node, entries: list[Entry], first: int, stop: int) -> Splice:
-        """Take entries out with their lines or commas; one entry at least stays."""
+        """Remove entries with their lines or commas; at least one entry stays."""
         if _is_flow(node):
             self.refuse_comments_in_flow(node, entries)
             if first:
@@ -295,7 +295,7 @@ class _Splicer:
         return self.lines.stops[at - 1] if unfinished else self.lines.starts[at], end, ""
 
     def separator(self, node: Node, entries: list[Entry], at: int) -> str:
-        """What stands between two entries of this flow collection."""
+        """The text between two entries of this flow collection."""
         if len(entries) > 1:
             left, right = entries[max(at - 2, 0)], entries[max(at - 1, 1)]
             separator = self.text[left[-1].end : right[0].start]
@@ -306,7 +306,7 @@ class _Splicer:
         return "," + lead if _BREAK.search(lead) and lead.isspace() else self.comma(node)
 
     def comma(self, but: Node | None = None) -> str:
-        """What stands between the entries of flow collections of the document on one line."""
+        """The text between entries in single-line flow collections of the document."""
         for node in _walk(self.root):
             for left, right in pairwise(_entries(node) if _is_flow(node) and node is not but else []):
                 gap = self.text[left[-1].end : right[0].start]
@@ -375,7 +375,7 @@ class _Splicer:
         return "[" + deeper + comma.join(self.scalar(text, style) for text in value) + newline + "]"
 
     def remove(self, parents: list[Node], path: Path) -> list[Splice]:
-        """Take the last key of the path out, and with it each mapping that it was alone in, but for the outer two."""
+        """Remove the last key of the path, and each mapping that becomes empty, except for the outer two."""
         depth = len(path) - 1
         while (
             depth > 1
@@ -396,7 +396,7 @@ class _Splicer:
         return [(self.opening(node), node.end, "{}")]
 
     def indentation(self) -> str:
-        """How much deeper this document writes a mapping inside a mapping."""
+        """The indentation step of nested mappings in this document."""
         return " " * (self.step(Mapping) or 2)
 
     def dash_indentation(self) -> str:
@@ -410,7 +410,7 @@ class _Splicer:
         return None
 
     def flow_indentation(self) -> str:
-        """How much deeper this document writes the inside of a flow mapping over several lines."""
+        """The indentation step inside multi-line flow mappings in this document."""
         for node in _walk(self.root):
             if isinstance(node, Mapping) and node.flow and node.pairs:
                 close, inner = self.indent_of(node.end - 1), self.indent_of(node.pairs[0][0].start)
@@ -419,7 +419,7 @@ class _Splicer:
         return "  "
 
     def indent_of(self, offset: int) -> str | None:
-        """The blanks before an offset, if nothing else is before it on its line."""
+        """The spaces before an offset, if nothing else is before it on its line."""
         blanks = self.text[self.lines.start(offset) : offset]
         return None if blanks.strip(" \t") else blanks
 
@@ -432,22 +432,22 @@ class _Splicer:
     # ---- places in the text
 
     def opening(self, node: Node) -> int:
-        """Where a value starts behind its tag and anchor."""
+        """The start of a value after its tag and anchor."""
         if isinstance(node, Scalar) or not (node.tag or node.anchor):
             return node.start
         found = re.compile(r"[^\[{]*").match(self.text, node.start, node.end)
         return found.end() if found else node.start
 
     def end_of(self, node: Node) -> int:
-        """Where a value ends, also one in block style, whose own span goes on to the next token."""
+        """The end of a value, also in block style, where the node's span extends to the next token."""
         while _entries(node) and not _is_flow(node):
             node = _entries(node)[-1][-1]
         return node.end
 
     def after(self, entry: Entry) -> int:
-        """The start of the line behind a block entry, and behind comments that are indented deeper than it."""
+        """The start of the line after a block entry and after comments that are indented deeper."""
         end = self.end_of(entry[-1])
-        # A block scalar ends with its last line.
+        # The span of a block scalar includes its last line end.
         at = self.lines.number(end) + (end != self.lines.start(end))
         indent = re.compile(" *").match(self.text, self.lines.start(entry[0].start))
         comment = re.compile(rf" {{{len(indent[0]) + 1 if indent else 1},}}#")
@@ -456,7 +456,7 @@ class _Splicer:
         return self.lines.start_of(at)
 
     def prefix(self, entry: Entry) -> str:
-        """Indentation and dash of a block entry that has its line to itself."""
+        """The indentation and dash of a block entry on its own line."""
         start = entry[0].start
         prefix = self.text[self.lines.start(start) : start]
         if not re.fullmatch(r" *-[ \t]+" if len(entry) == 1 else " *", prefix):
@@ -485,7 +485,7 @@ class _Splicer:
     def refuse_comment(self, start: int) -> NoReturn:
         place = self.node_at(self.text.index("#", start))
         self.refuse(
-            place, "a comment where an entry comes or goes", "none", "move the comment or delete it, then run again"
+            place, "a comment beside an added or removed entry", "none", "move the comment or delete it, then run again"
         )
 
     def refuse_comments_in_flow(self, node: Node, entries: list[Entry]) -> None:
@@ -534,7 +534,7 @@ class _Splicer:
             self.refuse(node, "a block scalar", "text on one line", "write the value behind the colon")
 
     def require_own(self, node: Node) -> None:
-        """Refuse what is written in another place or used in another place too."""
+        """Refuse a value that is an alias or has an alias."""
         if isinstance(node, Alias):
             where = f"line {node.target.line}"
             self.refuse(node, f"the alias *{node.name}", "the value itself", f"write it here, or edit {where} by hand")
@@ -571,7 +571,7 @@ def _walk(node: Node) -> Iterator[Node]:
 
 
 def _nearest(root: Node, path: Path) -> Node:
-    """The node at the path, or the last one on the way to it."""
+    """The node at the path, or the last existing one before it."""
     node = root
     for key in path:
         node = node.get(key) or node
@@ -582,7 +582,7 @@ def _nearest(root: Node, path: Path) -> Node:
 
 
 def _only_difference(source: Source, data: bytes, number: int, path: Path, value: Value | None) -> bool:
-    """Whether the new file reads as the old one but for the value."""
+    """Whether the new file equals the old one except for the value."""
     try:
         new = src.parse(data, source.file)
     except SourceError:
@@ -597,7 +597,7 @@ def _only_difference(source: Source, data: bytes, number: int, path: Path, value
 
 
 def _as_asked(old: Node | None, new: Node | None, path: Path, value: Value | None) -> bool:
-    """Whether `new` has the value at the path, and is as `old` in everything else."""
+    """Whether `new` has the value at the path and equals `old` everywhere else."""
     if new is None:
         if value is not None or not path:
             return value is None

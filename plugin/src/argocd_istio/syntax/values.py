@@ -1,7 +1,7 @@
-"""What kubectl makes of a YAML tree: plain mappings, lists, texts, numbers and booleans.
+"""Converts a YAML tree like kubectl: plain mappings, lists, texts, numbers and booleans.
 
-Source: `resolve` in resolve.go of go.yaml.in/yaml/v2, which kubectl reads manifests with. Beside YAML 1.1 it takes
-`y`, `on` and `0755` for booleans and numbers, and dates for text.
+Source: `resolve` in resolve.go of go.yaml.in/yaml/v2, which kubectl reads manifests with. Besides YAML 1.1 it reads
+`y`, `on` and `0755` as booleans and numbers, and dates as text.
 """
 
 from __future__ import annotations
@@ -64,9 +64,9 @@ def _key(node: Node) -> str:
 
 
 def value(node: Node) -> Any:
-    """The value of a node, its aliases and merge keys written out. A field that is null is left out.
+    """The value of a node, with aliases and merge keys expanded and without null fields.
 
-    The node is of a source that `refuse` let pass.
+    `refuse` must have accepted the source.
     """
     node = node.target
     if isinstance(node, Scalar):
@@ -88,8 +88,8 @@ def value(node: Node) -> Any:
 
 
 def refuse(source: Source) -> None:
-    """Raise a SourceError where something is in a file that no Kubernetes object has."""
+    """Raise SourceError if a file has a node that no Kubernetes object has."""
     for node in source.odd:
         if node.tag:
             raise source.error(node, f"the tag {tag_name(node.tag)}", "a value without one", "render the file first")
-        raise source.error(node, "a key that is no text", "a text", "quote it, or remove it")
+        raise source.error(node, "a key that is not text", "a text", "quote it, or remove it")

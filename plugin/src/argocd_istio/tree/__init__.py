@@ -1,1 +1,1 @@
-"""A folder's kustomizations as they are written, before a build: what is in them, in which order, and what is wrong."""
+"""A folder's kustomizations before a build: their contents, their order, and the faults in them."""

@@ -1,4 +1,4 @@
-"""Check a folder: the rules over its kustomizations, then each Exposure that they list."""
+"""Checks a folder: first the rules on its kustomizations, then each Exposure that they list."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from argocd_istio.tree.order import Tree, walk
 
 
 def check_folder(path: str, *, substitute: bool = False) -> list[Finding]:
-    """Everything that is wrong in a folder with a kustomization, and in what it lists of local files.
+    """All findings of a folder with a kustomization, and of the local files that it lists.
 
-    `substitute` takes `${NAME}` for a text, as `check` does.
-    Raises FileError where there is no kustomization.
+    `substitute` accepts `${NAME}` as text, like `check`.
+    Raises FileError if there is no kustomization.
     """
     if not any(os.path.lexists(os.path.join(path, name)) for name in KUSTOMIZATIONS):  # noqa: PTH118
         raise FileError(path, "is a folder without kustomization.yaml; name the folder that has it, or a file", 2)
@@ -33,7 +33,7 @@ def check_folder(path: str, *, substitute: bool = False) -> list[Finding]:
     if tree.root:
         parts.append(deployed((one.document for one in tree.documents), tree.root.real, reader))
     parts.append(_exposures(tree, substitute))
-    # Two folders may list the same component: its findings are the same then.
+    # If two folders list the same component, it gives the same findings twice.
     found: dict[str, Finding] = {}
     for finding in chain.from_iterable(parts):
         found[str(finding)] = finding
@@ -45,7 +45,7 @@ def check_folder(path: str, *, substitute: bool = False) -> list[Finding]:
 
 
 def check_deployments(source: Source) -> list[Finding] | None:
-    """What the Applications and Flux Kustomizations of a file make wrong; None where it has none."""
+    """The findings of the Applications and Flux Kustomizations in a file; None if it has none."""
     found = documents(source)
     if not any(True for document in found for _ in deployments(document)):
         return None

@@ -1,4 +1,4 @@
-"""Argo CD and Flux change a kustomization before they build it: what of that comes too late or breaks the install.
+"""Argo CD and Flux change a kustomization before they build it: finds changes that are too late or break the install.
 
 Argo CD: `Build` in util/kustomize/kustomize.go runs `kustomize edit` and appends patches and components.
 Flux: pkg/kustomize, `generator.go`, does the same with `spec.patches`, `spec.components` and `spec.targetNamespace`.
@@ -24,16 +24,16 @@ from argocd_istio.tree.kustomizations import Document, Folder, Place, Reader
 from argocd_istio.tree.order import SUBSTITUTE, Labels, Patch, Setting, Tree, walk
 
 DEPLOYED = re.compile(rb"kustomize\.toolkit\.fluxcd\.io/|kind:[ \t]*[\"']?Application(?:Set)?\b")
-"""What a file with one of them has."""
+"""Strings that every file with such an object contains."""
 _HINT = "write the value in the Exposure, or make a folder for each environment that patches before the mode"
 _LEVELS = 20
 
 
 @dataclass(slots=True, eq=False)
 class Deployment:
-    """What an Application, an ApplicationSet or a Flux Kustomization does with a folder.
+    """The build of a folder by an Application, an ApplicationSet or a Flux Kustomization.
 
-    `at` and `node` are the field path and the mapping that have `patches` and the like; `base` is where it is for
+    `at` and `node` are the field path and the mapping with `patches` and similar fields; `base` is its path for
     `Document.place`.
     """
 
@@ -54,7 +54,7 @@ class Deployment:
 
 
 def deployments(document: Document) -> Iterator[Deployment]:
-    """What a document says of folders."""
+    """The deployments in a document."""
     if document.group == "argoproj.io" and document.kind in ("Application", "ApplicationSet"):
         keys: tuple[str | int, ...] = ("spec",) if document.kind == "Application" else ("spec", "template", "spec")
         sources: list[tuple[str | int, ...]] = [(*keys, "source")]
@@ -80,9 +80,9 @@ def _dotted(keys: tuple[str | int, ...]) -> str:
 
 
 def deployed(found: Iterable[Document], folder: str, reader: Reader) -> Iterator[Finding]:
-    """K02 and K07: what Argo CD or Flux, as these documents have them, make of a folder with a mode.
+    """K02 and K07: faults in how Argo CD or Flux build a folder with a mode.
 
-    `folder` is the real path of the one that has the documents.
+    `folder` is the real path of the folder with the documents.
     """
     trees: dict[str, Tree] = {}
     clusters: dict[str, tuple[str, Deployment]] = {}
@@ -93,7 +93,7 @@ def deployed(found: Iterable[Document], folder: str, reader: Reader) -> Iterator
 
 
 def _second(one: Deployment, tree: Tree | None, clusters: dict[str, tuple[str, Deployment]]) -> Iterator[Finding]:
-    """K05: two of them bring an install into one cluster, in different namespaces."""
+    """K05: two deployments install into one cluster, in different namespaces."""
     if not tree or not tree.wirings or one.document.kind == "ApplicationSet":
         return
     spec = one.document.root
@@ -134,7 +134,7 @@ def _deployed(one: Deployment, root: str, reader: Reader, trees: dict[str, Tree]
     for key in ("namePrefix", "nameSuffix"):
         value = text(one.node, key)
         if value:
-            found = f"{shown(value)}, which {one.tool} puts on the names of an install"
+            found = f"{shown(value)}, which {one.tool} adds to the names of an install"
             hint = "remove it: Argo CD finds argocd-cm, argocd-secret and others by their fixed names"
             yield one.place(key).finding(ERROR, "K02", found, "none", hint)
     key = "commonLabels" if one.tool == "Argo CD" else "commonMetadata.labels"
@@ -154,7 +154,7 @@ def _deployed(one: Deployment, root: str, reader: Reader, trees: dict[str, Tree]
 
 
 def _patches(one: Deployment, reader: Reader, folder: Folder | None) -> Iterator[Patch]:
-    """Their patches are written inside, or are files of the deployed folder."""
+    """The patches of a deployment: inline, or files of the deployed folder."""
     for number, node in enumerate(items(one.node, "patches")):
         place = one.place("patches", number)
         target, inline = node.find("target"), text(node, "patch")
@@ -165,7 +165,7 @@ def _patches(one: Deployment, reader: Reader, folder: Folder | None) -> Iterator
 
 
 def _components(one: Deployment, tree: Tree, reader: Reader) -> Iterator[Finding]:
-    """Components that are appended: what is late with them, and was not without them."""
+    """Appended components: patches that are late only because of them."""
     assert tree.root
     before = {str(finding) for finding in rules.late_patch(tree)}
     for number, node in enumerate(items(one.node, "components")):
@@ -190,14 +190,14 @@ _USED = re.compile(rf"(?<!\$)\$\{{{_NAME}")
 
 
 def rewritten(script: str) -> str:
-    """A variable of a script's own that is written with braces, "" where there is none."""
+    """A variable that a script sets itself and uses with braces, "" if there is none."""
     used = _USED.findall(script)
     own = {name for pair in _ASSIGNED.findall(script) for name in pair} if used else set()
     return next((name for name in used if name in own), "")
 
 
 def _substituted(one: Deployment, tree: Tree) -> Iterator[Finding]:
-    """K07: Flux puts its values, or nothing, in the place of a script's own variables."""
+    """K07: Flux replaces a script's own variables with its values, or with nothing."""
     if not fields(one.node, "postBuild"):
         return
     place = one.place("postBuild")
@@ -224,9 +224,9 @@ def _scripts(tree: Tree) -> Iterator[tuple[str, str]]:
 
 
 def resolve(root: str, path: str) -> str:
-    """The folder that a path of a repository means, "" where it is not here.
+    """The folder for a path in the repository, "" if it does not exist.
 
-    The repository is the git work tree around the checked folder; without one, each folder above is tried.
+    The repository is the git work tree around the checked folder; without one, each parent folder is tried.
     """
     if "\0" in path or "{{" in path or "${" in path:
         return ""

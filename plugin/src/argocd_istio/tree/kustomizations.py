@@ -1,6 +1,6 @@
-"""Kustomizations and what they list, as files: nothing is built, nothing is fetched.
+"""Kustomizations and the files that they list: nothing is built, nothing is fetched.
 
-A folder that is not there, what is remote, and what cannot be read are facts too: a rule must know what is not known.
+Missing folders, remote resources and unreadable files are facts too: rules must know what is unknown.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from argocd_istio.tree import library
 from argocd_istio.tree.library import Reference
 
 FILES, DEPTH = 20_000, 50
-"""How many files and folders are read, and how many levels of kustomizations."""
+"""The most files and folders, and the most levels of kustomizations, that are read."""
 
 _MOST = 100
-"""How many findings of reading are kept."""
+"""The most findings from reading that are kept."""
 _BESIDE = 1000
-"""How many names of a folder are looked at for a generator's file."""
+"""The most files of a folder that are searched for a generator."""
 
-# Other files need not be understood: a bundle of CRDs is megabytes.
+# Other files are not parsed: a bundle of CRDs has megabytes.
 _WORDS = re.compile(
     rb"Exposure|Namespace|Secret|Certificate|ConfigMap|Application|Kustomization|Transformer|argocd|argo"
 )
@@ -38,7 +38,7 @@ _WORDS = re.compile(
 
 @dataclass(slots=True, frozen=True)
 class Place:
-    """Where something is written: file, line, field."""
+    """A place in a file: file, line, field."""
 
     file: str
     line: int
@@ -46,11 +46,11 @@ class Place:
 
     @property
     def short(self) -> str:
-        """The file's own name, and the line."""
+        """The file's base name and the line."""
         return f"{self.file.rpartition('/')[2]}:{self.line}"
 
     def finding(self, severity: str, rule: str, found: str, expected: str, hint: str) -> Finding:
-        """A finding there."""
+        """A finding at this place."""
         return Finding(
             severity, self.file, self.line, self.path, f"found {found}, expected {expected}; {hint}", rule=rule
         )
@@ -58,7 +58,7 @@ class Place:
 
 @dataclass(slots=True, eq=False)
 class Document:
-    """An object as a file has it. `source` is None for one that is written inside another file."""
+    """An object in a file. `source` is None for an object inside another file, such as an inline patch."""
 
     file: str
     line: int
@@ -87,14 +87,14 @@ class Document:
         return self.group == GROUP
 
     def place(self, path: str = "", *keys: str | int) -> Place:
-        """Where a field of it is, or the object itself."""
+        """The place of a field, or of the object itself."""
         node = self.root.find(*keys) if self.source and keys else None
         return Place(self.file, node.line if node else self.line, path)
 
 
 @dataclass(slots=True, eq=False)
 class Entry:
-    """One entry of a list of a kustomization, and what it leads to: one of the four fields, or nothing."""
+    """One entry in a list of a kustomization, and its target: one of the four fields, or nothing."""
 
     place: Place
     key: str
@@ -106,13 +106,13 @@ class Entry:
 
     @property
     def known(self) -> bool:
-        """Whether what it leads to was read."""
+        """Whether its target was read."""
         return bool(self.reference or self.folder) or self.documents is not None
 
 
 @dataclass(slots=True, eq=False)
 class Folder:
-    """A folder with a kustomization. `path` is how the user would name it, `real` where it is."""
+    """A folder with a kustomization. `path` is the path for the user, `real` the real path."""
 
     path: str
     real: str
@@ -124,13 +124,13 @@ class Folder:
         return text(self.root, "kind") == "Component"
 
     def place(self, path: str, *keys: str | int) -> Place:
-        """Where a field of its kustomization is."""
+        """The place of a field of its kustomization."""
         node = self.root.find(*keys)
         return Place(self.file, node.line if node else self.root.line, path)
 
 
 class Reader:
-    """Reads each file once; `findings` has what could not be read. The limits hold for all that it reads."""
+    """Reads each file once; `findings` has the read errors. The limits apply to all files together."""
 
     def __init__(self) -> None:
         self.findings: list[Finding] = []
@@ -140,12 +140,12 @@ class Reader:
         self._full = False
 
     def note(self, finding: Finding) -> None:
-        """Keep a finding."""
+        """Add a finding."""
         if len(self.findings) < _MOST:
             self.findings.append(finding)
 
     def folder(self, path: str) -> Folder | None:
-        """The folder with its kustomization; None, with a finding, where there is none that can be read."""
+        """The folder with its kustomization; None, with a finding, if that cannot be read."""
         real = os.path.realpath(path)
         if real not in self._folders:
             self._folders[real] = self._folder(path, real) if self._counts(path) else None
@@ -167,7 +167,7 @@ class Reader:
         return Folder(path, real, file, roots[0]) if len(roots) == 1 and isinstance(roots[0], Mapping) else None
 
     def entries(self, folder: Folder, *keys: str) -> Iterator[Entry]:
-        """What a folder lists under the keys, in the order of the keys and of each list."""
+        """The entries of a folder under the keys, in the order of the keys and of each list."""
         for key in keys:
             for number, node in enumerate(items(folder.root, key)):
                 place = Place(folder.file, node.line, f"{key}[{number}]")
@@ -177,7 +177,7 @@ class Reader:
                 yield self.entry(folder, place, key, node.value)
 
     def entry(self, folder: Folder, place: Place, key: str, value: str) -> Entry:
-        """What a path or address leads to, seen from a folder."""
+        """The entry for a path or address, relative to a folder."""
         found = Entry(place, key, value)
         if "\n" in value and key in ("generators", "transformers", "validators"):
             found.documents = self.inline(value, place)
@@ -204,7 +204,7 @@ class Reader:
         return found
 
     def inline(self, value: str, place: Place) -> list[Document]:
-        """The objects of a text that is written inside a kustomization; none where it is no YAML."""
+        """The objects of a text inside a kustomization; none if it is not YAML."""
         try:
             source = parse(value.encode(), place.file)
         except SourceError as error:
@@ -213,7 +213,7 @@ class Reader:
         return [Document(place.file, place.line, one) for one in _roots(source)]
 
     def beside(self, folder: Folder, value: str, place: Place) -> list[Document]:
-        """The objects of a file that a kustomization names for a patch; none where it cannot be read."""
+        """The objects of a kustomization's patch file; none if it cannot be read."""
         if not value or "\0" in value or library.is_remote(value):
             return []
         target = os.path.join(folder.real, value)  # noqa: PTH118
@@ -225,14 +225,14 @@ class Reader:
         return documents(source) if source else []
 
     def content(self, folder: Folder, name: str) -> str:
-        """The text of a file that goes into a ConfigMap; empty where it cannot be read."""
+        """The text of a file that goes into a ConfigMap; empty if it cannot be read."""
         try:
             return read(os.path.join(folder.real, name), MIB).decode(errors="replace")  # noqa: PTH118
         except (FileError, ValueError):
             return ""
 
     def generators(self, folder: str) -> list[tuple[str, Document]]:
-        """Each ExposureGenerator in the YAML files of a folder, with its file's name. Others are left out."""
+        """Each ExposureGenerator in the YAML files of a folder, with its file's name."""
         if folder not in self._generators:
             before = len(self.findings)
             try:
@@ -249,7 +249,7 @@ class Reader:
         return self._generators[folder]
 
     def _read(self, path: str, shown_as: str, severity: str, words: bool = False) -> Source | None:
-        """A file by its place on disk. What is not there, no YAML or no file gives a finding, once."""
+        """A file by its real path. A missing file, invalid YAML or another file type gives one finding."""
         key = os.path.realpath(path)
         if key not in self._sources:
             self._sources[key] = None
@@ -273,7 +273,7 @@ class Reader:
         return None
 
     def _counts(self, path: str) -> bool:
-        """Whether one more may be read."""
+        """Count one more file; whether the limit allows it."""
         if len(self._sources) + len(self._folders) <= FILES:
             return True
         if not self._full:
@@ -289,7 +289,7 @@ def documents(source: Source) -> list[Document]:
 
 
 def _roots(source: Source) -> Iterator[Node]:
-    """Each object; the members of a List, or of a list, count as objects of their own."""
+    """Each object; the members of a List, or of a list, count as separate objects."""
     for document in source.documents:
         root = document.root.target if document.root else None
         if isinstance(root, Sequence):

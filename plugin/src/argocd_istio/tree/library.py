@@ -15,7 +15,7 @@ MODE, OVERLAY, OPTION, BASE, CRDS, WIRING, OTHER = "mode", "overlay", "option", 
 UPSTREAM = "upstream"
 
 INSTALLS = (MODE, OVERLAY, BASE, UPSTREAM)
-"""What brings the objects of an install."""
+"""Parts with the objects of an install."""
 
 _BRANCHES = ("main", "master", "HEAD")
 _REMOTE = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*://|git::|[\w.-]+@[\w.-]+[:/]|(?:www\.)?(?:github|gitlab)\.com/)")
@@ -28,8 +28,8 @@ _WITHOUT = "/without-crds"
 class Reference:
     """A part of this library, or upstream's install.
 
-    `name` is the mode or option; `crds` says whether the CRDs come with it. `ref` is None for a folder, else what
-    the address names ("" for nothing).
+    `name` is the mode or option; `crds` is whether it includes the CRDs. `ref` is None for a folder, else the ref in
+    the address ("" for none).
     """
 
     part: str
@@ -39,7 +39,7 @@ class Reference:
 
     @property
     def title(self) -> str:
-        """What a message calls it."""
+        """The name in messages."""
         if self.part == UPSTREAM:
             return "upstream's install" if self.name != "crds" else "upstream's CRDs"
         folders = {OVERLAY: f"overlays/{self.name}", BASE: "base", CRDS: "base/crds"}
@@ -47,17 +47,17 @@ class Reference:
 
     @property
     def loose(self) -> bool:
-        """Whether `ref` is a branch's usual name, whose content changes."""
+        """Whether `ref` is a common branch name, so that its content changes."""
         return self.ref in _BRANCHES
 
 
 def is_remote(text: str) -> bool:
-    """Whether kustomize would fetch it, where no file or folder has that name."""
+    """Whether kustomize would fetch it if no file or folder has that name."""
     return bool(_REMOTE.match(text))
 
 
 def remote(text: str) -> Reference | None:
-    """What an address means; None for what is not this library's. Forks and mirrors are known by the path.
+    """The part of the library at an address; None for any other address. Forks and mirrors are recognized by the path.
 
     An address has its repository before `//`, `.git/` or `?`, as in repospec.go of kustomize.
     """
@@ -105,7 +105,7 @@ def _part(path: str, ref: str | None) -> Reference | None:
 
 
 def local(real: str) -> Reference | None:
-    """What a folder means, by its real path; None for what is not in a checkout of this library."""
+    """The part of the library at a folder's real path; None outside a checkout of this library."""
     folder = PurePath(real)
     for above in list(folder.parents)[:4]:
         path = folder.relative_to(above).as_posix()
@@ -116,7 +116,7 @@ def local(real: str) -> Reference | None:
 
 @lru_cache(maxsize=256)
 def is_checkout(folder: str) -> bool:
-    """Whether a folder is this library: it has the component that wires an Exposure."""
+    """Whether a folder is a checkout of this library: it has the component that wires an Exposure."""
     try:
         wiring = read(os.path.join(folder, "components", "exposure", "kustomization.yaml"))  # noqa: PTH118
     except (FileError, ValueError):

@@ -1,9 +1,9 @@
-"""What kustomize would do with a folder, step by step, as facts for the rules.
+"""The steps of kustomize for a folder, as facts for the rules.
 
 The order is that of `accumulateTarget` in kusttarget.go of kustomize 5.8: resources, generators, components in the
 order of their list, then the folder's own patches, namespace, prefix, suffix, labels, JSON patches, replacements,
-and its transformers last. A kustomization under `resources:` is done by itself and then joins its parent. A component
-works on what its parent has so far, and goes through the same steps.
+and its transformers last. A kustomization under `resources:` is completed first and then joins its parent. A component
+works on the objects that its parent has so far, with the same steps.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from argocd_istio.tree import library
 from argocd_istio.tree.kustomizations import DEPTH, Document, Entry, Folder, Place, Reader
 
 VISITS = 10_000
-"""How many times folders are gone through: one that several others list is gone through for each."""
+"""The most visits to folders: a folder that several others list is visited for each."""
 
 _FIRST = 3
-"""How many installs or Exposures of a kustomization are compared: two are one too many already."""
+"""The most installs or Exposures of a kustomization that are compared: even two are too many."""
 
 _WIRINGS = 1000
-"""How many modes are looked at closely."""
+"""The most modes that are checked in detail."""
 
 _PATTERN = re.compile(r"[\w. -]*(?:\.\*)?[\w. -]*(?:\|[\w. -]*(?:\.\*)?[\w. -]*)*")
 
 
 @dataclass(slots=True, eq=False)
 class Install:
-    """A mode or another install, where it is listed. `namespace` is where the steps after it moved it."""
+    """A mode or another install as listed. `namespace` is the namespace that later steps move it to."""
 
     entry: Entry
     reference: library.Reference
@@ -43,7 +43,7 @@ class Install:
 
 @dataclass(slots=True, eq=False)
 class Listed:
-    """An entry in its place in the order: the first install before it, and whether something unknown was before."""
+    """An entry in build order: the first install before it, and whether anything unknown came before."""
 
     entry: Entry
     folder: Folder
@@ -53,7 +53,7 @@ class Listed:
 
 @dataclass(slots=True, eq=False)
 class Found:
-    """A document of the build. `key` is the list it is under; `configures` says that it is no object of the build."""
+    """A document of the build. `key` is its list; `configures` is whether it configures a plugin."""
 
     document: Document
     key: str
@@ -62,7 +62,7 @@ class Found:
 
 @dataclass(slots=True, eq=False)
 class Patch:
-    """A patch, or a replacement's target. `install` and `mode` are the first ones that were there before it."""
+    """A patch, or a replacement's target. `install` and `mode` are the first ones before it."""
 
     place: Place
     target: Node | None
@@ -72,7 +72,7 @@ class Patch:
     configures: bool = False
 
     def touches(self, kind: str, group: str) -> bool:
-        """Whether it is meant for objects of that kind: it names the kind, in its target or in its own text."""
+        """Whether it applies to objects of that kind, by its target or by its own text."""
         if self.target is None:
             return any(body.kind == kind and body.group == group for body in self.bodies)
         pattern, of = text(self.target, "kind"), text(self.target, "group")
@@ -82,18 +82,18 @@ class Patch:
 
     @property
     def changes_spec(self) -> bool:
-        """Whether it may change the spec: not where all that it says is about something else."""
+        """Whether it may change the spec: not if all of its fields are elsewhere."""
         return not self.bodies or any(_changes_spec(body.root) for body in self.bodies)
 
     @property
     def deletes(self) -> bool:
-        """Whether it does nothing but delete."""
+        """Whether it only deletes."""
         return bool(self.bodies) and all(text(body.root, "$patch") == "delete" for body in self.bodies)
 
 
 @dataclass(slots=True, eq=False)
 class Setting:
-    """namePrefix, nameSuffix, or namespace. `moved` are the documents that have another namespace before."""
+    """namePrefix, nameSuffix or namespace. `moved` are the documents that had another namespace before."""
 
     key: str
     place: Place
@@ -104,7 +104,7 @@ class Setting:
 
 @dataclass(slots=True, eq=False)
 class Labels:
-    """Labels that are put on everything."""
+    """Labels that are added to everything."""
 
     place: Place
     pairs: dict[str, str]
@@ -115,7 +115,7 @@ class Labels:
 
 @dataclass(slots=True, eq=False)
 class Clash:
-    """An object, or an install, that another install brings too. `count` is how many objects of the file do."""
+    """An object or install that repeats one of another install. `count` is the number of such objects in the file."""
 
     install: Install
     other: Install | Found
@@ -125,7 +125,7 @@ class Clash:
 
 @dataclass(slots=True, eq=False)
 class Wiring:
-    """A mode that reads Exposures: those that are there when its turn comes. `unknown`: there may be more."""
+    """A mode and the Exposures before it, which it reads. `unknown`: there may be more."""
 
     mode: Install
     exposures: list[Found]
@@ -145,15 +145,15 @@ class Tree:
     folders: list[Folder] = field(default_factory=list)
     clashes: list[Clash] = field(default_factory=list)
     repeated: list[tuple[Entry, Entry]] = field(default_factory=list)
-    """A component of this library that is listed twice."""
+    """Components of this library that are listed twice."""
     wirings: list[Wiring] = field(default_factory=list)
     texts: list[tuple[Place, str]] = field(default_factory=list)
     unread: list[Found] = field(default_factory=list)
-    """The Exposures that no mode has read at the end."""
+    """The Exposures that no mode reads."""
     movable: list[tuple[Document, str]] = field(default_factory=list)
-    """The Secrets and Certificates that state a namespace, with the one where they are at the end."""
+    """The Secrets and Certificates that state a namespace, with their final namespace."""
     unknown: bool = False
-    """Whether something is listed that was not read."""
+    """Whether an entry was not read."""
 
     @property
     def exposures(self) -> list[Found]:
@@ -163,7 +163,7 @@ class Tree:
 
 @dataclass(slots=True, eq=False)
 class _Scope:
-    """What a kustomization has so far; its components share it. `key` is the list that it is under."""
+    """The state of a kustomization so far; its components share it. `key` is the list that it is under."""
 
     key: str = "resources"
     configures: bool = False
@@ -184,16 +184,16 @@ class _Scope:
 
 
 def matches(pattern: str, value: str) -> bool:
-    """Whether a target's pattern, a regular expression for the whole text, has a text.
+    """Whether a target's pattern, a regular expression for the whole text, matches.
 
-    One that is more than words, `.*` and `|` might take forever and counts as having none.
+    A pattern with more than words, `.*` and `|` could run forever and counts as no match.
     """
     if not _PATTERN.fullmatch(pattern):
         return pattern.strip("^$()") == value
     return re.fullmatch(pattern, value) is not None
 
 
-# What every mode brings, by kind; a test compares it with the base.
+# The objects of every mode, by kind; a test compares them with the base.
 _WORKLOADS = "applicationset-controller dex-server notifications-controller redis repo-server server"
 _POLICIES = f"{_WORKLOADS} application-controller"
 _ROLES = "application-controller applicationset-controller dex-server notifications-controller redis server"
@@ -228,7 +228,7 @@ _GROUPS = dict.fromkeys(("Gateway", "VirtualService", "Sidecar"), "networking.is
 
 
 def walk(reader: Reader, path: str, appended: Iterable[Entry] = ()) -> Tree:
-    """The facts of a folder. `appended` are further entries at the end of its components."""
+    """The facts of a folder. `appended` are additional entries at the end of its components."""
     walker = _Walker(reader, list(appended))
     tree = walker.tree
     tree.root = reader.folder(path)
@@ -264,13 +264,13 @@ class _Walker:
         self.open.discard(folder.real)
 
     def enter(self, entry: Entry, depth: int) -> bool:
-        """Whether to go into the folder of an entry."""
+        """Whether to visit the folder of an entry."""
         folder = entry.folder
         assert folder
         if folder.real in self.open:
             hint = "remove one of the two references"
-            found = f"{shown(entry.text)}, a folder that leads here itself"
-            self.reader.note(entry.place.finding(ERROR, "", found, "folders without a circle", hint))
+            found = f"{shown(entry.text)}, a folder that leads back here"
+            self.reader.note(entry.place.finding(ERROR, "", found, "folders without a cycle", hint))
             return False
         if depth >= DEPTH or self.visits >= VISITS:
             found = f"more than {DEPTH} levels" if depth >= DEPTH else f"more than {VISITS} folders"
@@ -279,7 +279,7 @@ class _Walker:
         return True
 
     def note(self, entry: Entry, folder: Folder, scope: _Scope) -> None:
-        """An entry's turn has come."""
+        """Process an entry."""
         self.tree.listed.append(Listed(entry, folder, scope.install, scope.unknown))
         if not entry.known:
             scope.unknown = self.tree.unknown = True
@@ -296,7 +296,7 @@ class _Walker:
         self.add(entry.documents or (), scope)
 
     def generator(self, entry: Entry, folder: Folder, scope: _Scope, depth: int) -> None:
-        """What runs it is configured by files of a scope of their own; an ExposureGenerator makes an Exposure."""
+        """Process a generator or transformer. Its files have their own scope; an ExposureGenerator adds an Exposure."""
         config = _Scope("generators", configures=True)
         self.resource(entry, folder, config, depth)
         scope.unknown |= config.unknown
@@ -320,7 +320,7 @@ class _Walker:
             self.folder(entry.folder, scope, depth + 1)
 
     def bring(self, entry: Entry, scope: _Scope) -> None:
-        """A reference that brings objects; a mode wires the Exposures that are there."""
+        """Process a reference to the library; a mode wires the Exposures before it."""
         assert entry.reference
         if entry.reference.part == library.OTHER:
             return
@@ -356,7 +356,7 @@ class _Walker:
             scope.objects |= new
 
     def compare(self, installs: list[Install], others: list[Install], one_scope: bool) -> None:
-        """Installs that now are in one kustomization."""
+        """Record clashes of installs in one kustomization."""
         for install in installs[:_FIRST]:
             for other in others[:_FIRST]:
                 if _overlap(install.reference, other.reference):
@@ -364,7 +364,7 @@ class _Walker:
                     return
 
     def meet(self, installs: list[Install], objects: dict[tuple[str, str, str], Found]) -> None:
-        """Installs and objects that now are in one kustomization."""
+        """Record clashes of installs and objects in one kustomization."""
         for install in installs[:_FIRST]:
             clashing = [found for key, found in objects.items() if _clash(install, *key)]
             by_file: dict[str, list[Found]] = {}
@@ -374,7 +374,7 @@ class _Walker:
                 self.tree.clashes.append(Clash(install, some[0], one_scope=True, count=len(some)))
 
     def join(self, below: _Scope, scope: _Scope) -> None:
-        """A kustomization under `resources:` is done and joins its parent."""
+        """Merge a completed kustomization under `resources:` into its parent."""
         self.compare(scope.installs, below.installs, one_scope=False)
         self.meet(below.installs, scope.objects)
         self.meet(scope.installs, below.objects)
@@ -388,7 +388,7 @@ class _Walker:
         scope.unknown |= below.unknown
 
     def own_generators(self, folder: Folder) -> None:
-        """The texts that a kustomization puts into ConfigMaps itself."""
+        """The texts that a kustomization's configMapGenerator adds."""
         for number, node in enumerate(items(folder.root, "configMapGenerator")):
             place = folder.place(f"configMapGenerator[{number}]", "configMapGenerator", number)
             options = [(node, "options"), (folder.root, "generatorOptions")]
@@ -403,7 +403,7 @@ class _Walker:
                     self.tree.texts.append((place, self.reader.content(folder, name)))
 
     def transformers(self, folder: Folder, scope: _Scope, depth: int) -> None:
-        """What a kustomization does at its end."""
+        """The final steps of a kustomization."""
         for key in ("patchesStrategicMerge", "patches"):
             for number, node in enumerate(items(folder.root, key)):
                 self.patch(folder, scope, node, Place(folder.file, node.line, f"{key}[{number}]"))
@@ -430,7 +430,7 @@ class _Walker:
         return found
 
     def replacement(self, folder: Folder, scope: _Scope, node: Node, place: Place) -> None:
-        """A replacement, or the file of one or several."""
+        """An inline replacement, or a file with one or several."""
         path = text(node, "path")
         roots = [one.root for one in self.reader.beside(folder, path, place)] if path else [node]
         for root in roots:
@@ -475,7 +475,7 @@ class _Walker:
             self.tree.labels.append(Labels(place, labels(node, "pairs"), selectors, templates, scope.install))
 
     def transformer(self, folder: Folder, scope: _Scope, document: Document) -> None:
-        """kustomize's own ones, as its builtins page has them."""
+        """The builtin transformers of kustomize, by its builtins page."""
         kind, root, place = document.kind, document.root, document.place()
         if kind in ("PatchTransformer", "PatchJson6902Transformer"):
             self.patch(folder, scope, root, place)
@@ -500,7 +500,7 @@ CLUSTER = ("Namespace", "ClusterRole", "ClusterRoleBinding", "CustomResourceDefi
 
 
 def patch_of(reader: Reader, folder: Folder, node: Node, place: Place) -> Patch:
-    """A patch as an entry of `patches:`, or the path or text of a strategic merge patch."""
+    """A patch: an entry of `patches:`, or the path or text of a strategic merge patch."""
     mapping = isinstance(node, Mapping)
     target = node.find("target") if mapping else None
     path, inline = (text(node, "path"), text(node, "patch")) if mapping else ("", text(node))
@@ -511,7 +511,7 @@ def patch_of(reader: Reader, folder: Folder, node: Node, place: Place) -> Patch:
 
 
 def _changes_spec(root: Node) -> bool:
-    """Of a strategic merge patch, or of one operation of a JSON patch."""
+    """For a strategic merge patch, or for one operation of a JSON patch."""
     if isinstance(root, Mapping) and "op" in root.keys:
         return text(root, "op") != "test" and f"{text(root, 'path')}/".startswith(("/spec/", "//"))
     return not isinstance(root, Mapping) or bool({"spec", "$patch"} & root.keys.keys())
@@ -522,7 +522,7 @@ def _true(node: Node, key: str) -> bool:
 
 
 def is_object(document: Document) -> bool:
-    """Whether an install may bring an object of that kind and name."""
+    """Whether an install may contain an object of that kind and name."""
     kind, name = document.kind, document.name
     if kind in _GROUPS and document.group != _GROUPS[kind]:
         return False
@@ -530,13 +530,13 @@ def is_object(document: Document) -> bool:
 
 
 def _overlap(one: library.Reference, other: library.Reference) -> bool:
-    """Whether two references bring the same objects."""
+    """Whether two references have the same objects."""
     whole = [each.part != library.CRDS and each.name != "crds" for each in (one, other)]
     return all(whole) or (one.crds and other.crds)
 
 
 def _clash(install: Install, kind: str, namespace: str, name: str) -> bool:
-    """Whether an install brings an object of that kind, namespace and name. None counts as the install's."""
+    """Whether an install has an object of that kind, namespace and name. No namespace means the install's."""
     if kind == "CustomResourceDefinition":
         return install.reference.crds
     if install.reference.part not in library.INSTALLS or install.reference.name == "crds":

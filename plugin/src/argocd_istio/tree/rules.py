@@ -64,29 +64,29 @@ FIELDS = (
     "buildMetadata",
 )
 """The fields of a kustomization: `Kustomization` in `api/types/kustomization.go` of kustomize."""
-# Its reader takes them in upper and lower case.
+# kustomize accepts them in upper and lower case.
 _KNOWN = frozenset(map(str.lower, FIELDS))
 
 PART_OF, NAME = "app.kubernetes.io/part-of", "app.kubernetes.io/name"
 FIRST = "patch it in a component that is listed before the mode, or in the Exposure's own folder under resources:"
 
-SHARED = "remove one: both have the same cluster roles' bindings, and the last one applied takes the rights"
+SHARED = "remove one: both use the same ClusterRoleBindings, and the one applied last takes the permissions"
 
 
 def after(install: Install) -> str:
-    """Where an install is listed, for a message."""
+    """The title and place of an install, for a message."""
     return f"{install.reference.title} ({install.entry.place.short})"
 
 
 def late_patch(tree: Tree) -> Iterator[Finding]:
-    """K01: a patch of the Exposure after the mode has read it."""
+    """K01: a patch of the Exposure that comes after the mode, which has already read it."""
     for patch in tree.patches:
         if is_late(patch):
             assert patch.mode
             found = f"a patch of the {PLAIN} after {after(patch.mode)}, which has read it"
             yield patch.place.finding(ERROR, "K01", found, "it before the mode", FIRST)
         elif not patch.configures and patch.touches(GENERATOR, GROUP) and not patch.touches(PLAIN, GROUP):
-            found = f"a patch of an {GENERATOR}, which is no object of the build"
+            found = f"a patch of an {GENERATOR}, which is not part of the build's output"
             hint = f"change the file itself, or list a folder under generators: that patches it; or patch the {PLAIN}"
             yield patch.place.finding(ERROR, "K01", found, "none", hint)
 
@@ -105,7 +105,7 @@ def renamed(tree: Tree) -> Iterator[Finding]:
 
 
 def labelled(tree: Tree) -> Iterator[Finding]:
-    """K04: labels that Argo CD finds its settings by, and those that reach selectors."""
+    """K04: changes of labels that Argo CD finds its settings by, and labels in selectors."""
     for one in tree.labels:
         if one.install:
             yield from _labelled(one)
@@ -117,18 +117,18 @@ def _labelled(one: Labels) -> Iterator[Finding]:
         hint = "remove it: Argo CD finds its settings by that label; use another key"
         yield one.place.finding(ERROR, "K04", f"{PART_OF}: {cut(part_of)}", "argocd", hint)
     if NAME in one.pairs and one.templates:
-        where = "in every selector" if one.selectors else "on every pod, which no selector then finds"
-        hint = "use another key, or put it on no pods and selectors: 'labels' with includeSelectors: false"
+        where = "in every selector" if one.selectors else "on every pod, which no selector then matches"
+        hint = "use another key, or keep it off pods and selectors: 'labels' with includeSelectors: false"
         found = f"{NAME}: {cut(one.pairs[NAME])} {where}"
         yield one.place.finding(ERROR, "K04", found, "a name for each workload", hint)
     elif one.selectors and one.pairs and part_of == "argocd":
         hint = "use 'labels' with includeSelectors: false"
-        found = "labels that reach selectors, which cannot be changed on an install that runs"
+        found = "labels in selectors, which cannot be changed on a running install"
         yield one.place.finding(WARNING, "K04", found, "labels without selectors", hint)
 
 
 def two_installs(tree: Tree) -> Iterator[Finding]:
-    """K05, K09, K10: what an install brings is there already."""
+    """K05, K09, K10: two installs, or an object that an install has already."""
     for clash in tree.clashes:
         other, first = clash.other, clash.install
         if isinstance(other, Install):
@@ -165,7 +165,7 @@ def _second(first: Install, other: Install, one_scope: bool) -> Finding:
 
 
 def moved(tree: Tree) -> Iterator[Finding]:
-    """K06: `namespace:` takes the gateway's certificate away."""
+    """K06: `namespace:` moves the gateway's certificate."""
     secrets, namespaces = gateway_secrets(tree)
     for one in tree.settings:
         yield from moved_by(one, secrets, namespaces)
@@ -186,7 +186,7 @@ def gateway_secrets(tree: Tree) -> tuple[set[str], set[str]]:
 
 
 def moved_by(one: Setting, secrets: set[str], namespaces: set[str]) -> Iterator[Finding]:
-    """K06 of one `namespace:`."""
+    """K06 for one `namespace:`."""
     for document in one.moved if one.value not in namespaces else ():
         certificate = document.kind == "Certificate"
         if (text(document.root, "spec", "secretName") if certificate else document.name) in secrets:
@@ -210,7 +210,7 @@ def unpinned(tree: Tree) -> Iterator[Finding]:
 
 
 def order(tree: Tree) -> Iterator[Finding]:
-    """K09: a list that the build refuses, or that leaves something out."""
+    """K09: an entry in the wrong list or in the wrong order."""
     alone = bool(tree.root and tree.root.component)
     for one in tree.listed:
         entry, reference, component = one.entry, one.entry.reference, False
@@ -258,7 +258,7 @@ def exposures(tree: Tree) -> Iterator[Finding]:
 
 
 def unknown_fields(tree: Tree) -> Iterator[Finding]:
-    """K15: a field that no kustomization has, which the build refuses."""
+    """K15: an unknown field of a kustomization, which the build refuses."""
     for folder in {one.file: one for one in tree.folders}.values():
         for key in fields(folder.root):
             if key.lower() not in _KNOWN:
@@ -273,7 +273,7 @@ def misses(tree: Tree) -> Iterator[Finding]:
         for body in patch.bodies if patch.target is None and patch.install else ():
             if is_object(body) and body.kind not in CLUSTER and not body.namespace:
                 found = f"a patch of {body.kind} {shown(body.name)} without a namespace"
-                hint = "write namespace: argocd below metadata, whatever your own namespace: is"
+                hint = "write namespace: argocd below metadata, even if you set another namespace:"
                 yield patch.place.finding(ERROR, "K16", found, "that of the install", hint)
 
 
@@ -289,13 +289,13 @@ def needs(tree: Tree) -> Iterator[Finding]:
     names = [entry.reference.name for entry in options if entry.reference]
     if "mesh-scraper" in names and "mesh" not in names[: names.index("mesh-scraper")] and not tree.unknown:
         place, hint = options[names.index("mesh-scraper")].place, "list components/mesh before it"
-        yield place.finding(ERROR, "K17", "components/mesh-scraper alone, which refuses the gateway", "mesh too", hint)
+        yield place.finding(ERROR, "K17", "components/mesh-scraper alone: it locks out the gateway", "mesh too", hint)
     for name in dict.fromkeys(names):
         for found in tree.exposures:
             document = found.document
             missing = [path for path in _NEEDS.get(name, ()) if not text(document.root, *path.split("."))]
             if document.kind == GENERATOR and name == "mesh":
-                # Its defaults are istioctl's, and fit no other gateway.
+                # The generator's defaults are istioctl's and fit no other gateway.
                 own = bool(text(document.root, "spec", "gateway", "namespace")) or bool(
                     fields(document.root, "spec", "gateway", "selector")
                 )
@@ -348,7 +348,7 @@ def other_mode(tree: Tree) -> Iterator[Finding]:
 
 
 def stale(tree: Tree, reader: Reader) -> Iterator[Finding]:
-    """K14: a generated Exposure that is not what the generator's file beside it makes."""
+    """K14: a generated Exposure that differs from the output for the generator's file beside it."""
     for found in tree.exposures:
         document = found.document
         own = labels(document.root, "metadata", "labels")

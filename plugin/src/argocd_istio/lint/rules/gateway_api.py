@@ -1,4 +1,4 @@
-"""What is particular to the Gateway API. What it shares with Istio's own objects the other domains judge."""
+"""Faults particular to the Gateway API. The other domains check what it shares with Istio's own objects."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from argocd_istio.render.objects import Place
 def _not_admitted(facts: Facts) -> Iterator[Fault]:
     for _, listener in facts.listeners():
         if listener.unrouted == "not admitted" and listener.api == "Gateway API":
-            message = f"the listener does not admit {listener.candidate}: no request takes it"
+            message = f"the listener does not admit {listener.candidate}: no request reaches it"
             yield Fault(listener, listener.place, message, "admit its namespace and kind in allowedRoutes")
 
 
@@ -31,13 +31,13 @@ def _no_common_host(facts: Facts) -> Iterator[Fault]:
 
 
 def _grpc_route(facts: Facts, everything: bool) -> Iterator[Fault]:
-    """Istio matches a GRPCRoute by path alone, and gRPC-Web uses the same paths; run."""
+    """Istio matches a GRPCRoute by path alone, and gRPC-Web uses the same paths (seen in a test run)."""
     for _, route, destination in facts.argocd_servers():
         taken = route.kind == "GRPCRoute" and destination.speaks == "HTTP/2"
         if taken and everything is not bool(route.match):
             what = "the browser's requests too, as HTTP/2: argocd-server refuses them"
             what = what if everything else "gRPC-Web too, as HTTP/2: argocd-server refuses it"
-            fix = "use one HTTPRoute: content-type exactly application/grpc first, all else after it"
+            fix = "use one HTTPRoute: content-type exactly application/grpc first, everything else after it"
             yield Fault(route, route.place, f"GRPCRoute {route.owner} takes {what}", fix)
 
 
@@ -62,9 +62,9 @@ def _ungranted_backend(facts: Facts) -> Iterator[Fault]:
         own = route.owner.partition("/")[0]
         fix = f"add a ReferenceGrant to namespace {namespace}: from {route.kind} of {own}, to Service"
         end = "the gateway answers 500" if destination.speaks else "the connection is closed"
-        message = f"no ReferenceGrant lets {route.kind} {route.owner} name {what}: {end}"
+        message = f"no ReferenceGrant lets {route.kind} {route.owner} refer to {what}: {end}"
         if destination.granted is None:
-            message = f"these files have no ReferenceGrant that lets {route.kind} {route.owner} name {what}"
+            message = f"these files have no ReferenceGrant that lets {route.kind} {route.owner} refer to {what}"
         yield Fault(destination, destination.place, message, fix, None if destination.granted is False else "info")
 
 
@@ -109,7 +109,7 @@ def _other_namespace(facts: Facts) -> Iterator[Fault]:
                 message = f"its pods belong to Gateway {selected.removeprefix(label)} of another namespace"
                 fix = "use a route of the Gateway API, or move it there"
                 place = Place(listener.place.object).at("spec", "selector")
-                yield Fault(listener, place, f"{message}: Istio 1.31 and newer ignores this one", fix)
+                yield Fault(listener, place, f"{message}: Istio 1.31 and newer ignores this Gateway", fix)
 
 
 RULES = (

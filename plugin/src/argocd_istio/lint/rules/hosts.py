@@ -1,6 +1,6 @@
 """The hosts that lead to Argo CD, and whether Gateway and route name the same ones.
 
-Hosts of other applications do not count for what a host looks like.
+The form of a host is not checked for other applications.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def _ours(facts: Facts) -> Iterator[tuple[Way, Listener]]:
 def _everything(facts: Facts) -> Iterator[Fault]:
     for way, listener in _ours(facts):
         if "*" in way.hosts:
-            message = "the host * stands for every name: Argo CD takes the requests of all applications behind it"
+            message = "the host * matches every name: Argo CD receives the requests of all applications behind it"
             yield Fault(way, listener.place, message, "name the host")
 
 
@@ -39,7 +39,7 @@ def _wildcard(facts: Facts) -> Iterator[Fault]:
     for way, listener in _ours(facts):
         for host in way.hosts:
             if host.startswith("*."):
-                message = f"{host} is no address: Argo CD's own links and single sign-on need one name"
+                message = f"{host} is a wildcard: Argo CD's own links and single sign-on need one name"
                 yield Fault(way, listener.place, message, "name the host")
 
 
@@ -57,7 +57,7 @@ def _address(facts: Facts) -> Iterator[Fault]:
             if _AROUND.search(host):
                 bare = re.sub(r"^[a-z+]*://", "", host)
                 bare = re.split(r"[:/?#\s]", bare)[0].rpartition("@")[2]
-                message = f"{host} is more than a host name: Istio refuses it, or no request ever has it"
+                message = f"{host} is more than a host name: Istio refuses it, or no request matches it"
                 yield Fault(way, listener.place, message, f"write {bare}" if bare else "write the host alone")
 
 
@@ -70,22 +70,22 @@ _NAMES: dict[str, tuple[str, str]] = {
     "the single label": ("C16", "single-label"),
     "": ("C11", "bad-label"),
 }
-"""The rules by what `host_problem` says."""
+"""The rule for each problem of `host_problem`."""
 
 
 def _no_name(facts: Facts, rule_id: str) -> Iterator[Fault]:
-    """What the Exposure refuses. Wildcards, capitals and what is more than a name have rules of their own."""
+    """Hosts that the Exposure refuses. Wildcards, capitals and addresses have separate rules."""
     for way, listener in _ours(facts):
         for host in way.hosts:
             others = "*" in host or _AROUND.search(host) or SUBSTITUTE.search(host)
             problem = None if others else host_problem(host.lower())
             if problem and rule_id == next(each for words, (each, _) in _NAMES.items() if words in problem[0]):
-                message = f"{problem[0]}: Istio refuses it, or no request ever has it"
+                message = f"{problem[0]}: Istio refuses it, or no request matches it"
                 yield Fault(way, listener.place, message, problem[2])
 
 
 def _repeated(facts: Facts) -> Iterator[Fault]:
-    """`pkg/config/validation/validation.go` of Istio: a wildcard beside a host that it stands for is one too."""
+    """`pkg/config/validation/validation.go` of Istio: a wildcard beside a host that it matches counts too."""
     seen: set[int] = set()
     for way, listener in _ours(facts):
         for route in listener.routes:
@@ -99,7 +99,7 @@ def _repeated(facts: Facts) -> Iterator[Fault]:
             for host in known:
                 others = [wider for wider in known.wider(host) if wider != host]
                 if len(known.at(host)) > 1 or others:
-                    twice = f"{host} is there twice" if not others else f"{host} is there beside {others[0]}"
+                    twice = f"{host} is listed twice" if not others else f"{host} is listed beside {others[0]}"
                     yield Fault(way, place, f"{twice} in {place.object}: Istio refuses it", "remove one")
 
 
@@ -141,9 +141,9 @@ def _two_virtual_services(facts: Facts) -> Iterator[Fault]:
             if route.owner != whole[0].owner:
                 message = (
                     f"VirtualServices {whole[0].owner} and {route.owner} both take all of this host: "
-                    "the older one counts alone, and these files do not say which that is"
+                    "only the older one counts, and these files do not show which that is"
                 )
-                yield Fault(route, route.place, message, "keep one, or join their routes in one")
+                yield Fault(route, route.place, message, "keep one, or merge their routes")
 
 
 def _nothing_routes(facts: Facts) -> Iterator[Fault]:
@@ -160,7 +160,7 @@ def _nothing_routes(facts: Facts) -> Iterator[Fault]:
 def _not_admitted(facts: Facts) -> Iterator[Fault]:
     for _, listener in facts.listeners():
         if listener.unrouted == "not admitted" and listener.api == "Istio" and not listener.redirect:
-            message = f"VirtualService {listener.candidate} may not take this host, by the Gateway's namespace/host"
+            message = f"the Gateway's namespace/host does not admit VirtualService {listener.candidate}"
             namespace = listener.candidate.partition("/")[0]
             fix = f"write {namespace}/ before the host in the Gateway"
             yield Fault(listener, listener.place, f"{message}: {UNROUTED[listener.rules]}", fix)

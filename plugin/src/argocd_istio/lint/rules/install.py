@@ -14,10 +14,10 @@ def _part_of(facts: Facts) -> Iterator[Fault]:
     """`util/settings/settings.go` of Argo CD looks by this label only."""
     for config in facts.install.configs:
         if config.part_of != "argocd" and config.namespace in facts.install.namespaces:
-            found = f"is {config.part_of}" if config.part_of else "is not there"
+            found = f"is {config.part_of}" if config.part_of else "is missing"
             message = f"label app.kubernetes.io/part-of of {config.place.object} {found}: Argo CD does not find it"
             place = config.place.at("metadata").at("labels").at(PART_OF)
-            yield Fault(None, place, message, "set it to argocd, and keep common labels from this key")
+            yield Fault(None, place, message, "set it to argocd, and leave this key out of common labels")
 
 
 def _refused(facts: Facts, config: bool) -> Iterator[Fault]:
@@ -31,14 +31,14 @@ def _refused(facts: Facts, config: bool) -> Iterator[Fault]:
 def _roles(facts: Facts) -> Iterator[Fault]:
     for twice in facts.install.twice:
         if twice.subjects:
-            message = f"{twice.name} is there {twice.times} times, for other accounts: the last install takes its role"
-            yield Fault(None, twice.place, message, "give each install bindings of its own name")
+            message = f"{twice.name} exists {twice.times} times, for other accounts: the last install takes its role"
+            yield Fault(None, twice.place, message, "give the bindings of each install their own name")
 
 
 def _twice(facts: Facts) -> Iterator[Fault]:
     for twice in facts.install.twice:
         if not twice.subjects:
-            message = f"{twice.name} is there {twice.times} times with different contents: the last one counts"
+            message = f"{twice.name} exists {twice.times} times with different contents: the last one counts"
             yield Fault(None, twice.place, message, "keep one")
 
 

@@ -1,4 +1,4 @@
-"""What a sidecar makes of what arrives at argocd-server."""
+"""What a sidecar does with traffic to argocd-server."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _HTTP1 = ("HTTP", "HTTP_PROXY")
 
 
 def _parsed(pods: Pods) -> bool:
-    """Whether the sidecar reads HTTP at the port: no Sidecar object with a selector takes it as it is."""
+    """Whether the sidecar reads HTTP at the port: no Sidecar object with a selector declares it as TCP."""
     return pods.mesh == "sidecar" and pods.redirected and not pods.sidecars.opaque
 
 
 def _one_protocol(facts: Facts) -> Iterator[Fault]:
-    """A sidecar builds one chain for a port: `reportInboundConflict` in `pilot/pkg/networking/core` of Istio; run."""
+    """A sidecar builds one chain for a port: `reportInboundConflict` in `pilot/pkg/networking/core` of Istio."""
     versions: dict[tuple[str, int], set[bool]] = {}
     for protocol, pods in facts.pods(lambda _, destination: destination.protocol):
         if protocol in (*HTTP2, *_HTTP1):
@@ -29,29 +29,29 @@ def _one_protocol(facts: Facts) -> Iterator[Fault]:
         message = _broken(hop, pods, versions.get((pods.name, pods.port), set()))
         if message:
             fix = f"add a Sidecar that selects these pods, with ingress port {pods.port}, protocol TCP"
-            # A Sidecar that is wrong, else the labels that one would select.
+            # The wrong Sidecar, else the labels that a new one would select.
             labels = pods.place.at("spec", "template").at("metadata", "labels")
             yield Fault(pods, pods.sidecars[0].place if pods.sidecars else labels, message, fix)
 
 
 def _broken(hop: str, pods: Pods, versions: set[bool]) -> str:
     if hop == "the client's TLS" and any(each in (*_HTTP1, *HTTP2) for each in pods.inbound):
-        return "the sidecar takes the client's TLS for HTTP: every request fails"
+        return "the sidecar reads the client's TLS as HTTP: every request fails"
     if len(versions) > 1 and UNDECLARED not in pods.inbound:
-        return "a sidecar takes one protocol for a port: native gRPC or the browser fails"
+        return "a sidecar accepts one protocol per port: native gRPC or the browser fails"
     return ""
 
 
 def _tls(destination: Destination) -> str:
-    """The mode that a DestinationRule says; without one the gateway speaks mutual TLS to pods in the mesh."""
+    """The TLS mode of a DestinationRule; without one the gateway uses mutual TLS to pods in the mesh."""
     return destination.policy.tls if destination.policy else ""
 
 
 def _excluded(facts: Facts) -> Iterator[Fault]:
-    """The endpoint still says that it speaks mTLS, and nothing in the pod ends it; run."""
+    """The endpoint is still marked for mTLS, but nothing in the pod ends it (seen in a test run)."""
     for tls, pods in facts.pods(lambda _, destination: _tls(destination)):
         if pods.mesh == "sidecar" and not pods.redirected and not pods.plain and tls in ("", "ISTIO_MUTUAL"):
-            message = f"{pods.kept_by} keeps port {pods.port} from the sidecar, and the gateway speaks mTLS: 503"
+            message = f"{pods.kept_by} excludes port {pods.port} from the sidecar, and the gateway speaks mTLS: 503"
             fix = "remove the annotation, or give the Service a DestinationRule with tls mode DISABLE"
             yield Fault(pods, pods.kept_at, message, fix)
 
@@ -60,7 +60,7 @@ def _two_sidecars(facts: Facts) -> Iterator[Fault]:
     for _, pods in facts.pods(lambda *_: None):
         if pods.mesh == "sidecar" and len(pods.sidecars) > 1 and pods.sidecars.opaque:
             named = " and ".join(each.name for each in pods.sidecars[:2])
-            message = f"Sidecars {named} select the same pods: the older one counts alone"
+            message = f"Sidecars {named} select the same pods: only the older one counts"
             yield Fault(pods, pods.place, message, "keep one")
 
 
@@ -77,7 +77,7 @@ def _not_enforced(facts: Facts) -> Iterator[Fault]:
             fix = "label the Namespace istio-injection: enabled, or remove the policies"
             yield Fault(pods, pods.place, message, fix)
         elif named and pods.mesh == "sidecar" and not pods.redirected:
-            message = f"{pods.kept_by} keeps port {pods.port} from the sidecar: {named[0]} does not count for it"
+            message = f"{pods.kept_by} excludes port {pods.port} from the sidecar: {named[0]} is not enforced there"
             yield Fault(pods, pods.kept_at, message, "remove the annotation")
 
 
@@ -87,15 +87,15 @@ def _refused(facts: Facts) -> Iterator[Fault]:
         for pods in destination.pods.argocd_servers if rule and rule.tls not in ("", "ISTIO_MUTUAL") else ():
             policy = pods.mutual_tls
             if rule and policy and policy.mode == STRICT and pods.mesh == "sidecar" and pods.redirected:
-                message = f"the pods take mutual TLS only (PeerAuthentication {policy.name}), and DestinationRule "
-                message += f"{rule.rule} says {rule.tls}: 503"
+                message = f"the pods accept only mutual TLS (PeerAuthentication {policy.name}), but DestinationRule "
+                message += f"{rule.rule} sets {rule.tls}: 503"
                 fix = "set its tls mode to ISTIO_MUTUAL, or remove it"
                 yield Fault(destination, rule.place, message, fix)
                 break
 
 
 def _cut_off(facts: Facts) -> Iterator[Fault]:
-    """Redis then answers EOF, and repo-server asks for a certificate; run."""
+    """Redis then answers EOF, and repo-server asks for a certificate (seen in a test run)."""
     for _, pods in facts.pods(lambda *_: None):
         others = [each for each in pods.strict if each != pods.name]
         if pods.argocd_server and pods.mesh == "none" and others:
@@ -105,7 +105,7 @@ def _cut_off(facts: Facts) -> Iterator[Fault]:
 
 
 def _closed(facts: Facts) -> Iterator[Fault]:
-    """Computed from the policies: an ambient mesh was not run."""
+    """Computed from the policies: not tested in an ambient mesh."""
     for _, pods in facts.pods(lambda *_: None):
         if pods.argocd_server and pods.mesh == "ambient" and pods.closed:
             named = named_few(pods.closed)
@@ -117,11 +117,11 @@ def _closed(facts: Facts) -> Iterator[Fault]:
 
 
 def _asks_for_requests(facts: Facts) -> Iterator[Fault]:
-    """An ALLOW rule of a TCP port that asks for them matches nothing; a DENY rule matches without them."""
+    """At a TCP port, an ALLOW rule with fields of requests matches nothing; a DENY rule matches without them."""
     for _, pods in facts.pods(lambda *_: None):
         for each in pods.authorizations.of_requests if pods.mesh == "sidecar" and pods.sidecars.opaque else ():
-            does = "refuses more" if each.action == "DENY" else "admits nobody by that"
-            message = f"AuthorizationPolicy {each.name} asks for what a request has, and the sidecar takes port "
+            does = "refuses more" if each.action == "DENY" else "admits nobody with them"
+            message = f"AuthorizationPolicy {each.name} uses fields of requests, but the sidecar treats port "
             message += f"{pods.port} as TCP: it {does}"
             yield Fault(pods, each.place, message, "put it on the gateway; here name principals and ports only")
 

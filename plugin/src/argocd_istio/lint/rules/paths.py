@@ -1,7 +1,7 @@
 """The path below which Argo CD is served: match, rewrite, rootpath, basehref and url have to agree.
 
-With rootpath argocd-server answers below it alone, and its pages ask for everything below it; with basehref alone they
-ask there, and the gateway has to take it away: `withRootPath` in `server/server.go` of Argo CD.
+With rootpath, argocd-server answers only below it, and its pages request everything below it. With basehref alone, the
+pages request below it too, but the gateway must strip it: `withRootPath` in `server/server.go` of Argo CD.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from argocd_istio.lint.rule import Fault, Rule
 from argocd_istio.render.model import ArgocdServer, Behind, Facts, Moved, Route
 
-# What argocd-server itself answers below its root; beside these the files of its page, and services of gRPC.
+# Paths that argocd-server answers below its root, besides the files of its page and gRPC services.
 _OWN = {
     *("api", "applications", "assets", "auth", "download", "extensions", "healthz", "help", "login", "metrics"),
     *("pkce", "settings", "swagger-ui", "terminal", "user-info"),
@@ -22,7 +22,7 @@ _OWN = {
 
 
 class _Base(NamedTuple):
-    """Below what argocd-server answers, and below what its pages ask; without slashes."""
+    """The path that argocd-server answers below, and the path that its pages request below; without slashes."""
 
     root: str
     pages: str
@@ -31,7 +31,7 @@ class _Base(NamedTuple):
         return not self.root or path == self.root or path.startswith(f"{self.root}/")
 
     def shows(self, moved: Moved) -> bool:
-        """Whether what the pages ask for comes to where argocd-server has it."""
+        """Whether requests of the pages arrive at a path that argocd-server serves."""
         asked, given = moved.asked.strip("/"), moved.given.strip("/")
         if asked == given:
             return self.pages.startswith(asked) and self.pages == self.root and not moved.whole
@@ -39,7 +39,7 @@ class _Base(NamedTuple):
 
 
 def _base(argocd: ArgocdServer | None) -> _Base | None:
-    """None where these files do not say it."""
+    """None if these files do not say it."""
     if argocd is None or argocd.rootpath is None or argocd.basehref is None:
         return None
     root = argocd.rootpath.strip("/")
@@ -47,7 +47,7 @@ def _base(argocd: ArgocdServer | None) -> _Base | None:
 
 
 def _misled(facts: Facts) -> Iterator[tuple[Route, Moved, _Base]]:
-    """Where no route of a listener shows Argo CD's pages: each that leads to argocd-server, and the paths it takes."""
+    """Listeners whose routes do not show Argo CD's pages: each route to argocd-server, and its paths."""
 
     @cache
     def base(behind: Behind) -> _Base | None:
@@ -98,13 +98,13 @@ def _rewritten(facts: Facts) -> Iterator[Fault]:
             yield Fault(route, route.place, message, "remove the rewrite")
         elif given == base.root and (asked or moved.whole):
             fix = f"set server.rootpath: {_shown(moved.asked)} and remove the rewrite"
-            known = f"argocd-server's base is /{base.pages}" if base.pages else "argocd-server does not know"
+            known = f"argocd-server's base is /{base.pages}" if base.pages else "argocd-server does not know that path"
             message = f"{what}: the page stays blank" if every else f"{what}, and {known}: the page stays blank"
             yield Fault(route, route.place, message, fix)
 
 
 def _address(facts: Facts, base: bool) -> Iterator[Fault]:
-    """Where url has another path than argocd-server, which has one (`base`) or none."""
+    """A url with another path than argocd-server's, for servers with a path (`base`) or without."""
     bases: dict[str, _Base | None] = {}
     for _, pods in facts.pods(lambda *_: None):
         if pods.argocd_server:
@@ -127,7 +127,7 @@ def _address(facts: Facts, base: bool) -> Iterator[Fault]:
 
 
 def _once(check: Callable[[Facts], Iterator[Fault]]) -> Callable[[Facts], Iterator[Fault]]:
-    """Of several alternatives of a route the first says it."""
+    """Only the first of several alternatives of a route reports it."""
 
     def first(facts: Facts) -> Iterator[Fault]:
         found: dict[tuple[int, int], Fault] = {}

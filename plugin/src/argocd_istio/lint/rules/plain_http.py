@@ -20,7 +20,7 @@ def _no_redirect(facts: Facts) -> Iterator[Fault]:
             continue
         if all(each.here and not each.tls for each in way.listeners):
             message = "nothing ends TLS for this host: passwords and tokens cross the network in clear text"
-            fix = "end it here on port 443, or say --tls-before-gateway if a load balancer ends it"
+            fix = "end it here on port 443, or set --tls-before-gateway if a load balancer ends it"
             yield Fault(listener, listener.place, message, fix)
         else:
             what, fix = "httpsRedirect", "set tls: {httpsRedirect: true}"
@@ -32,8 +32,8 @@ def _no_redirect(facts: Facts) -> Iterator[Fault]:
 
 
 def _loop(facts: Facts) -> Iterator[Fault]:
-    """The gateway takes the balancer's clear text for the client's; numTrustedProxies of the mesh would help."""
-    message = "redirect loop: TLS has ended before the gateway, which sends its clear text to https again"
+    """The gateway mistakes the balancer's clear text for the client's; numTrustedProxies of the mesh would help."""
+    message = "redirect loop: TLS ends before the gateway, which redirects clear text to https again"
     for way in facts.ways:
         plain = [each for each in way.listeners if each.here and each.tls_before and each.protocol in HTTP]
         if any(map(_clear, plain)):
@@ -62,7 +62,7 @@ def _nothing_on_80(facts: Facts) -> Iterator[Fault]:
 
 
 def _redirect_without_route(facts: Facts) -> Iterator[Fault]:
-    """istiod gives a redirect of its own to a bare host only."""
+    """Without a route, istiod adds the redirect only for a host without namespace/."""
     for way, listener in facts.listeners():
         if listener.redirect and listener.unrouted and listener.confined and not facts.of_others(way, listener):
             message = f"no http route for this host: port {listener.port} answers 404 instead of the redirect"

@@ -1,4 +1,4 @@
-"""Whether a way reaches the pods of argocd-server: what names what, and who sees it."""
+"""Whether a way reaches the pods of argocd-server: names, ports, selectors and exportTo."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from argocd_istio.lint.rule import UNROUTED, Fault, Rule, named_few
 from argocd_istio.render.model import Behind, Destination, Facts, Listener, Pods
 
 ACME = "/.well-known/acme-challenge"
-SAY = "say --gateway-namespace"
+SAY = "set --gateway-namespace"
 
 
 def _no_service(facts: Facts) -> Iterator[Fault]:
     for _, route, destination in facts.destinations():
-        # Who asks for a certificate brings this Service while the certificate is made.
+        # The ACME client creates this Service while it requests the certificate.
         if route.paths and all(path.startswith(ACME) for path in route.paths):
             continue
         lost = destination.found == "nothing" or (destination.found == "not here" and destination.ours)
@@ -37,7 +37,7 @@ def _no_port(facts: Facts) -> Iterator[Fault]:
 def _wrong_port(facts: Facts) -> Iterator[Fault]:
     @cache
     def wrong(behind: Behind) -> dict[tuple[str, str], Pods]:
-        """What is wrong and what to do, each with the first pods of which it is true."""
+        """Message and fix, each with the first pods that they apply to."""
         found: dict[tuple[str, str], Pods] = {}
         for pods in behind:
             argocd = pods.argocd_server
@@ -69,7 +69,7 @@ def _no_pods(facts: Facts) -> Iterator[Fault]:
     for _, _, destination in facts.destinations():
         chosen = destination.selector and destination.subset_pods
         without = destination.found == "port" and chosen and not destination.pods
-        # Where argocd-server is in other namespaces alone, this Service and its pods may be another team's.
+        # If argocd-server is only in other namespaces, this Service and its pods may be another team's.
         if without and (destination.ours or (facts.stranded and destination.to_argocd_server)):
             message = f"the selector {','.join(destination.selector)} matches no pods here: the gateway answers 503"
             yield Fault(destination, destination.place, message, "select the labels of argocd-server's pods")
@@ -80,13 +80,13 @@ def _perhaps_ours(destination: Destination) -> bool:
 
 
 def _no_own_pods(facts: Facts) -> Iterator[Fault]:
-    """Endpoints may be written by hand, or by a controller."""
+    """A person or a controller may write the endpoints."""
     for _, _, destination in facts.destinations():
         if destination.ends and _perhaps_ours(destination):
             message = f"Service {destination.name} has no selector: which pods it leads to is not known here"
-            fix = "unless that is meant, select argocd-server's pods"
+            fix = "if that is not intended, select argocd-server's pods"
             if destination.ends == "another name":
-                whose = f"Service {destination.name} is another name of {destination.alias}"
+                whose = f"Service {destination.name} is an alias of {destination.alias}"
                 message = f"{whose}: where it leads is not known here"
             yield Fault(destination, destination.place, message, fix)
 
@@ -100,7 +100,7 @@ def _others_too(facts: Facts) -> Iterator[Fault]:
     for _, _, destination in facts.argocd_servers():
         count, named = strangers(destination.pods)
         if count:
-            message = f"Service {destination.name} selects {named} too: most requests go astray"
+            message = f"Service {destination.name} also selects {named}: most requests reach the wrong pods"
             message = message if count > 1 else message.replace("most", "some")
             fix = "select argocd-server alone: app.kubernetes.io/name: argocd-server"
             yield Fault(destination, destination.place, message, fix)
@@ -139,14 +139,14 @@ def _route_hidden(facts: Facts) -> Iterator[Fault]:
                 yield Fault(route, route.place, f"{message}: {UNROUTED[listener.rules]}", _shown(listener))
                 break
             if route.seen is None and route.only_own:
-                message = f"exportTo shows VirtualService {route.owner} to gateway pods in namespace {own} alone"
+                message = f"exportTo shows VirtualService {route.owner} only to gateway pods in namespace {own}"
                 fix = f"add the namespace of the gateway's pods, or {SAY} {own} if they are there"
                 yield Fault(route, route.place, f"{message}: others answer 404", fix, "warning")
                 break
 
 
 def _shown(listener: Listener) -> str:
-    """How to show a VirtualService to the gateway's pods."""
+    """The fix that makes a VirtualService visible to the gateway's pods."""
     return f"set exportTo: [., {listener.namespace}], or remove it" if listener.namespace else "remove exportTo"
 
 
@@ -162,7 +162,7 @@ def _rule_hidden(facts: Facts) -> Iterator[Fault]:
 
 def _moved_secret(facts: Facts) -> Iterator[Fault]:
     places = {(given.namespace, given.name): given.place for given in facts.install.secrets}
-    # In other namespaces than argocd-server's and the Gateway's a Secret has its name by chance.
+    # In namespaces other than argocd-server's and the Gateway's, an equal name is a coincidence.
     ours = {name: place for (owner, name), place in places.items() if owner in facts.homes}
     for _, listener in facts.listeners():
         held = listener.certificate
@@ -171,10 +171,10 @@ def _moved_secret(facts: Facts) -> Iterator[Fault]:
         place = places.get((listener.gateway.partition("/")[0], held.secret)) or ours.get(held.secret)
         if place and (held.namespace, held.secret) not in places:
             found = f"{place.object.namespace}/{held.secret}"
-            message = f"{place.object} makes Secret {found}, the gateway reads {held.namespace}/{held.secret}"
+            message = f"{place.object} creates Secret {found}, but the gateway reads {held.namespace}/{held.secret}"
             if place.object.kind == "Secret":
                 message = f"Secret {found} is not where the gateway reads it, {held.namespace}/{held.secret}"
-            fix = f"put it into namespace {held.namespace}, by a kustomization of its own"
+            fix = f"put it into namespace {held.namespace}, with a separate kustomization"
             yield Fault(listener, place, f"{message}: it opens no port", fix)
 
 
@@ -185,14 +185,14 @@ def _no_way(facts: Facts) -> Iterator[Fault]:
         return
     destinations = [destination for _, _, destination in facts.destinations()]
     if any(each.found == "nothing" or (each.ours and not each.pods and not each.ends) for each in destinations):
-        return  # Another rule names what is wrong there.
+        return  # Another rule reports this.
     if any(each.ends == "endpoints here" and _perhaps_ours(each) for each in destinations):
         return
     known = all(each.found == "service" or each.pods for each in destinations)
     if facts.stranded or (known and not facts.install.namespaces):
         known = any(listener.unrouted for _, listener in facts.listeners())
         fix = "" if known else "name its Service in a route"
-        yield Fault(None, None, "no way in these files leads to argocd-server", fix)
+        yield Fault(None, None, "no route in these files leads to argocd-server", fix)
 
 
 RULES = (

@@ -1,4 +1,4 @@
-"""Whether a route is taken, by whom, and what arrives at argocd-server as which HTTP version."""
+"""Whether a route is reached, and which HTTP version arrives at argocd-server."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ def _to_argocd_server(facts: Facts) -> Iterator[tuple[Route, Destination]]:
 def _grpc_to_http1(facts: Facts) -> Iterator[Fault]:
     for route, destination in _to_argocd_server(facts):
         if destination.speaks == "HTTP/1.1" and route.grpc:
-            message = "native gRPC fails: to the gateway this port is HTTP/1.1"
+            message = "native gRPC fails: the gateway speaks HTTP/1.1 to this port"
             yield Fault(destination, destination.place, message, "it needs appProtocol: kubernetes.io/h2c")
 
 
 def _http2(facts: Facts, agent: bool) -> Iterator[Fault]:
-    """argocd-server takes HTTP/2 for gRPC alone, and only with that very content type; all else is HTTP/1.1."""
+    """argocd-server accepts HTTP/2 only for gRPC with exactly this content type; everything else is HTTP/1.1."""
     for route, destination in _to_argocd_server(facts):
         if destination.speaks == "HTTP/1.1" or route.grpc == "only" or route.kind == "GRPCRoute":
             continue
         if agent is (route.grpc == "wanted"):
             message = (
-                f"to the gateway this port is {destination.speaks}: "
-                f"argocd-server takes HTTP/2 only with content-type {GRPC}"
+                f"the gateway speaks {destination.speaks} to this port: "
+                f"argocd-server accepts HTTP/2 only with content-type {GRPC}"
             )
-            fix = "match exactly that, and send all else to a port named http"
+            fix = "match exactly that, and send everything else to a port named http"
             yield Fault(destination, destination.place, message, fix)
 
 
 def _never(facts: Facts) -> Iterator[Fault]:
-    # A route that a redirect stands before at one port may be reached at another.
+    # A route behind a redirect at one port may be reached at another.
     reached = {id(route.place.node) for _, route in facts.routes() if route.reached}
     for _, route in facts.routes():
         if id(route.place.node) not in reached:
-            fix = "put it before that one"
+            fix = "move it before that route"
             yield Fault(route, route.place, "never reached: the route before it takes everything", fix)
 
 
@@ -54,7 +54,7 @@ def _cut(facts: Facts) -> Iterator[Fault]:
         ours = any(each.pods.argocd_servers for each in route.destinations)
         if ours and set(route.timeout) & set("123456789"):
             message = f"the timeout of {route.timeout} cuts event streams, logs and the terminal"
-            yield Fault(route, route.place, message, "remove it: without one they last")
+            yield Fault(route, route.place, message, "remove it: without a timeout they stay open")
 
 
 RULES = (

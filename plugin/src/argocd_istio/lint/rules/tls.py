@@ -10,7 +10,7 @@ from argocd_istio.render.model import ArgocdServer, Behind, Destination, Facts, 
 
 
 def _set(argocd: ArgocdServer, value: str) -> str:
-    """What to do with the setting that counts."""
+    """The fix for the effective setting."""
     flag = argocd.setting.startswith("--")
     return f"set {argocd.setting}={value}" if flag else f'set {argocd.setting}: "{value}"'
 
@@ -24,7 +24,7 @@ def _plain(facts: Facts) -> Iterator[Fault]:
 
 
 def _loop(facts: Facts) -> Iterator[Fault]:
-    # A Gateway that is not in these files may redirect these requests, and pass TLS on by another route.
+    # A Gateway outside these files may redirect these requests and pass TLS through by another route.
     passing = {listener.gateway for _, listener in facts.listeners() if listener.rules == "tls"}
 
     def of(listener: Listener, destination: Destination) -> str:
@@ -36,7 +36,7 @@ def _loop(facts: Facts) -> Iterator[Fault]:
         argocd = pods.argocd_server
         meshed = hop == "mTLS" and pods.mesh in ("sidecar", "ambient")
         if argocd and argocd.tls and (hop == "clear text" or meshed):
-            message = f"redirect loop: argocd-server wants TLS ({argocd.because}) and sends clear text to https again"
+            message = f"redirect loop: argocd-server expects TLS ({argocd.because}) and redirects clear text to https"
             yield Fault(pods, argocd.place, message, _set(argocd, "true"))
 
 
@@ -45,7 +45,7 @@ def _twice(facts: Facts) -> Iterator[Fault]:
         argocd = pods.argocd_server
         seen = policy is None or policy.seen is not None
         if argocd and argocd.tls is False and hop == "TLS" and seen:
-            message = f"argocd-server speaks plain HTTP ({argocd.because}), the gateway TLS: it answers 503"
+            message = f"argocd-server speaks plain HTTP ({argocd.because}), but the gateway sends TLS: it answers 503"
             what = f"remove {policy}" if policy and policy.kind != "DestinationRule" else f"remove tls from {policy}"
             yield Fault(pods, argocd.place, message, f"{what}, or {_set(argocd, 'false')}")
 
@@ -64,8 +64,8 @@ def _no_rule(facts: Facts) -> Iterator[Fault]:
             continue
         rules = listener.rules
         if listener.unrouted == "no match":
-            message = f"VirtualService {listener.candidate} has no {rules} route whose match can hold here, by port, "
-            fix = "mend match, or add a route without one"
+            message = f"VirtualService {listener.candidate} has no {rules} route whose match can apply here, by port, "
+            fix = "correct match, or add a route without one"
             yield Fault(listener, listener.place, f"{message}gateways or sourceNamespace: {UNROUTED[rules]}", fix)
         elif listener.unrouted == "no rule":
             what = "tls route with this host's SNI" if rules == "tls" else f"{rules} route for this server"
@@ -110,7 +110,7 @@ def _unverified(facts: Facts) -> Iterator[Fault]:
         if self_signed(destination.pods):
             message = (
                 f"{policy} checks argocd-server's certificate against the system's CAs: "
-                "one that argocd-server signed itself is refused, and the gateway answers 503"
+                "a self-signed one is refused, and the gateway answers 503"
             )
             field = "caCertificates" if policy.kind == "DestinationRule" else "caCertificateRefs"
             yield Fault(destination, policy.place, message, f"state {field}, or end TLS at the gateway alone")
@@ -131,7 +131,7 @@ def _not_in_mesh(facts: Facts) -> Iterator[Fault]:
             elif argocd and argocd.tls:
                 found[f", and argocd-server has no certificate of the mesh ({argocd.because}): 503"] = fix, "error"
             else:
-                unknown = ": if the pods are not in the mesh, which these files do not say, the gateway answers 503"
+                unknown = ": if the pods are not in the mesh, which these files do not show, the gateway answers 503"
                 found[unknown] = "", "info"
         return found
 
@@ -139,7 +139,7 @@ def _not_in_mesh(facts: Facts) -> Iterator[Fault]:
         policy = destination.policy
         if policy and policy.tls == "ISTIO_MUTUAL" and policy.seen is not None:
             for what, (mend, severity) in said(destination.pods).items():
-                message = f"DestinationRule {policy.rule} says ISTIO_MUTUAL{what}"
+                message = f"DestinationRule {policy.rule} sets ISTIO_MUTUAL{what}"
                 yield Fault(destination, policy.place, message, mend, severity)
 
 
