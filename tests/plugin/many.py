@@ -1,6 +1,6 @@
 """Renders with many objects of a kind: `SHAPES` has each way in which some of them lead to others.
 
-A shape takes a number and makes so many of each of its kinds; they stand beside an overlay.
+A shape takes a number and makes so many of each of its kinds; they are added to an overlay.
 """
 
 from __future__ import annotations

@@ -271,7 +271,7 @@ CHANGES: dict[str, tuple[str, str, str, str]] = {
         "url https://a.x.io",
     ),
     "a quoted key": ("  \"hosts\" : ['a.x.io']\n", "host b.x.io", "  \"hosts\" : ['b.x.io']\n", "host a.x.io"),
-    "numbers and dates that Python cannot hold": (
+    "numbers and dates that Python cannot represent": (
         BLOCK + "  other: [2001-99-99, " + "1" * 5000 + ", .inf, 12:30:45]\n",
         "url https://a.x.io",
         BLOCK + "  other: [2001-99-99, " + "1" * 5000 + ", .inf, 12:30:45]\n  url: https://a.x.io\n",

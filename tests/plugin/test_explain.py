@@ -95,8 +95,8 @@ def two_certificates(folder: Path) -> list[Object]:
 def test_each_certificate_has_its_own_tree(tmp_path: Path) -> None:
     different = explained(two_certificates(tmp_path / "different"), "edge")
     assert different.findings == []
-    held = [(way.hosts, way.listeners[1].certificate) for way in different.facts.ways]
-    assert [(hosts, asdict(certificate) if certificate else None) for hosts, certificate in held] == [
+    found = [(way.hosts, way.listeners[1].certificate) for way in different.facts.ways]
+    assert [(hosts, asdict(certificate) if certificate else None) for hosts, certificate in found] == [
         ((host,), {"holder": "gateway", "secret": secret, "namespace": "edge", "file": "", "granted": True})
         for host, secret in (("cd.acme.io", "acme-io"), ("cd.acme.dev", "acme-dev"))
     ]

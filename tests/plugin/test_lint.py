@@ -138,14 +138,14 @@ WRONG: list[Row] = [
     ),
     (
         "A20",
-        "a name with a dot is taken as it stands",
+        "a name with a dot is taken as it is",
         "termination",
         lambda objects: routes(objects)["http"][0]["route"][0]["destination"].update(host="argocd-server.argocd"),
         ["no Service argocd-server.argocd here: the gateway answers 503"],
     ),
     (
         "A19",
-        "a port that the Service lacks",
+        "a port that the Service does not have",
         "termination",
         lambda objects: routes(objects)["http"][0]["route"][0]["destination"].update(port={"number": 8080}),
         ["no port 8080 in Service argocd/argocd-server, which has 80, 443: the gateway answers 503"],
@@ -511,14 +511,14 @@ def test_a_message_names_what_is_wrong(change: Callable[[Any], Any], namespace: 
 
 
 def test_tls_before_the_gateway_can_be_stated() -> None:
-    def told(objects: list[Object]) -> list[str]:
+    def messages(objects: list[Object]) -> list[str]:
         found = facts(Objects(source(objects)), "istio-system", tls_before_gateway=True)
         return [finding.message for finding in run(found)]
 
     objects = overlay("grpc-routing")
-    assert told(objects) == [LOOP]
+    assert messages(objects) == [LOOP]
     http_alone(objects)
-    assert told(objects) == []
+    assert messages(objects) == []
 
 
 def test_the_order_of_keys_makes_no_difference() -> None:

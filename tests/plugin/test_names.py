@@ -185,9 +185,9 @@ def test_an_address_may_have_a_port() -> None:
 
 
 def test_only_namespaced_secret_names_get_namespace_hint() -> None:
-    for name, told in (("istio-system/a", True), ("A", False)):
+    for name, hinted in (("istio-system/a", True), ("A", False)):
         problem = secret_problem(name)
-        assert problem and ("namespace" in problem[2]) is told
+        assert problem and ("namespace" in problem[2]) is hinted
 
 
 @pytest.mark.parametrize("rule", [secret_problem, name_problem, namespace_problem])

@@ -145,7 +145,7 @@ def errors(document: Any) -> list[str]:
 
 @pytest.mark.parametrize("kind", [HOST, SECRET, NAMESPACE, KEY, VALUE, NAME], ids=lambda kind: str(kind.noun))
 def test_the_pattern_of_a_text_is_its_rule(kind: Text) -> None:
-    """But for punycode, which no pattern knows."""
+    """Except for punycode, which no pattern knows."""
 
     @given(st.text(st.sampled_from("ab01-._/A"), max_size=12) | st.from_regex(kind.pattern, fullmatch=True))
     @settings(max_examples=300)

@@ -67,7 +67,7 @@ def one(objects: list[Object], kind: str, name: str = "argocd") -> Object:
     return found[0]
 
 
-def hold_golden(found: str, name: str) -> None:
+def assert_golden(found: str, name: str) -> None:
     """Compare with a golden file, which UPDATE_GOLDEN=1 writes. Raises AssertionError if they differ."""
     golden = ROOT / "tests/render/golden" / name
     if os.environ.get("UPDATE_GOLDEN"):

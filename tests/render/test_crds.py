@@ -76,14 +76,14 @@ def upstream() -> dict[str, Object]:
     return by_kind([item for item in install if item["kind"] == "CustomResourceDefinition"])
 
 
-def test_full_equals_upstreams_install_but_for_descriptions(upstream: dict[str, Object]) -> None:
+def test_full_equals_upstreams_install_except_descriptions(upstream: dict[str, Object]) -> None:
     ours = by_kind(build("base/crds/full"))
     assert sorted(ours) == sorted(upstream) == ["AppProject", "Application", "ApplicationSet"]
     for kind, crd in upstream.items():
         assert list(differences(without_descriptions(crd), ours[kind])) == []
 
 
-def test_default_crds_only_lack_sixteen_unused_templates() -> None:
+def test_default_crds_omit_only_sixteen_unused_templates() -> None:
     full, default = by_kind(build("base/crds/full")), by_kind(build("base/crds"))
     changes = list(differences(full.pop("ApplicationSet"), default.pop("ApplicationSet")))
     templates = [path for path, how in changes if how == "removed" and NESTED_TEMPLATE.fullmatch(path)]

@@ -16,7 +16,7 @@ import yaml
 
 from argocd_istio.drift.compare import outside_redis
 from tests.render.availability import REDIS, faults
-from tests.render.consumer import MODES, differences, exposure, hold_golden, leaves, one, write
+from tests.render.consumer import MODES, assert_golden, differences, exposure, leaves, one, write
 from tests.render.render import ROOT, BuildError, Object, build, load
 from tests.work import no_hang
 from tools.build import argocd_module, program
@@ -47,12 +47,12 @@ def changes(before: list[Object], after: list[Object]) -> str:
 
 def test_it_changes_exactly_what_its_golden_file_says(tmp_path: Path) -> None:
     after = build(write(tmp_path, {"resources": ["base"], "components": [COMPONENT]}))
-    hold_golden(changes(build("base"), after), "high-availability.txt")
+    assert_golden(changes(build("base"), after), "high-availability.txt")
 
 
 def test_its_statefulset_matches_the_golden_file(rendered: list[Object]) -> None:
     found = "".join(f"{path}: {value}\n" for path, value in leaves(one(rendered, "StatefulSet", REDIS)))
-    hold_golden(re.sub(rf"(?<={REDIS}-)[a-z0-9]{{10}}\b", "(hash)", found), "high-availability-redis.txt")
+    assert_golden(re.sub(rf"(?<={REDIS}-)[a-z0-9]{{10}}\b", "(hash)", found), "high-availability-redis.txt")
 
 
 @pytest.mark.parametrize("entry", [*MODES, "grpc-routing/without-crds"])

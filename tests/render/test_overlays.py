@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from tests.render.consumer import MODES, differences, hold_golden, leaves, one
+from tests.render.consumer import MODES, assert_golden, differences, leaves, one
 from tests.render.render import ROOT, build
 
 
 @pytest.mark.parametrize("mode", MODES)
 def test_a_modes_changes_match_its_golden_file(mode: str) -> None:
     found = "\n".join(differences(build("base"), build(f"overlays/{mode}/without-crds"))) + "\n"
-    hold_golden(found, f"{mode}.txt")
+    assert_golden(found, f"{mode}.txt")
 
 
 @pytest.mark.parametrize("mode", MODES)

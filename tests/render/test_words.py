@@ -42,13 +42,14 @@ def comments(text: str) -> str:
     return "\n".join(line.partition("#")[2] for line in text.splitlines())
 
 
-# The files that are read, and what is prose in them. For Python: "*.py": lambda text: text.replace("_", " ").
+# The files that are read, and what is prose in them. In Python names are prose too.
 PROSE: dict[str, Callable[[str], str]] = {
     "*.md": markdown,
     "*.yaml": comments,
     "*.sh": comments,
     "*.conf": comments,
     "Makefile": comments,
+    "*.py": lambda text: text.replace("_", " "),
 }
 NOT_READ = ("tests/render/test_words.py",)
 
@@ -90,3 +91,9 @@ def test_the_prose_uses_the_usual_words() -> None:
 def test_words_are_found_in_prose_only(path: str, text: str, words: list[int]) -> None:
     [prose] = [prose for pattern, prose in PROSE.items() if fnmatch(path, pattern)]
     assert [int(line.split(":")[1]) for line in found(path, prose(text))] == words
+
+
+def test_names_of_tests_have_eight_words() -> None:
+    files = (ROOT / "tests").rglob("test_*.py")
+    names = [name for file in files for name in re.findall(r"^def test_(\w+)", file.read_text(), re.M)]
+    assert [name for name in names if name.count("_") > 7] == [] != names

@@ -61,7 +61,7 @@ def _variants(container: Container, path: str) -> Iterator[tuple[str, str, Conta
 
 
 @contextmanager
-def _holding(container: Container, content: Container) -> Iterator[None]:
+def _replaced(container: Container, content: Container) -> Iterator[None]:
     before = container.copy()
     try:
         _replace(container, content)
@@ -85,5 +85,5 @@ def mutations(item: Object) -> Iterator[tuple[str, str]]:
     """
     for path, container in list(_containers(item, "")):
         for change, where, content in list(_variants(container, path)):
-            with _holding(container, content):
+            with _replaced(container, content):
                 yield change, where

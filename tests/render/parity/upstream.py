@@ -37,7 +37,7 @@ def install(manifest: str = "install.yaml") -> tuple[Object, ...]:
 
 def released(upstream: Iterable[Object]) -> tuple[Deviation, ...]:
     """The image of every container with Argo CD, if the installed release is newer than the module."""
-    reason = "the release is installed before its module can be had"
+    reason = "the release is installed before its module is available"
     return images(list(upstream), argocd_image(module()), argocd_image(release()), reason)
 
 

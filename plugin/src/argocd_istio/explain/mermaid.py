@@ -78,7 +78,7 @@ class _Chart:
             shown, more = self.picture.pods(destination)
             for pods in shown:
                 if pods not in seen:
-                    said = [words.pods(pods), words.listens(pods), words.because(pods), words.held(pods)]
+                    said = [words.pods(pods), words.listens(pods), words.because(pods), words.shown_certificate(pods)]
                     seen[pods] = self.node(said, self.at(pods))
                 self.arrow(service, seen[pods], tls)
             if more:

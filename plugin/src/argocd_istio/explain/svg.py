@@ -223,7 +223,7 @@ def _route(route: Route, first: bool, encrypted: bool, problems: _Problems) -> l
 
 
 def _pods(pods: Pods, encrypted: bool, problems: _Problems) -> _Box:
-    notes = [words.listens(pods), words.because(pods), words.held(pods)]
+    notes = [words.listens(pods), words.because(pods), words.shown_certificate(pods)]
     lines = [*_lines(words.pods(pods).split(", "), "", _PODS), *_lines(notes, "note", _PODS)]
     box = _Box(_PODS, lines, "key" if pods.certificate else "box", encrypted)
     box.marks = problems.at(pods)

@@ -96,8 +96,8 @@ def _pods(pods: Pods, picture: Picture) -> _Node:
     if words.listens(pods):
         kind = {"TLS": "tls", "plain HTTP": "clear"}.get(words.listens(pods), "")
         node.parts = [(words.pods(pods) + ":", ""), (words.listens(pods), kind), (f"({words.because(pods)})", "place")]
-    if words.held(pods):
-        node.children.append(_Node([(words.held(pods), "tls")]))
+    if words.shown_certificate(pods):
+        node.children.append(_Node([(words.shown_certificate(pods), "tls")]))
     node.children += _problems(picture.at(pods))
     return node
 

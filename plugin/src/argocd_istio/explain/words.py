@@ -129,7 +129,7 @@ def because(found: Pods) -> str:
     return visible(found.argocd_server.because) if found.argocd_server else ""
 
 
-def held(found: Pods) -> str:
+def shown_certificate(found: Pods) -> str:
     """Which certificate argocd-server shows; empty if none."""
     return f"{_ends(found.certificate)}, else self-signed" if found.certificate else ""
 

@@ -2,7 +2,7 @@
 
 Each function takes the bytes of the file and returns the new ones; nothing is read or written here.
 A change can be reversed: if setting the former value would not restore the former bytes, for example in a list
-with items in different styles, the change is refused. This does not hold for a former value that `set` itself
+with items in different styles, the change is refused. This does not apply to a former value that `set` itself
 would refuse, such as a host with a scheme.
 Every refusal is a SourceError.
 """

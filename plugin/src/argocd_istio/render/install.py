@@ -72,7 +72,7 @@ def _redis(workloads: list[Workload], homes: Container[str]) -> Iterator[Redis]:
             yield Redis(
                 number(item.spec, "replicas"),
                 item.namespace in homes or labels(item.node, "metadata", "labels").get(PART_OF) == "argocd",
-                any(told in word for own in words for word in own for told in _TOGETHER)
+                any(mark in word for own in words for word in own for mark in _TOGETHER)
                 or any(text(each, "name") == "REDIS_REPLICATION_MODE" for each in _variables(workload)),
                 Place(item).at("spec", "replicas"),
             )

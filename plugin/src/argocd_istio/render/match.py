@@ -82,7 +82,7 @@ def paths(conditions: list[Node]) -> tuple[str, ...]:
     return tuple(found) if all(found) else ()
 
 
-def holds(condition: Node, gateway: str, port: int, namespace: str, client: str) -> bool:
+def applies(condition: Node, gateway: str, port: int, namespace: str, client: str) -> bool:
     """Whether an entry can match requests through this Gateway (namespace/name) and port (0: unknown).
 
     Source: `sourceMatchHTTP` in `pilot/pkg/networking/core/route/route.go` of Istio.

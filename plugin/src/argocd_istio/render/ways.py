@@ -352,7 +352,7 @@ class _Istio:
         """The conditions that can match here, [] for a rule without conditions; None if none can match."""
         conditions = items(rule, "match")
         client = self._client(server)
-        usable = [each for each in conditions if match.holds(each, server.title, server.port, item.namespace, client)]
+        usable = [each for each in conditions if match.applies(each, server.title, server.port, item.namespace, client)]
         return None if conditions and not usable else usable
 
     def _words(self, server: _Server, conditions: list[Node]) -> tuple[str, ...]:

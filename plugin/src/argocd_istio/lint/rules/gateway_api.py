@@ -43,15 +43,15 @@ def _grpc_route(facts: Facts, everything: bool) -> Iterator[Fault]:
 
 def _ungranted_secret(facts: Facts) -> Iterator[Fault]:
     for _, listener in facts.listeners():
-        held = listener.certificate
-        if held and not held.granted:
-            what, reader = f"Secret {held.namespace}/{held.secret}", listener.place.object
+        certificate = listener.certificate
+        if certificate and not certificate.granted:
+            what, reader = f"Secret {certificate.namespace}/{certificate.secret}", listener.place.object
             trusted = f"from {reader.kind} of {reader.namespace}, to Secret"
-            fix = f"add a ReferenceGrant to namespace {held.namespace}: {trusted}"
+            fix = f"add a ReferenceGrant to namespace {certificate.namespace}: {trusted}"
             message = f"no ReferenceGrant lets {reader} read {what}: the gateway opens no port"
-            if held.granted is None:
+            if certificate.granted is None:
                 message = f"these files have no ReferenceGrant that lets {reader} read {what}, nor that Secret"
-            yield Fault(listener, listener.place, message, fix, None if held.granted is False else "info")
+            yield Fault(listener, listener.place, message, fix, None if certificate.granted is False else "info")
 
 
 def _ungranted_backend(facts: Facts) -> Iterator[Fault]:

@@ -165,16 +165,18 @@ def _moved_secret(facts: Facts) -> Iterator[Fault]:
     # In namespaces other than argocd-server's and the Gateway's, an equal name is a coincidence.
     ours = {name: place for (owner, name), place in places.items() if owner in facts.homes}
     for _, listener in facts.listeners():
-        held = listener.certificate
-        if not (held and held.secret and held.namespace and listener.api == "Istio"):
+        certificate = listener.certificate
+        if not (certificate and certificate.secret and certificate.namespace and listener.api == "Istio"):
             continue
-        place = places.get((listener.gateway.partition("/")[0], held.secret)) or ours.get(held.secret)
-        if place and (held.namespace, held.secret) not in places:
-            found = f"{place.object.namespace}/{held.secret}"
-            message = f"{place.object} creates Secret {found}, but the gateway reads {held.namespace}/{held.secret}"
+        place = places.get((listener.gateway.partition("/")[0], certificate.secret)) or ours.get(certificate.secret)
+        if place and (certificate.namespace, certificate.secret) not in places:
+            found = f"{place.object.namespace}/{certificate.secret}"
+            message = f"{place.object} creates Secret {found}, but the gateway reads {certificate.namespace}/{certificate.secret}"
             if place.object.kind == "Secret":
-                message = f"Secret {found} is not where the gateway reads it, {held.namespace}/{held.secret}"
-            fix = f"put it into namespace {held.namespace}, with a separate kustomization"
+                message = (
+                    f"Secret {found} is not where the gateway reads it, {certificate.namespace}/{certificate.secret}"
+                )
+            fix = f"put it into namespace {certificate.namespace}, with a separate kustomization"
             yield Fault(listener, place, f"{message}: it opens no port", fix)
 
 

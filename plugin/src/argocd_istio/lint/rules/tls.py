@@ -100,8 +100,8 @@ def _unverified(facts: Facts) -> Iterator[Fault]:
 
     @cache
     def self_signed(behind: Behind) -> bool:
-        held = (pods.certificate for pods in behind.argocd_servers)
-        return any(each and (each.namespace, each.secret) not in secrets for each in held)
+        certificates = (pods.certificate for pods in behind.argocd_servers)
+        return any(each and (each.namespace, each.secret) not in secrets for each in certificates)
 
     for _, _, destination in facts.argocd_servers():
         policy = destination.policy
