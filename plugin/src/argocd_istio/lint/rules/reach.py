@@ -171,11 +171,10 @@ def _moved_secret(facts: Facts) -> Iterator[Fault]:
         place = places.get((listener.gateway.partition("/")[0], certificate.secret)) or ours.get(certificate.secret)
         if place and (certificate.namespace, certificate.secret) not in places:
             found = f"{place.object.namespace}/{certificate.secret}"
-            message = f"{place.object} creates Secret {found}, but the gateway reads {certificate.namespace}/{certificate.secret}"
+            read = f"{certificate.namespace}/{certificate.secret}"
+            message = f"{place.object} creates Secret {found}, but the gateway reads {read}"
             if place.object.kind == "Secret":
-                message = (
-                    f"Secret {found} is not where the gateway reads it, {certificate.namespace}/{certificate.secret}"
-                )
+                message = f"Secret {found} is not where the gateway reads it, {read}"
             fix = f"put it into namespace {certificate.namespace}, with a separate kustomization"
             yield Fault(listener, place, f"{message}: it opens no port", fix)
 
