@@ -4,7 +4,7 @@ OVERLAY ?=
 PORT ?=
 PY := tools/python
 # A file's tests share what they build.
-OFFLINE := -m pytest tests --ignore tests/live --numprocesses auto --dist loadfile
+OFFLINE := -m pytest tests --ignore tests/live --numprocesses auto --dist loadfile --durations=10 --durations-min=1
 
 .DEFAULT_GOAL := help
 .PHONY: help up down status doctor test test-faults test-mesh check lint verify-crds update-crds verify-reference update-reference bump history bench
