@@ -129,8 +129,9 @@ def compare(rounds: int) -> list[Row]:
     """Build upstream's install and every case, once a round; upstream's row is the first."""
     with upstream() as theirs:
         folders = {"upstream install": theirs, **{case.name: case.folder for case in cases()}}
-        for folder in folders.values():
-            build(folder)  # fills the page cache
+        if rounds > 1:  # one round is no measurement
+            for folder in folders.values():
+                build(folder)  # fills the page cache
         samples: dict[str, list[Sample]] = {name: [] for name in folders}
         for number in range(rounds):
             # Every other round in reverse order: a drift of speed within a round then affects all cases alike.

@@ -128,8 +128,9 @@ def things() -> Iterator[dict[str, Callable[[], Sample]]]:
 def compare(rounds: int) -> list[Row]:
     """Run everything once per round. Raises ToolError if something fails."""
     with things() as found:
-        for run in found.values():
-            run()  # fills the page cache
+        if rounds > 1:  # one round is no measurement
+            for run in found.values():
+                run()  # fills the page cache
         cpu: dict[str, list[float]] = {name: [] for name in found}
         for number in range(rounds):
             # Every other round in reverse order: a drift of speed within a round then affects all cases alike.

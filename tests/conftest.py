@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
@@ -31,11 +32,15 @@ _FIGURES = pytest.StashKey[dict[str, Figures]]()
 
 def pytest_sessionstart() -> None:
     """A wrong KUSTOMIZE, KUBECTL or ARGOCD is one line, not a failure of every test."""
+    # Trees of whole installs have no cycles, and half of the time that reading one takes is looking for some.
+    gc.set_threshold(100_000, 50, 100)
     # Where a shell or nohup has made this run deaf to one, it stays so; but a handler is not inherited as deafness is,
     # so the programs under test hear it.
     for number in (signal.SIGINT, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, lambda *_: None)
+    # A third of the time of kustomize is its garbage collector. The programs of a live cluster do not inherit it.
+    os.environ.setdefault("GOGC", "400")
     for name in OWN:
         try:
             own_program(name)

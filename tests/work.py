@@ -25,16 +25,23 @@ def steps(work: Callable[[], object]) -> int:
 
     def line(_frame: FrameType, event: str, _argument: Any) -> Any:
         nonlocal count
-        count += event in ("call", "line")
+        if event == "line":
+            count += 1
+        return line
+
+    def begin(_frame: FrameType, _event: str, _argument: Any) -> Any:
+        nonlocal count
+        count += 1
         return line
 
     def call(_frame: FrameType, event: str, _argument: Any) -> None:
         nonlocal count
-        count += event == "c_call"
+        if event == "c_call":
+            count += 1
 
     before = sys.gettrace(), sys.getprofile()
     sys.setprofile(call)
-    sys.settrace(line)
+    sys.settrace(begin)
     try:
         work()
     finally:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import copy
+from functools import cache
 from typing import Any
 
 import pytest
 
 from argocd_istio.explain import draw, tree
 from argocd_istio.explain.picture import Picture
+from argocd_istio.lint.rule import Finding
 from argocd_istio.lint.run import run
 from argocd_istio.render import istio
 from argocd_istio.render.hosts import Hosts
+from argocd_istio.render.model import Facts
 from argocd_istio.render.objects import Objects
 from argocd_istio.render.paths import head
 from argocd_istio.render.ways import facts
+from argocd_istio.syntax.source import Source
 from argocd_istio.terminal import Terminal
 from tests.plugin.faults_gateway_api import ALL, UI, api_gateway, api_route, gateway_api, tls_policy
 from tests.plugin.many import SHAPES, render
@@ -259,17 +263,26 @@ def test_a_delegate_is_followed() -> None:
     assert problems_of(objects) == []
 
 
+@cache
+def many(shape: str, count: int) -> Source:
+    return render(SHAPES[shape], count)
+
+
+@cache
+def judged(shape: str, count: int) -> tuple[Facts, list[Finding]]:
+    found = facts(Objects(many(shape, count)))
+    return found, run(found)
+
+
 @pytest.mark.parametrize("shape", SHAPES)
 def test_the_work_grows_with_the_objects(shape: str) -> None:
-    few, many = (render(SHAPES[shape], count) for count in (40, 400))
-    assert growth(lambda read: run(facts(Objects(read))), few, many) < 10.5
+    assert growth(lambda read: run(facts(Objects(read))), many(shape, 40), many(shape, 400)) < 10.5
 
 
 @pytest.mark.parametrize("form", ["text", "mermaid", "svg"])
 @pytest.mark.parametrize("shape", ["mixed", "routes to workloads", "routes of a host"])
 def test_a_picture_grows_with_the_objects(shape: str, form: str) -> None:
-    few, many = (facts(Objects(render(SHAPES[shape], count))) for count in (40, 400))
-    pictures = [Picture(found, run(found)) for found in (few, many)]
+    pictures = [Picture(*judged(shape, count)) for count in (40, 400)]
     assert growth(lambda picture: draw(picture, form, Terminal()), *pictures) < LINEAR
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -15,13 +15,14 @@ import pytest
 import yaml
 
 from argocd_istio.drift import deviations, draw
+from argocd_istio.drift import report as drifts
 from argocd_istio.drift.compare import Own
 from argocd_istio.drift.install import Install, install
-from argocd_istio.drift.report import Entry, Report, compared, report
-from argocd_istio.syntax.source import SourceError, parse
+from argocd_istio.drift.report import Entry, Report, report
+from argocd_istio.syntax.source import Document, Source, SourceError, parse
 from argocd_istio.terminal import Terminal
 from tests.render.consumer import EXPOSURE, MODES, consumer, exposure, one, write
-from tests.render.render import ROOT, Object, build, build_text, load
+from tests.render.render import ROOT, SEPARATOR, Object, build, build_text, load
 from tests.render.test_examples import LOCAL
 from tools import plugin
 from tools.build import argocd_module, program
@@ -32,8 +33,20 @@ OVERLAYS = [f"overlays/{mode}{end}" for mode in MODES for end in ("", "/without-
 FLAGS = ("--enable-alpha-plugins", "--enable-exec")
 
 
+@cache
+def documents(text: str) -> list[Document]:
+    return parse(text.encode(), "render.yaml").documents
+
+
+def joined(parts: Iterable[str], name: str) -> Install:
+    """The install of a file's documents, each of which is read once: most renders share most of them."""
+    source = Source(name, "")
+    source.documents = [document for part in parts for document in documents(part)]
+    return install(source)
+
+
 def taken(text: str, name: str = "render.yaml") -> Install:
-    return install(parse(text.encode(), name))
+    return joined(SEPARATOR.split(text), name)
 
 
 @cache
@@ -44,6 +57,9 @@ def official(high_availability: bool | None) -> Install:
 
 def drift(render: Install) -> Report:
     return report(render, official(render.high_availability))
+
+
+Compared = Callable[[Install, Install], Any]
 
 
 def unexplained(found: Report) -> list[Entry]:
@@ -84,6 +100,13 @@ def renders(tmp_path_factory: pytest.TempPathFactory, installed: Path) -> dict[s
     return {name: taken(text) for name, text in (found | consumers(folder)).items()}
 
 
+@pytest.fixture(scope="module")
+def compared(renders: dict[str, Install]) -> Compared:
+    """As the function of this name, that compares what is shipped once."""
+    kept = {id(render): drifts.compared(render, official(render.high_availability)) for render in renders.values()}
+    return lambda render, _: kept[id(render)]
+
+
 # Objects that only the examples have.
 OWN = {
     "environments": Entry("ConfigMap/argocd-cm", "data[ui.bannercontent]", "Questions go to the platform team.", None),
@@ -91,7 +114,10 @@ OWN = {
 }
 
 
-def test_every_shipped_render_is_explained(renders: dict[str, Install]) -> None:
+def test_every_shipped_render_is_explained(
+    renders: dict[str, Install], compared: Compared, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drifts, "compared", compared)
     assert len(renders) > 50
     for name, render in renders.items():
         found = drift(render)
@@ -118,7 +144,7 @@ def test_the_base_has_its_image_and_no_deviation(renders: dict[str, Install]) ->
     assert whole == {("Namespace", False), ("CustomResourceDefinition", True)}
 
 
-def test_every_deviation_of_the_table_occurs(renders: dict[str, Install]) -> None:
+def test_every_deviation_of_the_table_occurs(renders: dict[str, Install], compared: Compared) -> None:
     table = [*deviations.HA_DEVIATIONS, *deviations.REDIS, *deviations.CRDS, *deviations.APART]
     declared = {(name, row.path) for row in table for name in row.objects}
     used = set()
@@ -145,10 +171,20 @@ def local() -> list[Object]:
     return build("examples/local")
 
 
+@cache
+def written(item: str) -> str:
+    return yaml.dump(json.loads(item), Dumper=yaml.CSafeDumper)
+
+
+def of(objects: list[Object]) -> Install:
+    """The install of a file with these objects."""
+    return joined((written(json.dumps(item)) for item in objects), "render.yaml")
+
+
 def edited(objects: list[Object], change: Callable[[list[Object]], Any]) -> Report:
     mine = copy.deepcopy(objects)
     change(mine)
-    return drift(taken(yaml.dump_all(mine, Dumper=yaml.CSafeDumper)))
+    return drift(of(mine))
 
 
 def pods(objects: list[Object], name: str = "argocd-server", kind: str = "Deployment") -> Any:
@@ -661,7 +697,7 @@ def test_changes_that_weaken_an_install_are_listed(attack: str) -> None:
 
 def test_no_sentinels_explain_no_missing_redis() -> None:
     objects = [item for item in stock(HA) if "redis-ha" not in item["metadata"]["name"]]
-    found = report(taken(yaml.dump_all(objects, Dumper=yaml.CSafeDumper)), official(True))
+    found = report(of(objects), official(True))
     assert len(found.missing) > 10 and not found.explained
 
 
@@ -688,7 +724,7 @@ def test_the_documented_report_is_what_is_printed(local: list[Object]) -> None:
         .read_text()
         .replace(argocd_image(module()), argocd_image(release()))
     )
-    render = replace(taken(yaml.dump_all(objects, Dumper=yaml.CSafeDumper)), file="stdin")
+    render = replace(of(objects), file="stdin")
     shown = draw(report(render, taken(text, "install.yaml")), "text", Terminal())
     assert f"```\n{shown}```\n" in (ROOT / "docs/plugin.md").read_text()
 

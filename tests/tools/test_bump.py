@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import random
 import shutil
 import subprocess
@@ -37,9 +38,15 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.fixture(scope="module")
+def pickled_upstream() -> bytes:
+    return pickle.dumps(upstream_install(argocd_module() / "manifests"))
+
+
 @pytest.fixture
-def upstream() -> list[Object]:
-    return deepcopy(upstream_install(argocd_module() / "manifests"))
+def upstream(pickled_upstream: bytes) -> list[Object]:
+    found: list[Object] = pickle.loads(pickled_upstream)
+    return found
 
 
 def find(upstream: list[Object], name: str) -> Any:

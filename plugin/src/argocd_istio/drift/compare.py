@@ -139,6 +139,9 @@ def aligned(upstream: list[Any], ours: list[Any]) -> Iterator[tuple[int | None, 
     Equal items are paired first, so that an inserted item is one difference. Changed items between them are paired
     by name; if one has no name, in order, as far as both sides go.
     """
+    if len(upstream) == len(ours) == 1:  # such as the whole schema of a CRD
+        yield 0, 0
+        return
     left, right = ([_form(item) for item in side] for side in (upstream, ours))
     for _, start, end, our_start, our_end in SequenceMatcher(None, left, right, autojunk=False).get_opcodes():
         named, our_named = _names(upstream[start:end]), _names(ours[our_start:our_end])
