@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +12,7 @@ from live.addresses import ENVOY_ADMIN_PORT
 from live.cluster import Cluster
 from live.network import namespace_of
 from tests.live.breaks import Breaking
-from tests.live.lifecycle import Object, addresses, get, until
+from tests.live.lifecycle import Object, addresses, get, next_second, until
 from tests.render.consumer import write
 
 PERMISSIVE, STRICT = PEERS = ("PERMISSIVE", "STRICT")
@@ -127,7 +126,7 @@ def create(cluster: Cluster, manifest: Object) -> None:
 
 def younger(cluster: Cluster, *name: str) -> None:
     """Create an object again, so that it is younger than all others."""
-    time.sleep(1)  # creation times have whole seconds
+    next_second()
     with _gone(cluster, *name):
         pass
 

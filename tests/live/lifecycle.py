@@ -47,6 +47,11 @@ def workloads_ready(cluster: Cluster, namespace: str = "argocd") -> None:
         cluster.kubectl("rollout", "status", name, "-n", namespace, "--timeout=60s")
 
 
+def next_second() -> None:
+    """Wait until the next second: the creation time of an object, by which Istio compares ages, has whole seconds."""
+    time.sleep(1 - time.time() % 1)
+
+
 def intrude(cluster: Cluster) -> None:
     """Apply intruder.yaml, and create our VirtualService again, if there is one: the intruder's must be the older."""
     ours = ("virtualservices.networking.istio.io", "argocd", "-n", "argocd")
@@ -57,7 +62,7 @@ def intrude(cluster: Cluster) -> None:
     again = json.loads(found)
     again["metadata"] = {key: again["metadata"].get(key, {}) for key in ("name", "namespace", "annotations", "labels")}
     cluster.kubectl("delete", *ours)
-    time.sleep(1)  # creation times have whole seconds
+    next_second()
     cluster.kubectl("create", "-f", "-", input=json.dumps(again))
 
 

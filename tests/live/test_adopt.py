@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import re
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from tests.live.lifecycle import (
     differing,
     erase,
     get,
+    next_second,
     overlay,
     run,
     uid,
@@ -138,7 +138,7 @@ def test_older_gateway_interferes_only_for_the_same_host(cluster: Cluster, host:
     cluster.kubectl("apply", "-f", "-", input=json.dumps(neighbour(host)))
     try:
         cluster.kubectl("delete", "gateways.networking.istio.io", "argocd", "-n", "argocd")
-        time.sleep(1)  # creation times have whole seconds
+        next_second()
         cluster.apply(overlay(GRPC_ROUTING))
         if disturbs:
             until(

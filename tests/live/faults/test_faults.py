@@ -35,6 +35,21 @@ REFRESH = 45.0
 
 ROUNDS = 20
 
+OVERLAP = 2
+"""Seconds in which a lost master and its successor both run: time enough for both to accept a write."""
+
+LOSS = 60
+"""Seconds for which a network stays cut: longer than every timeout of Redis, Sentinel and Argo CD's clients."""
+
+ABSENCE = 20
+"""Seconds for which a pod stays frozen or not ready: longer than Sentinel and the readiness probe need to notice."""
+
+MISSED = 1.5
+"""Seconds of writes that replicas miss: less than the lag after which the master refuses writes."""
+
+SETTLED = 5
+"""Seconds in which the gateway notices a killed pod and clients retry: failed requests come in this time."""
+
 BLINK = 0.1
 """Seconds in which a master that returns may still accept writes.
 
@@ -86,12 +101,12 @@ def rolled(group: Group, master: str) -> None:
 def standing(group: Group, master: str) -> None:
     with frozen(group.cluster, master):
         successor(group, master)
-        time.sleep(2)
+        time.sleep(OVERLAP)
 
 
 def cut(group: Group, master: str) -> None:
     with cut_off(group.cluster, master):
-        time.sleep(60)
+        time.sleep(LOSS)
 
 
 def all_killed(group: Group, master: str) -> None:
@@ -101,7 +116,7 @@ def all_killed(group: Group, master: str) -> None:
 def behind_and_all_killed(group: Group, master: str) -> None:
     """One replica misses the last 20 seconds of writes, and could become master by chance."""
     with frozen(group.cluster, next(pod for pod in PODS if pod != master)):
-        time.sleep(20)
+        time.sleep(ABSENCE)
         kill(group.cluster, *PODS)
 
 
@@ -131,7 +146,7 @@ def replicas_replaced_and_standing(group: Group, master: str) -> None:
     """Two Sentinels do not know the master, and the third, which does, does not answer."""
     with frozen(group.cluster, master):
         replaced(group, *(pod for pod in PODS if pod != master))
-        time.sleep(20)
+        time.sleep(ABSENCE)
 
 
 def killed_and_successor(group: Group, master: str) -> None:
@@ -145,7 +160,7 @@ def unlucky(group: Group, master: str) -> None:
         for pod in PODS:
             if pod != master:
                 both.enter_context(cut_off(group.cluster, pod))
-        time.sleep(1.5)
+        time.sleep(MISSED)
         network = doors(group.cluster, master)[0].network
         group.cluster.kubectl("delete", "pod", "-n", "argocd", master, "--grace-period=0", "--force")
         until(lambda: network not in group.cluster.node_exec(["ip", "netns", "list"]).stdout, 5, "the pod has ended")
@@ -272,7 +287,7 @@ def test_no_second_redis_is_drained_during_an_outage(cluster: Cluster, group: Gr
         cluster.kubectl("delete", "pod", "-n", "argocd", other)
         until(lambda: other in addresses(cluster, GROUP), 60, "there is a new pod")
         until(lambda: group.ask(other, "role")[3:4] == ["connected"], 60, "the new replica is connected to the master")
-        time.sleep(20)
+        time.sleep(ABSENCE)
         assert not ready(cluster, other) and ready(cluster, master)
         assert group.master() == master
     group.wait_whole()
@@ -378,7 +393,7 @@ def test_an_argocd_server_is_killed(
     token = revoked(cluster, tmp_path)
     with Watch(group, APPLICATION) as watch:
         kill(cluster, next(iter(addresses(cluster, "argocd-server"))))
-        time.sleep(5)
+        time.sleep(SETTLED)
         watch.wait_well()
         outage = watch.outage("one argocd-server killed", group.master(), bound(settings))
         wrong = watch.wrong("request")
@@ -446,7 +461,7 @@ def test_without_min_replicas_two_masters_accept_writes(
         with Watch(group, APPLICATION) as watch:
             with cut_off(cluster, master):
                 successor(group, master)
-                time.sleep(2)
+                time.sleep(OVERLAP)
             watch.wait_well()
             outage = watch.outage("without min-replicas", master, bound(settings))
         assert outage.together > 1
