@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from live import doctor
+from live.errors import LiveError
 from tests.render.render import ROOT
 from tools import plugin
 from tools.build import OWN, ToolError, own_program
@@ -30,12 +32,17 @@ ORDER = (
 _FIGURES = pytest.StashKey[dict[str, Figures]]()
 
 
-def pytest_sessionstart() -> None:
-    """A wrong KUSTOMIZE, KUBECTL or ARGOCD is one line, not a failure of every test."""
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """A wrong KUSTOMIZE, or a missing program, is one line at once, not a failure of every test or after minutes."""
+    if not hasattr(session.config, "workerinput") and _live(session.config):
+        try:
+            doctor.require(browser=True, install=False)
+        except LiveError as error:
+            pytest.exit(str(error), returncode=2)
     # Trees of whole installs have no cycles, and half of the time that reading one takes is looking for some.
     gc.set_threshold(100_000, 50, 100)
-    # Where a shell or nohup has made this run deaf to one, it stays so; but a handler is not inherited as deafness is,
-    # so the programs under test hear it.
+    # A shell or nohup may ignore one of these signals for this run. A handler ignores it here only: the programs under
+    # test would inherit an ignored signal.
     for number in (signal.SIGINT, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, lambda *_: None)
@@ -46,6 +53,16 @@ def pytest_sessionstart() -> None:
             own_program(name)
         except ToolError as error:
             pytest.exit(str(error), returncode=2)
+
+
+def _live(config: pytest.Config) -> bool:
+    """Whether live tests are among those to run, unless a selection by name or mark may leave them out."""
+    live = ROOT / "tests/live"
+    given = [Path(one.partition("::")[0]).absolute() for one in config.args]
+    ignored = [Path(one).absolute() for one in config.getoption("ignore") or []]
+    among = any(live.is_relative_to(one) or one.is_relative_to(live) for one in given)
+    left_out = any(live.is_relative_to(one) for one in ignored)
+    return among and not left_out and not (config.getoption("keyword") or config.getoption("markexpr"))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

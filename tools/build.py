@@ -38,7 +38,7 @@ class GoProgram:
 
     `minutes` is the cold build on two cores, for the progress line only.
     `stamp` sets linker variables to the version (`{v}`; `{n}` is without its v), for programs
-    that get it no other way.
+    that do not get it otherwise.
     """
 
     folder: str

@@ -36,7 +36,7 @@ def test_a_damaged_cluster_folder_gives_one_line(
     assert "ca/ca.pem" in error and "make down, then make up" in error and error.count("\n") == 1
 
 
-def test_a_damaged_file_in_it_is_one_line(
+def test_a_damaged_file_gives_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     (tmp_path / "exposed.json").write_text("{")

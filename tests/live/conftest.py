@@ -7,21 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from live import doctor
 from live.cluster import Cluster
-from live.errors import LiveError
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 HOST = "argocd.example.com"
-
-
-def pytest_configure() -> None:
-    """A missing program is one line, not a failure after minutes."""
-    try:
-        doctor.require(browser=True, install=False)
-    except LiveError as error:
-        pytest.exit(str(error), returncode=2)
 
 
 @pytest.fixture(scope="module")

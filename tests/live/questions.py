@@ -182,6 +182,7 @@ def stream(h2: bool) -> Question:
 class Stream:
     """A stream of Application events that stays open; `finish` checks that it still works after a minute."""
 
+    # Longer than a minute, after which many proxies close an idle connection.
     LENGTH = 61.0
 
     def __init__(self, client: Client, h2: bool) -> None:

@@ -60,7 +60,7 @@ def read_from(kind: str) -> Object:
     return {"name": INSECURE, "valueFrom": {kind: {"name": "own", "key": "insecure"}}}
 
 
-def said(value: str) -> Object:
+def own(value: str) -> Object:
     return {"name": INSECURE, "value": value}
 
 
@@ -143,10 +143,15 @@ ALARMS: list[tuple[str, str, Breaking, str]] = [
     ("a setting of a Secret", "termination", environment(read_from("secretKeyRef")), "not known: insecure of Secret"),
     ("a setting of all of a Secret", "termination", environment(envFrom=[{"secretRef": {"name": "own"}}]), "not known"),
     ("a setting when the pod starts", "termination", environment(read_from("fieldRef")), "starts"),
-    ("a setting of another variable", "termination", environment(said("$(OTHER)")), "takes another variable"),
+    ("a setting of another variable", "termination", environment(own("$(OTHER)")), "takes another variable"),
     ("a setting of a ConfigMap", "termination", plus(OWN, environment(read_from("configMapKeyRef"))), "(insecure:"),
     ("a setting of all of a ConfigMap", "termination", plus(OWN, environment(envFrom=FROM_OWN)), f'{INSECURE}: "true"'),
-    ("the last of two settings", "termination", environment(said("false"), said("true")), f'{INSECURE}: "true"'),
+    (
+        "the last of two settings",
+        "termination",
+        environment(own("false"), own("true")),
+        f'{INSECURE}: "true"',
+    ),
     ("a path that is not known", "termination", after(WITHOUT, address("https://argocd.example.com/cd")), NOT_HERE),
     (
         "a Service without its pods",
@@ -190,7 +195,7 @@ PLACES: list[tuple[str, str, Breaking, tuple[str, str, str]]] = [
     (
         "A02",
         "termination",
-        environment(said("false")),
+        environment(insecure("false")),
         (SERVER, "spec.template.spec.containers[0].env[0].value", "value:"),
     ),
     (
@@ -235,11 +240,11 @@ PLACES: list[tuple[str, str, Breaking, tuple[str, str, str]]] = [
 
 def balanced(**annotations: str) -> Breaking:
     """The gateway's Service, whose balancer ends TLS at port 443 and leads on to the server for port 80."""
-    said = {"ssl-cert": "arn:aws:acm:1", "ssl-ports": "https", **annotations}
+    given = {"ssl-cert": "arn:aws:acm:1", "ssl-ports": "https", **annotations}
     ports = [{"name": name, "port": port, "targetPort": 8080} for name, port in (("http2", 80), ("https", 443))]
     service = item("v1", "Service", "gateway", "istio-system", spec={"ports": ports})
     prefix = "service.beta.kubernetes.io/aws-load-balancer-"
-    service["metadata"]["annotations"] = {prefix + key.replace("_", "-"): value for key, value in said.items()}
+    service["metadata"]["annotations"] = {prefix + key.replace("_", "-"): value for key, value in given.items()}
     service["spec"]["selector"] = {"istio": "ingressgateway", "app": "gateway"}
     return plus(service)
 

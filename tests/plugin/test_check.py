@@ -33,7 +33,7 @@ RIGHT = [
 
 
 @pytest.mark.parametrize("spec", RIGHT)
-def test_a_right_one_has_no_findings(spec: str) -> None:
+def test_a_valid_exposure_has_no_findings(spec: str) -> None:
     found, findings = checked(exposure(spec))
     assert found and findings == []
 
@@ -228,7 +228,7 @@ FUNCTIONS = ["config.kubernetes.io/function", "config.k8s.io/function"]
 
 
 @pytest.mark.parametrize("key", FUNCTIONS)
-def test_a_plain_one_names_no_function(key: str) -> None:
+def test_a_plain_exposure_names_no_function(key: str) -> None:
     """kustomize may skip the function and pass the Exposure through, unchecked."""
     metadata = f"{{name: argocd, annotations: {{{key}: '{FUNCTION[FUNCTIONS[0]].strip()}'}}}}"
     found, findings = checked(exposure(f"hosts: [cd.acme.io]\n{GATEWAY}\n{TLS}", "Exposure", metadata))

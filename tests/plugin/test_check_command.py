@@ -279,11 +279,11 @@ def test_json_has_each_finding_and_the_counts(here: Path, call: Called) -> None:
 def test_every_format_has_the_rules_id(here: Path, call: Called) -> None:
     (here / "kustomization.yaml").write_text("namePrefix: a-\nresources: [overlays]\ncomponents: []\n")
     (here / "overlays").symlink_to(ROOT / "overlays/termination")
-    said = {form: "".join(call("check", ".", "--format", form)[1:]) for form in FORMATS}
-    assert json.loads(said["json"])["findings"][0]["rule"] == "K03"
-    assert json.loads(said["sarif"])["runs"][0]["results"][0]["ruleId"] == "K03"
-    assert said["github"].startswith("::error file=kustomization.yaml,line=1,title=K03::")
-    assert said["text"].startswith("kustomization.yaml:1: K03: ")
+    output = {form: "".join(call("check", ".", "--format", form)[1:]) for form in FORMATS}
+    assert json.loads(output["json"])["findings"][0]["rule"] == "K03"
+    assert json.loads(output["sarif"])["runs"][0]["results"][0]["ruleId"] == "K03"
+    assert output["github"].startswith("::error file=kustomization.yaml,line=1,title=K03::")
+    assert output["text"].startswith("kustomization.yaml:1: K03: ")
 
 
 def test_a_folder_of_consumers_names_one(call: Called) -> None:

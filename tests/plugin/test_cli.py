@@ -405,6 +405,7 @@ def test_closed_streams_keep_exit_codes_and_files(here: Path) -> None:
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_stops_kustomize_without_a_traceback(number: int, code: int, here: Path) -> None:
     script = here / "kustomize"
+    # The signal must come while the command waits for this program, after its message of a long build.
     script.write_text(f"#!/bin/sh\nsleep 1\necho $$ > pid\nexec sleep {5 * HANG}\n")
     script.chmod(0o755)
     environment = os.environ | {"KUSTOMIZE": str(script)}
@@ -433,8 +434,8 @@ def test_the_environment_does_not_change_output_bytes(environment: dict[str, str
     assert b"8443" in (here / path).read_bytes()
 
 
-def on_terminal(*arguments: str, env: dict[str, str], said: Path | None = None) -> str:
-    """The output of a command on a terminal of 70 columns; `said` is created after the first output."""
+def on_terminal(*arguments: str, env: dict[str, str], printed: Path | None = None) -> str:
+    """The output of a command on a terminal of 70 columns; `printed` is created after the first output."""
     terminal, other = pty.openpty()
     fcntl.ioctl(other, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 70, 0, 0))
     environment = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "NO_COLOR")} | env
@@ -444,25 +445,25 @@ def on_terminal(*arguments: str, env: dict[str, str], said: Path | None = None) 
         with suppress(OSError):  # how Linux reports that the other end is closed
             while piece := os.read(terminal, 65536):
                 written += piece
-                if said:
-                    said.touch()
+                if printed:
+                    printed.touch()
     os.close(terminal)
     return written.decode().replace("\r\n", "\n")
 
 
 @pytest.fixture
 def slow(here: Path) -> dict[str, str]:
-    """A kustomize that takes more than a second and, with SAID, waits for that file."""
+    """A kustomize that takes more than a second and, with PRINTED, waits for that file."""
     (here / "render.yaml").write_text(build_text("overlays/termination/without-crds"))
-    wait = f"timeout {HANG} sh -c 'until test -e \"$SAID\"; do sleep 0.1; done'"
-    (here / "kustomize").write_text(f'#!/bin/sh\nsleep 1.2\ntest -z "$SAID" || {wait}\ncat render.yaml\n')
+    wait = f"timeout {HANG} sh -c 'until test -e \"$PRINTED\"; do sleep 0.1; done'"
+    (here / "kustomize").write_text(f'#!/bin/sh\nsleep 1.2\ntest -z "$PRINTED" || {wait}\ncat render.yaml\n')
     (here / "kustomize").chmod(0o755)
     return {"KUSTOMIZE": str(here / "kustomize"), "TERM": "xterm"}
 
 
 def test_slow_builds_are_announced_on_terminals_only(here: Path, slow: dict[str, str]) -> None:
-    said = here / "said"
-    text = on_terminal("explain", ".", env=slow | {"SAID": str(said)}, said=said)
+    printed = here / "printed"
+    text = on_terminal("explain", ".", env=slow | {"PRINTED": str(printed)}, printed=printed)
     assert text.startswith("building . with kustomize\n\x1b[1margocd.example.com")
     result = run("explain", ".", env=slow)
     assert (result.returncode, result.stderr) == (0, b"")

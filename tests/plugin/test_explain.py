@@ -273,7 +273,7 @@ def test_svg_is_self_contained_without_overlapping_boxes(tmp_path: Path) -> None
                 assert apart, f"{name}: {found[number]} {other}"
 
 
-def test_an_exposure_nearby_says_nothing_of_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_explain_of_a_file_ignores_a_nearby_exposure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     head = "apiVersion: argocd-istio.github.io/v1alpha1\nkind: Exposure\nmetadata: {name: argocd}\n"
     Path("exposure.yaml").write_text(head + "spec: {gateway: {namespace: edge}}\n")
@@ -282,8 +282,8 @@ def test_an_exposure_nearby_says_nothing_of_a_file(tmp_path: Path, monkeypatch: 
     for name in ("render.yaml", "-"):
         command = [sys.executable, "-c", "from argocd_istio.cli import main; main()", "explain", name]
         text = subprocess.check_output(command, input=Path("render.yaml").read_bytes()).decode()
-        said = "Secret argocd-certificate in the namespace of the gateway's pods (not in these files; "
-        assert said + "set --gateway-namespace)" in " ".join(text.replace("│", " ").split())
+        shown = "Secret argocd-certificate in the namespace of the gateway's pods (not in these files; "
+        assert shown + "set --gateway-namespace)" in " ".join(text.replace("│", " ").split())
     assert gateway_namespace(".") == "edge", "the folder itself says it"
 
 

@@ -245,7 +245,7 @@ def test_a_killed_run_leaves_old_or_new_content(file: Path, report: Report, numb
         left = _names(file.parent) - {file.name}
         if number == signal.SIGKILL:
             assert left <= {f".{file.name}.argocd-istio"}
-        else:  # outside of replace() Python does as it does
+        else:  # outside replace(), Python's own handling applies
             assert run.returncode in (128 + number, -number) or b"KeyboardInterrupt" in errors
             assert not left
         stale += bool(left)

@@ -133,7 +133,7 @@ def test_a_suggested_host_is_accepted(host: str) -> None:
         assert host_problem(hint.removeprefix("write ")) is None
 
 
-def test_an_a_label_is_what_dns_has() -> None:
+def test_encoded_labels_follow_dns_rules() -> None:
     assert a_label("bücher.München.example") == "xn--bcher-kva.xn--mnchen-3ya.example"
     with pytest.raises(ValueError):
         a_label("faß.de")

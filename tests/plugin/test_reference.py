@@ -161,7 +161,7 @@ def test_the_address_pattern_accepts_all_valid_addresses(text: str) -> None:
     assert url_problem(f"https://{text}") or re.fullmatch(URL_PATTERN, f"https://{text}")
 
 
-def test_the_schema_is_one() -> None:
+def test_the_schema_is_valid_draft_7() -> None:
     jsonschema.Draft7Validator.check_schema(schema.schema())
 
 

@@ -25,7 +25,7 @@ def test_a_program_that_prints_without_end_ends(text: str, tmp_path: Path, monke
 
 
 def test_a_programs_output_is_complete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("KUSTOMIZE", program(tmp_path, "head -c 100000 /dev/zero; echo said >&2"))
+    monkeypatch.setenv("KUSTOMIZE", program(tmp_path, "head -c 100000 /dev/zero; echo why >&2"))
     assert render(str(tmp_path), enable_exec=False, waiting=print, most=100_000) == b"\0" * 100_000
 
 

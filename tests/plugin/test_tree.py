@@ -415,7 +415,7 @@ def test_entries_that_are_not_files_are_errors(tmp_path: Path) -> None:
     assert len([one for one in found if one.severity == ERROR]) == 4
 
 
-def test_a_large_file_is_one_line(tmp_path: Path) -> None:
+def test_a_large_file_gives_one_line(tmp_path: Path) -> None:
     write(tmp_path, {"kustomization.yaml": "resources: [large.yaml]\n"})
     with (tmp_path / "large.yaml").open("wb") as file:
         file.truncate(1 << 40)

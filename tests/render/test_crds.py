@@ -124,7 +124,7 @@ def test_anchors_change_no_byte_of_the_output(folder: str, tmp_path: Path) -> No
     assert subprocess.run(kubectl, capture_output=True, text=True, check=True).stdout == plain
 
 
-def test_committed_files_are_what_the_go_types_give(
+def test_committed_crds_match_the_go_types(
     generated: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(crds, "files", lambda: generated)

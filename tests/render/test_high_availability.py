@@ -210,7 +210,7 @@ def test_a_script_that_changes_replaces_the_pods(rendered: list[Object]) -> None
 
 
 @pytest.mark.parametrize("script", sorted((FOLDER / "redis").glob("*.sh")), ids=lambda path: path.name)
-def test_every_script_is_one_for_sh(script: Path) -> None:
+def test_every_script_parses_in_sh(script: Path) -> None:
     subprocess.run(["sh", "-n", str(script)], check=True)
 
 

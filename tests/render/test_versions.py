@@ -20,7 +20,7 @@ OTHERS = {
     **dict.fromkeys(("9.9.1", "9.9.1-rc10", "9.9.1-rc2", "9.9.10", "9.9.2", "9.9.9"), "a release that does not exist"),
 }
 
-# Locks have checks of their own below; the changelog, the page of releases and what was measured tell of the past; this
+# Locks have checks of their own below; the changelog, the page of releases and results describe past versions; this
 # file and the bump give examples.
 NOT_READ = re.compile(
     r"versions\.yaml|CHANGELOG\.md|docs/releases\.md|results/.*|tests/render/test_versions\.py"

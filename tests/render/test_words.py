@@ -14,12 +14,13 @@ from tests.render.render import ROOT
 # Words and turns that make a sentence hard to read, and the usual ones. Only those with no good use here.
 WORDS = {
     r"told": "declared, set, passed; says",
+    r"said": "prints, states, names",
     r"anew": "again",
     r"befall(s|en)?|befell": "happens to",
     r"lack(s|ed|ing)?": "is missing, has no, without",
     r"holds?|held|holding": "contains, keeps, applies, is true",
     r"(be|is|are|was|were) had": "is available, exists",
-    r"stands? (in|on|under|below|beside)|as it stands": "is in; as it is",
+    r"st(ands?|ood) (above|in|on|under|below|beside)|as it stands": "is in; as it is",
     r"affairs?": "concern; leave it to",
     r"but for|save for": "except",
     r"none ran": "skipped",

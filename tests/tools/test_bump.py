@@ -376,7 +376,7 @@ def test_a_comment_goes_with_its_own_key(root: Path, upstream: list[Object]) -> 
     assert "# Plain HTTP" not in (root / SERVER).read_text()
 
 
-def test_a_new_first_item_stands_above_the_comment(root: Path, upstream: list[Object]) -> None:
+def test_a_new_first_item_is_before_the_comment(root: Path, upstream: list[Object]) -> None:
     file, policy = "base/argocd/redis/networkpolicy.yaml", "NetworkPolicy/argocd-redis-network-policy"
     before = follows(ROOT, file, "# ")
     find(upstream, policy)["spec"]["ingress"].insert(0, {"ports": [{"port": 1}]})
@@ -548,7 +548,7 @@ def test_a_failed_bump_leaves_the_tree_clean(clone: Path) -> None:
     assert command.changed_files(clone) == []
 
 
-def test_outside_of_a_checkout_it_is_one_line(clone: Path) -> None:
+def test_outside_a_checkout_it_prints_one_line(clone: Path) -> None:
     shutil.rmtree(clone / ".git")
     done = make(clone, f"RELEASE={release()}0", f"ARGOCD={module()}")
     assert "git status failed" in done.stderr and "nothing was changed" in done.stderr

@@ -123,9 +123,9 @@ def way(today: dict[str, list[str]], after: dict[str, list[str]]) -> str:
         lost += [line[2:].strip() for line in changes if line.startswith("- ")]
     comments = sum(1 for line in lost if line.startswith("#"))
     return (
-        f"There and back, the base has the same objects, and {len(lost)} of its "
-        f"{sum(map(len, today.values()))} lines read otherwise: {comments} comments are gone with what they stood "
-        f"above, {len(lost) - comments} lines are in another place or form."
+        f"After going back and forward again, the base has the same objects. {len(lost)} of its "
+        f"{sum(map(len, today.values()))} lines differ: {comments} comments were removed with the fields below them, "
+        f"{len(lost) - comments} lines moved or changed form."
     )
 
 

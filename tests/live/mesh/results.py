@@ -44,7 +44,7 @@ class Results:
             "",
             f"{datetime.now(UTC):%-d %B %Y}, by `make test-mesh`: {measured}.",
             "",
-            "Every pod of Argo CD's namespace has a sidecar. A figure is rows as expected of rows asked.",
+            "Every pod of Argo CD's namespace has a sidecar. A cell: rows with the expected answer, of all rows.",
             "Without our Sidecar, argocd-server is the older Service.",
             "",
             "| mode | mutual TLS | with our Sidecar | without | fails without |",

@@ -20,7 +20,9 @@ File = Annotated[
     str | None,
     typer.Option("--file", "-f", metavar="FILE", help=f"{_FILE}. Default: exposure.yaml.", show_default=False),
 ]
-OldFile = Annotated[str | None, typer.Argument(metavar="FILE", help="The same, without --file.", show_default=False)]
+OldFile = Annotated[
+    str | None, typer.Argument(metavar="FILE", help="The file, instead of --file FILE.", show_default=False)
+]
 Readable = Annotated[
     str, typer.Argument(metavar="FILE", help=f"{_FILE}; - is stdin. Default: exposure.yaml.", show_default=False)
 ]

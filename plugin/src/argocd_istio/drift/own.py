@@ -188,9 +188,9 @@ class _Exposed:
             _at(self._ours.get(PARAMS), "data"),
             _at(self._ours.get(_SERVER), "spec", "template", "metadata", "annotations"),
         )
-        said = any(isinstance(place, dict) and "server.insecure" in place for place in places)
+        stated = any(isinstance(place, dict) and "server.insecure" in place for place in places)
         wanted = "false" if self._mode == "passthrough" else "true"
-        return wanted, said or self._mode != "termination" or self.hosts != [_STANDARD]
+        return wanted, stated or self._mode != "termination" or self.hosts != [_STANDARD]
 
     def is_address(self, value: Any) -> bool:
         parts = split_url(value) if isinstance(value, str) else None
@@ -245,7 +245,7 @@ def exposure(ours: Objects, render: Install) -> tuple[Own, ...]:
         labels = _labels("argocd-server-grpc", "server")
         spec = {"ports": [port], "selector": {_NAME: "argocd-server"}}
         service = _own(render, "v1", "Service", "argocd-server-grpc", labels, spec=spec)
-        reason = "gRPC reaches argocd-server as HTTP/2, by a Service of its own"
+        reason = "gRPC reaches argocd-server as HTTP/2, through its own Service"
         rows.append(Own((_GRPC_SERVICE,), "", ABSENT, service, reason))
     return tuple(rows)
 

@@ -33,7 +33,7 @@ _SHOWN_OF_SECRET = ("apiVersion", "kind", "metadata", "type", "immutable")
 
 
 class Entry(NamedTuple):
-    """A field of an object, or the whole object where `field` is "".
+    """A field of an object, or the whole object if `field` is "".
 
     `render` and `upstream` are its values, None if it does not exist. `reason` explains an intended difference.
     With `library`, the field is this library's own, and `upstream` is this library's value.

@@ -56,9 +56,9 @@ class _Chart:
     def way(self, way: Way) -> None:
         host = self.node(words.hosts(way), self.at(way), "()")
         for listener in way.listeners:
-            said = [words.port(listener), words.gateway(listener), words.tls(listener)]
-            said += [f"answers {listener.redirect} to https"] if listener.redirect else []
-            gateway = self.node(said, self.at(listener))
+            notes = [words.port(listener), words.gateway(listener), words.tls(listener)]
+            notes += [f"answers {listener.redirect} to https"] if listener.redirect else []
+            gateway = self.node(notes, self.at(listener))
             self.arrow(host, gateway, words.encrypted(listener))
             seen: dict[Pods, str] = {}
             for index, route in enumerate(self.routes(listener)):
@@ -78,8 +78,8 @@ class _Chart:
             shown, more = self.picture.pods(destination)
             for pods in shown:
                 if pods not in seen:
-                    said = [words.pods(pods), words.listens(pods), words.because(pods), words.shown_certificate(pods)]
-                    seen[pods] = self.node(said, self.at(pods))
+                    notes = [words.pods(pods), words.listens(pods), words.because(pods), words.shown_certificate(pods)]
+                    seen[pods] = self.node(notes, self.at(pods))
                 self.arrow(service, seen[pods], tls)
             if more:
                 self.arrow(service, self.node([words.more(more)], []), tls)

@@ -186,12 +186,12 @@ def _way(way: Way, problems: _Problems) -> _Box:
 
 def _listener(listener: Listener, problems: _Problems) -> _Box:
     head = words.port(listener) or words.gateway(listener)
-    said = [
+    notes = [
         words.gateway(listener) if words.port(listener) else "",
         f"answers {listener.redirect} to https" if listener.redirect else "",
         words.tls(listener),
     ]
-    lines = [*_lines([head], "head", _GATEWAY), *_lines(said, "note", _GATEWAY)]
+    lines = [*_lines([head], "head", _GATEWAY), *_lines(notes, "note", _GATEWAY)]
     box = _Box(_GATEWAY, lines, "key" if listener.certificate else "box")
     box.encrypted = words.encrypted(listener)
     box.marks = problems.at(listener)
@@ -306,9 +306,9 @@ def _marker(kind: str) -> str:
     )
 
 
-def _lines(said: Iterable[str], name: str, column: _Column) -> list[_Line]:
+def _lines(notes: Iterable[str], name: str, column: _Column) -> list[_Line]:
     """The texts of a box, each on a new line."""
-    return [(line, name) for each in said if each for line in _broken(each, name, column.width)]
+    return [(line, name) for each in notes if each for line in _broken(each, name, column.width)]
 
 
 def _height(lines: list[_Line]) -> int:

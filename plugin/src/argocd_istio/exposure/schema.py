@@ -51,6 +51,7 @@ def schema() -> Schema:
     kind: Schema = {"enum": list(KINDS), "description": f"{GENERATOR} under generators:, {PLAIN} under resources:."}
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
+        # An identity, not an address to read: it is the same in every version.
         "$id": f"{REPOSITORY}/main/plugin/src/argocd_istio/{FILE}",
         "title": PLAIN,
         "description": "How Argo CD is exposed by argocd-istio.",

@@ -27,9 +27,9 @@ class Balancers:
         self._ending: list[tuple[dict[str, str], set[str]]] = []
         """For each Service whose balancer ends TLS: the labels that it selects, and the gateway's ports behind it."""
         for service in objects.of(CORE, "Service"):
-            said = labels(service.node, "metadata", "annotations")
-            if said.get(_PREFIX + "ssl-cert") and said.get(_PREFIX + "backend-protocol", "").lower() not in _AGAIN:
-                ports = {each.strip() for each in (said.get(_PREFIX + "ssl-ports") or "*").split(",")}
+            given = labels(service.node, "metadata", "annotations")
+            if given.get(_PREFIX + "ssl-cert") and given.get(_PREFIX + "backend-protocol", "").lower() not in _AGAIN:
+                ports = {each.strip() for each in (given.get(_PREFIX + "ssl-ports") or "*").split(",")}
                 self._ending.append((labels(service.spec, "selector"), _behind(items(service.spec, "ports"), ports)))
 
     def ended(self, selector: Mapping[str, str], port: int) -> bool:

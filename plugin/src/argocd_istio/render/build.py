@@ -1,4 +1,4 @@
-"""Builds a folder with the user's kustomize, or with kubectl where there is none."""
+"""Builds a folder with the user's kustomize, or with kubectl if there is none."""
 
 from __future__ import annotations
 

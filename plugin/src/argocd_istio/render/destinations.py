@@ -219,7 +219,7 @@ class Destinations:
         """The protocols of all Service ports that lead to a port of the pods."""
         targets: list[int | str] = [port, *(name for name, own in workload.ports.items() if own == port)]
         selecting = self._inbound.of(workload.item.namespace, workload.labels)
-        return tuple(sorted({each for said in selecting for target in targets for each in said.get(target, ())}))
+        return tuple(sorted({each for one in selecting for target in targets for each in one.get(target, ())}))
 
 
 def _by_hand(objects: Objects) -> Iterator[tuple[str, str]]:

@@ -33,7 +33,7 @@ none with conditions that can apply; the Gateway does not admit the object; the 
 
 
 Thing = TypeVar("Thing")
-Said = TypeVar("Said", bound=Hashable)
+Fact = TypeVar("Fact", bound=Hashable)
 
 
 class Shared(tuple[Thing, ...]):
@@ -476,18 +476,18 @@ class Facts:
             for destination in route.destinations:
                 yield listener, route, destination
 
-    def pods(self, of: Callable[[Listener, Destination], Said]) -> Iterator[tuple[Said, Pods]]:
+    def pods(self, of: Callable[[Listener, Destination], Fact]) -> Iterator[tuple[Fact, Pods]]:
         """Pods, each with the result of `of` for the destinations that lead there.
 
         Equal pairs occur once: the work grows with routes plus pods, not with routes times pods.
         """
-        seen: set[tuple[Said, int]] = set()
+        seen: set[tuple[Fact, int]] = set()
         for listener, _, destination in self.destinations():
-            said = of(listener, destination)
-            if (said, id(destination.pods)) not in seen:
-                seen.add((said, id(destination.pods)))
+            fact = of(listener, destination)
+            if (fact, id(destination.pods)) not in seen:
+                seen.add((fact, id(destination.pods)))
                 for pods in destination.pods:
-                    yield said, pods
+                    yield fact, pods
 
     def argocd_servers(self) -> Iterator[tuple[Listener, Route, Destination]]:
         """The destinations that lead to argocd-server."""

@@ -34,7 +34,7 @@ def needs_quotes(text: str) -> bool:
 
 
 def quoted(text: str) -> str:
-    """`text` as a YAML scalar on one line, in double quotes where it needs them."""
+    """`text` as a YAML scalar on one line, in double quotes if it needs them."""
     if not needs_quotes(text):
         return text
     if text.isprintable() and '"' not in text and "\\" not in text:

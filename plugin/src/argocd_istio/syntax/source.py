@@ -257,7 +257,7 @@ def parse(data: bytes, file: str, limits: Limits = LIMITS) -> Source:
     except yaml.MarkedYAMLError as error:
         raise _syntax(source, error, shift) from None
     except (yaml.YAMLError, ValueError, OverflowError, RecursionError, MemoryError) as error:
-        found = f"what the YAML parser cannot take ({type(error).__name__}: {error})"
+        found = f"text that the YAML parser rejects ({type(error).__name__}: {error})"
         raise SourceError(file, 0, 0, found, "YAML", "simplify the file") from None
     return source
 
@@ -408,9 +408,9 @@ _BLANK = re.compile(r"^[ \t]*(?:-[ \t]+)*(?:-|[\w.-]{1,100}:)?([\xa0\u2000-\u200
 def _syntax(source: Source, error: yaml.MarkedYAMLError, shift: int) -> SourceError:
     mark = error.problem_mark or error.context_mark
     index, line, column = (mark.index + shift, mark.line + 1, mark.column + 1) if mark else (0, 0, 0)
-    said = error.problem or ""
+    problem = error.problem or ""
     if error.context and error.context_mark:
-        said = f"{error.context} on line {error.context_mark.line + 1} {said}"
+        problem = f"{error.context} on line {error.context_mark.line + 1} {problem}"
     marker, blank = _CONFLICT.search(source.text), _BLANK.search(source.text)
     if marker:
         found = f"the conflict marker {marker[0].strip()}"
@@ -421,9 +421,9 @@ def _syntax(source: Source, error: yaml.MarkedYAMLError, shift: int) -> SourceEr
     first = source.text[index : index + 1]
     hint = "correct the line"
     for words, char, advice in _HINTS:
-        if words in said and first.startswith(char):
+        if words in problem and first.startswith(char):
             hint = advice
             break
     if "{{" in source.text:
         hint = "render it first: this looks like a template"
-    return SourceError(source.file, line, column, f"invalid YAML ({said})", "YAML", hint)
+    return SourceError(source.file, line, column, f"invalid YAML ({problem})", "YAML", hint)

@@ -35,7 +35,7 @@ _BY_HAND = "edit it by hand"
 
 
 def change(source: Source, number: int, path: Path, value: Value | None) -> bytes:
-    """The file with `value` at `path` of document `number` (from 0); without that field where `value` is None.
+    """The file with `value` at `path` of document `number` (from 0); without that field if `value` is None.
 
     Missing mappings on the path are created; a mapping that a removal leaves empty is removed too if it has
     the style of its parent, block or flow. Raises SourceError if the value cannot be changed alone: an alias
@@ -126,7 +126,7 @@ class _Splicer:
             return []
         ambiguous = _AMBIGUOUS.search(self.text)
         if ambiguous:
-            found = f"the character U+{ord(ambiguous[0]):04X}, which readers of YAML take differently"
+            found = f"the character U+{ord(ambiguous[0]):04X}, which YAML parsers read differently"
             self.refuse(self.node_at(ambiguous.start()), found, "none", "remove it")
         parents: list[Node] = []
         node = self.root
@@ -353,7 +353,7 @@ class _Splicer:
         return [key, *(f"{inner}- {self.scalar(text, style)}" for text in value)]
 
     def flow_pair(self, path: list[str], value: Value, like: Entry | None = None, newline: str = "") -> str:
-        """`key: value` in flow style; over several lines where `newline`, a line end and an indentation, is given."""
+        """`key: value` in flow style; over several lines if `newline` (a line end and an indentation) is given."""
         colon = self.colon(like) if like else ": "
         if len(path) == 1:
             inner = self.flow_value(value, like, newline)

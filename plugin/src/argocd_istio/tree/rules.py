@@ -193,7 +193,7 @@ def moved_by(one: Setting, secrets: set[str], namespaces: set[str]) -> Iterator[
             found = f"namespace: {cut(one.value)}, which moves {document.kind} {shown(document.name)} "
             found += f"({document.place().short}) out of {shown(document.namespace)}"
             hint = "list it in a kustomization of its own"
-            yield one.place.finding(ERROR, "K06", found, "it where the gateway's pods are", hint)
+            yield one.place.finding(ERROR, "K06", found, "the namespace of the gateway's pods", hint)
 
 
 def unpinned(tree: Tree) -> Iterator[Finding]:
@@ -205,7 +205,7 @@ def unpinned(tree: Tree) -> Iterator[Finding]:
         if not reference.ref:
             yield one.entry.place.finding(WARNING, "K08", "no ?ref=", "a tag or commit", "add ?ref= and a version")
         elif reference.loose:
-            hint = "write a version: a branch changes"
+            hint = "a branch changes: to pin it, write a commit, or a tag if there is one"
             yield one.entry.place.finding(INFO, "K08", f"?ref={reference.ref}", "a tag or commit", hint)
 
 
@@ -302,7 +302,7 @@ def needs(tree: Tree) -> Iterator[Finding]:
                 missing = missing[-1:] if own and _NEEDS["mesh"][1] in missing else []
             if missing:
                 hint = "write it: 'kubectl get pods -A' with the label of those pods shows both"
-                what, expected = f"no {' and no '.join(missing)}", f"it for components/{name}"
+                what, expected = f"no {' and no '.join(missing)}", f"both fields, which components/{name} needs"
                 severity = WARNING if document.kind == GENERATOR and name == "mesh" else ERROR
                 yield document.place("spec", "spec").finding(severity, "K17", what, expected, hint)
 

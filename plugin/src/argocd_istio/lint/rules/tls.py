@@ -120,7 +120,7 @@ def _not_in_mesh(facts: Facts) -> Iterator[Fault]:
     fix = "remove its tls block, or bring the pods into the mesh"
 
     @cache
-    def said(behind: Behind) -> dict[str, tuple[str, Severity]]:
+    def faults_of(behind: Behind) -> dict[str, tuple[str, Severity]]:
         found: dict[str, tuple[str, Severity]] = {}
         for pods in behind:
             argocd = pods.argocd_server
@@ -138,7 +138,7 @@ def _not_in_mesh(facts: Facts) -> Iterator[Fault]:
     for _, _, destination in facts.destinations():
         policy = destination.policy
         if policy and policy.tls == "ISTIO_MUTUAL" and policy.seen is not None:
-            for what, (mend, severity) in said(destination.pods).items():
+            for what, (mend, severity) in faults_of(destination.pods).items():
                 message = f"DestinationRule {policy.rule} sets ISTIO_MUTUAL{what}"
                 yield Fault(destination, policy.place, message, mend, severity)
 
