@@ -60,7 +60,7 @@ def read_from(kind: str) -> Object:
     return {"name": INSECURE, "valueFrom": {kind: {"name": "own", "key": "insecure"}}}
 
 
-def own(value: str) -> Object:
+def setting(value: str) -> Object:
     return {"name": INSECURE, "value": value}
 
 
@@ -143,13 +143,13 @@ ALARMS: list[tuple[str, str, Breaking, str]] = [
     ("a setting of a Secret", "termination", environment(read_from("secretKeyRef")), "not known: insecure of Secret"),
     ("a setting of all of a Secret", "termination", environment(envFrom=[{"secretRef": {"name": "own"}}]), "not known"),
     ("a setting when the pod starts", "termination", environment(read_from("fieldRef")), "starts"),
-    ("a setting of another variable", "termination", environment(own("$(OTHER)")), "takes another variable"),
+    ("a setting of another variable", "termination", environment(setting("$(OTHER)")), "takes another variable"),
     ("a setting of a ConfigMap", "termination", plus(OWN, environment(read_from("configMapKeyRef"))), "(insecure:"),
     ("a setting of all of a ConfigMap", "termination", plus(OWN, environment(envFrom=FROM_OWN)), f'{INSECURE}: "true"'),
     (
         "the last of two settings",
         "termination",
-        environment(own("false"), own("true")),
+        environment(setting("false"), setting("true")),
         f'{INSECURE}: "true"',
     ),
     ("a path that is not known", "termination", after(WITHOUT, address("https://argocd.example.com/cd")), NOT_HERE),
@@ -195,7 +195,7 @@ PLACES: list[tuple[str, str, Breaking, tuple[str, str, str]]] = [
     (
         "A02",
         "termination",
-        environment(insecure("false")),
+        environment(setting("false")),
         (SERVER, "spec.template.spec.containers[0].env[0].value", "value:"),
     ),
     (
