@@ -33,7 +33,7 @@ def main() -> int:
         if arguments.json:
             arguments.json.touch()  # reports an unwritable file before the measurements
         rows = builds.compare(arguments.rounds)
-        print(f"Ratios to upstream's install, median (lowest-highest) of {arguments.rounds} rounds\n")
+        print(f"Ratios to upstream's install or the named base, median (lowest-highest) of {arguments.rounds} rounds\n")
         print(builds.table(rows))
         figures: dict[str, Any] = {"rounds": arguments.rounds, "builds": [row.as_json() for row in rows]}
         checked = functions.compare(arguments.rounds)

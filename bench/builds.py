@@ -1,4 +1,4 @@
-"""Compares the cost of `kustomize build` for our overlays with upstream's install.
+"""Compares the cost of `kustomize build` for our overlays with upstream's install, and of each way in with its mode.
 
 Both are built in the same round, so that a busy machine slows both: ratios are taken within a
 round, and the result is the median over the rounds.
@@ -22,15 +22,35 @@ from tools.build import HERE, ToolError, argocd_module, program
 
 ROOT = HERE.parent
 MODES = ("passthrough", "termination", "grpc-routing")
+UPSTREAM = "upstream install"
+# Each way, and the build of the mode that it is compared with. Without the CRDs it has no target: kustomize takes
+# about 10 ms to delete our Gateway, whatever else there is.
+WAYS = (
+    ("components/existing-gateway/grpc-routing", "components/grpc-routing", 1.10),
+    ("components/behind-load-balancer/grpc-routing", "components/grpc-routing", 1.10),
+    ("components/grpc-routing/exposure-only", "components/grpc-routing", 1.10),
+    ("components/existing-gateway/grpc-routing/without-crds", "components/grpc-routing/without-crds", None),
+    ("components/behind-load-balancer/grpc-routing/without-crds", "components/grpc-routing/without-crds", None),
+)
+EXPOSURE = """apiVersion: argocd-istio.github.io/v1alpha1
+kind: Exposure
+metadata: {name: argocd}
+spec:
+  hosts: [cd.acme.io]
+  gateway: {selector: {istio: ingressgateway}, existing: istio-ingress/shared}
+  tls: {secretName: argocd-certificate}
+  server: {service: argocd-server, labels: {app.kubernetes.io/name: argocd-server}}
+"""
 
 
 @dataclass(frozen=True)
 class Case:
-    """What to build, and the target: the highest ratio to upstream's install in CPU and wall time."""
+    """What to build, and the target: the highest ratio to its base in CPU and wall time."""
 
     name: str
     folder: Path
-    target: float
+    target: float | None
+    base: str = UPSTREAM
 
 
 @dataclass(frozen=True)
@@ -58,7 +78,7 @@ class Spread:
 
 @dataclass(frozen=True)
 class Row:
-    """One case: seconds, and ratios to upstream's install; bytes and lines are the same in every round."""
+    """One case: seconds, and ratios to its base; bytes and lines are the same in every round."""
 
     name: str
     target: float | None
@@ -70,12 +90,13 @@ class Row:
     wall_ratio: Spread
     bytes_ratio: float
     lines_ratio: float
+    base: str
 
     @property
     def reached(self) -> bool:
-        """Whether both medians are within the target, and the bytes at most half; true without a target."""
-        within = max(self.cpu_ratio.median, self.wall_ratio.median) <= (self.target or 1) and self.bytes_ratio <= 0.5
-        return self.target is None or within
+        """Whether both medians are within the target, and the bytes at most half of upstream's; true if it has none."""
+        within = max(self.cpu_ratio.median, self.wall_ratio.median) <= (self.target or 1)
+        return self.target is None or (within and (self.base != UPSTREAM or self.bytes_ratio <= 0.5))
 
     def as_json(self) -> dict[str, Any]:
         return {**asdict(self), "reached": self.reached}
@@ -89,6 +110,23 @@ def cases() -> list[Case]:
         Case("examples/without-crds", ROOT / "examples" / "without-crds", 0.10),
         *(Case(f"overlays/{mode}/without-crds", ROOT / "overlays" / mode / "without-crds", 0.10) for mode in MODES),
     ]
+
+
+@contextmanager
+def consumers() -> Iterator[list[Case]]:
+    """The cases of the ways in, in temporary folders: the modes themselves first."""
+    with tempfile.TemporaryDirectory() as name:
+        listed = dict.fromkeys(base for _, base, _ in WAYS)
+        found = []
+        for path, base, target in [*((base, UPSTREAM, None) for base in listed), *WAYS]:
+            folder = Path(name).resolve() / path.replace("/", "-")
+            folder.mkdir()
+            (folder / "exposure.yaml").write_text(EXPOSURE)
+            (folder / "kustomization.yaml").write_text(
+                f"resources: [exposure.yaml]\ncomponents: [{os.path.relpath(ROOT / path, folder)}]\n"
+            )
+            found.append(Case(path, folder, target, base))
+        yield found
 
 
 @contextmanager
@@ -127,26 +165,24 @@ def measure(command: list[str], data: bytes = b"", env: Mapping[str, str] | None
 
 def compare(rounds: int) -> list[Row]:
     """Build upstream's install and every case, once a round; upstream's row is the first."""
-    with upstream() as theirs:
-        folders = {"upstream install": theirs, **{case.name: case.folder for case in cases()}}
+    with upstream() as theirs, consumers() as ways:
+        every = [Case(UPSTREAM, theirs, None), *cases(), *ways]
         if rounds > 1:  # one round is no measurement
-            for folder in folders.values():
-                build(folder)  # fills the page cache
-        samples: dict[str, list[Sample]] = {name: [] for name in folders}
+            for case in every:
+                build(case.folder)  # fills the page cache
+        samples: dict[str, list[Sample]] = {case.name: [] for case in every}
         for number in range(rounds):
             # Every other round in reverse order: a drift of speed within a round then affects all cases alike.
-            for name in list(folders)[:: -1 if number % 2 else 1]:
-                samples[name].append(build(folders[name]))
-    targets = {case.name: case.target for case in cases()}
-    base = samples["upstream install"]
-    return [_row(name, targets.get(name), found, base) for name, found in samples.items()]
+            for case in every[:: -1 if number % 2 else 1]:
+                samples[case.name].append(build(case.folder))
+    return [_row(case, samples[case.name], samples[case.base]) for case in every]
 
 
-def _row(name: str, target: float | None, found: list[Sample], base: list[Sample]) -> Row:
+def _row(case: Case, found: list[Sample], base: list[Sample]) -> Row:
     pairs = list(zip(found, base, strict=True))
     return Row(
-        name,
-        target,
+        case.name,
+        case.target,
         Spread.of([one.cpu for one in found]),
         Spread.of([one.wall for one in found]),
         found[0].bytes,
@@ -155,6 +191,7 @@ def _row(name: str, target: float | None, found: list[Sample], base: list[Sample
         Spread.of([one.wall / other.wall for one, other in pairs]),
         found[0].bytes / base[0].bytes,
         found[0].lines / base[0].lines,
+        case.base,
     )
 
 
@@ -165,13 +202,14 @@ def table(rows: list[Row]) -> str:
         return f"{value.median:.2f} ({value.min:.2f}-{value.max:.2f})"
 
     lines = [
-        f"{'kustomize build':34}{'CPU s':>7}  {'ratio':18}{'wall s':>7}  {'ratio':18}"
+        f"{'kustomize build':58}{'CPU s':>7}  {'ratio':18}{'wall s':>7}  {'ratio':18}"
         f"{'kB':>6}{'ratio':>7}{'lines':>8}{'ratio':>7}  target"
     ]
     for row in rows:
         target = "" if row.target is None else f"{row.target:.2f} {'reached' if row.reached else 'MISSED'}"
+        target += "" if row.base == UPSTREAM else f" (to {row.base})"
         lines.append(
-            f"{row.name:34}{row.cpu.median:7.2f}  {ratio(row.cpu_ratio):18}{row.wall.median:7.2f}  "
+            f"{row.name:58}{row.cpu.median:7.2f}  {ratio(row.cpu_ratio):18}{row.wall.median:7.2f}  "
             f"{ratio(row.wall_ratio):18}{row.bytes / 1000:6.0f}{row.bytes_ratio:7.2f}{row.lines:8}"
             f"{row.lines_ratio:7.2f}  {target}"
         )

@@ -84,7 +84,7 @@ class Cluster(Shell):
         Raises LiveError if the build or, with `check`, kubectl fails.
         """
         render = kustomize_build(path)
-        objects = objects_of(render, kinds=("Gateway", "Secret"))
+        objects = objects_of(render, kinds=("Gateway", "VirtualService", "Secret"))
         exposed = Exposed.of(objects)
         brought = {one["metadata"]["name"] for one in objects if one["kind"] == "Secret"}
         if exposed.hosts:

@@ -21,7 +21,7 @@ from tools.build import program
 
 @dataclass
 class Exposed:
-    """What the Gateways of a render expose: hosts, the gateway's pods, and the Secrets of the certificates."""
+    """What a render exposes: hosts, the gateway's pods, and the Secrets of the certificates."""
 
     hosts: list[str] = field(default_factory=list)
     namespace: str = "argocd"
@@ -31,27 +31,39 @@ class Exposed:
 
     @classmethod
     def of(cls, objects: Iterable[Object]) -> Exposed:
-        """Read the objects of a render; the defaults if there is no Gateway.
+        """Read the Gateways of a render, or its VirtualServices if it has none; the defaults without both.
 
         Ignores fields of the wrong type: the API server rejects them, and names the field.
         """
         found = cls()
-        for one in objects:
-            if one.get("kind") != "Gateway" or not one.get("apiVersion", "").startswith("networking.istio.io/"):
-                continue
+        ours = [one for one in objects if one.get("apiVersion", "").startswith("networking.istio.io/")]
+        gateways = [one for one in ours if one.get("kind") == "Gateway"]
+        for one in gateways:
+            found._read_gateway(one)
+        # The Gateway of another team is not in the render: its hosts are those of the routes.
+        for one in [] if gateways else [one for one in ours if one.get("kind") == "VirtualService"]:
             spec = _mapping(one.get("spec"))
             found.namespace = one["metadata"].get("namespace", found.namespace)
-            found.selector = _mapping(spec.get("selector")) or found.selector
-            for server in map(_mapping, _sequence(spec.get("servers"))):
-                tls = _mapping(server.get("tls"))
-                found.passthrough |= tls.get("mode") == "PASSTHROUGH"
-                if "credentialName" in tls and tls["credentialName"] not in found.secrets:
-                    found.secrets.append(tls["credentialName"])
-                for host in map(str, _sequence(server.get("hosts"))):
-                    name = host.rsplit("/", 1)[-1]
-                    if name not in found.hosts:
-                        found.hosts.append(name)
+            found.passthrough |= "tls" in spec
+            found._add_hosts(spec)
         return found
+
+    def _read_gateway(self, one: Object) -> None:
+        spec = _mapping(one.get("spec"))
+        self.namespace = one["metadata"].get("namespace", self.namespace)
+        self.selector = _mapping(spec.get("selector")) or self.selector
+        for server in map(_mapping, _sequence(spec.get("servers"))):
+            tls = _mapping(server.get("tls"))
+            self.passthrough |= tls.get("mode") == "PASSTHROUGH"
+            if "credentialName" in tls and tls["credentialName"] not in self.secrets:
+                self.secrets.append(tls["credentialName"])
+            self._add_hosts(server)
+
+    def _add_hosts(self, owner: Object) -> None:
+        for host in map(str, _sequence(owner.get("hosts"))):
+            name = host.rsplit("/", 1)[-1]
+            if name not in self.hosts:
+                self.hosts.append(name)
 
 
 def _mapping(value: Any) -> Object:

@@ -24,6 +24,7 @@ ORDER = (
     "tests/live/test_high_availability.py",
     "tests/live/test_apply.py",
     "tests/live/test_commands.py",
+    "tests/live/test_ways.py",
     "tests/live/",
     "",
 )

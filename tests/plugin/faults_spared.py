@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from tests.plugin.faults import Row, address, after, injected, item, part_of, pod, sidecar, without_sidecar
+from tests.plugin.faults import NO_WAY, Row, address, after, injected, item, part_of, pod, sidecar, without_sidecar
 from tests.plugin.faults_gateway_api import ALL, UI, api_gateway, api_route, gateway_api
 from tests.plugin.renders import Breaking, container, drop, gateway, parameters, plus, routes, rule, service
 from tests.render.consumer import one
@@ -255,6 +255,29 @@ def http_alone(objects: list[Object]) -> None:
     plain(objects)
 
 
+def mark(objects: list[Object], value: str = "load-balancer") -> None:
+    """The Gateway says where TLS ends."""
+    one(objects, "Gateway")["metadata"]["annotations"] = {"argocd-istio.github.io/tls-ends-at": value}
+
+
+def marked(objects: list[Object]) -> None:
+    mark(objects)
+
+
+def edge_gateway(*hosts: str) -> Breaking:
+    """The Gateway is in another namespace, with these hosts."""
+
+    def change(objects: list[Object]) -> None:
+        one(objects, "Gateway")["metadata"]["namespace"] = "edge"
+        routes(objects)["gateways"] = ["edge/argocd"]
+        for server in gateway(objects)["servers"]:
+            server["hosts"] = list(hosts)
+
+    return change
+
+
+TAKEN = "any namespace could take over paths of Argo CD"
+ELSEWHERE = f"Gateway NAME is not in these files: if it names the host without a namespace, {TAKEN}"
 LOOP = "redirect loop: TLS ends before the gateway, which redirects clear text to https again"
 MORE_WRONG: list[Row] = [
     ("B06", "a redirect behind a balancer", "termination", balanced(), [LOOP]),
@@ -273,7 +296,61 @@ MORE_WRONG: list[Row] = [
             routes(objects).update(gateways=["other/argocd"]),
             [server.update(hosts=["argocd.example.com"]) for server in gateway(objects)["servers"]],
         ),
-        ["no VirtualService routes this host: the gateway answers 404"],
+        ["no VirtualService routes this host: the gateway answers 404", ELSEWHERE.replace("NAME", "other/argocd")],
+    ),
+    (
+        "C28",
+        "a Gateway of another namespace",
+        "passthrough",
+        after(drop("Gateway", "argocd"), lambda objects: routes(objects).update(gateways=["edge/shared"])),
+        [ELSEWHERE.replace("NAME", "edge/shared")],
+    ),
+    (
+        "C27",
+        "a bare host in a Gateway of another namespace",
+        "grpc-routing",
+        edge_gateway("argocd.example.com"),
+        [f"Gateway edge/argocd names the host without a namespace: {TAKEN}"],
+    ),
+    (
+        "C27",
+        "a bare wildcard in a Gateway of another namespace",
+        "passthrough",
+        edge_gateway("*.example.com"),
+        [f"Gateway edge/argocd names the host without a namespace: {TAKEN}"],
+    ),
+    (
+        "B06",
+        "a marked Gateway that redirects",
+        "termination",
+        after(marked, lambda objects: gateway(objects)["servers"].pop(1)),
+        [LOOP, NO_WAY],
+    ),
+    (
+        "B01",
+        "a marked Gateway with another server",
+        "termination",
+        after(
+            after(marked, http_alone),
+            lambda objects: gateway(objects)["servers"].append(
+                {"port": {"number": 8080, "name": "other", "protocol": "HTTP"}, "hosts": ["./argocd.example.com"]}
+            ),
+        ),
+        ["nothing ends TLS for this host: passwords and tokens cross the network in clear text"] * 2,
+    ),
+    (
+        "B01",
+        "a marked Gateway that ends TLS itself",
+        "termination",
+        after(marked, lambda objects: gateway(objects)["servers"][0].pop("tls")),
+        ["no httpsRedirect: passwords and tokens cross the network in clear text"],
+    ),
+    (
+        "B01",
+        "a mark with another value",
+        "termination",
+        after(http_alone, lambda objects: mark(objects, "cdn")),
+        ["nothing ends TLS for this host: passwords and tokens cross the network in clear text"],
     ),
     (
         "B01",
@@ -290,14 +367,31 @@ MORE_WRONG: list[Row] = [
         ["nothing ends TLS for this host: passwords and tokens cross the network in clear text"],
     ),
 ]
+TRUSTS = "TLS ended at a load balancer before: this gateway trusts whoever reaches port 80"
+ALARMS += [
+    ("a marked Gateway", "termination", after(marked, http_alone), TRUSTS),
+    (
+        "a confined host in a shared Gateway",
+        "passthrough",
+        edge_gateway("argocd/argocd.example.com"),
+        "TLS passes through",
+    ),
+    ("a confined wildcard in a shared Gateway", "termination", edge_gateway("argocd/*.example.com"), "301 to https"),
+    (
+        "a confined host among bare wildcards",
+        "termination",
+        edge_gateway("argocd/argocd.example.com", "*.com"),
+        "301 to",
+    ),
+]
 FORWARDED: Any = {**ROUTED, "match": [{"headers": {"x-forwarded-proto": {"exact": "http"}}}]}
 ALARMS += [
-    ("TLS that ends at a balancer", "termination", after(http_alone, balanced()), "TLS ended before the gateway"),
+    ("TLS that ends at a balancer", "termination", after(http_alone, balanced()), TRUSTS),
     (
         "a balancer that speaks HTTP to the gateway",
         "grpc-routing",
         after(http_alone, balanced(backend_protocol="http")),
-        "TLS ended before the gateway",
+        TRUSTS,
     ),
     (
         "a redirect of what came as HTTP",

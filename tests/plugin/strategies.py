@@ -30,6 +30,10 @@ def specs(draw: st.DrawFn, valid: bool = True, several: bool = True, mode: str |
         spec["gateway"] = {"selector": draw(labels)}
         if draw(st.booleans()):
             spec["gateway"]["namespace"] = draw(st.sampled_from(["istio-ingress", "edge"]))
+        if draw(st.booleans()):
+            spec["gateway"]["existing"] = draw(st.sampled_from(["edge/shared", "a/b.c"]))
+    if draw(st.booleans()):
+        spec["server"] = {"service": draw(st.sampled_from(["argocd-server", "cd"])), "labels": draw(labels)}
     if mode != "passthrough" and draw(st.booleans()):
         spec["tls"] = {"secretName": draw(secrets)}
     if several and draw(st.booleans()):

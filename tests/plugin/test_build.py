@@ -299,8 +299,9 @@ def test_plain_and_completed_exposure_are_equivalent(data: st.DataObject) -> Non
     spec = data.draw(specs(several=False))
     made = yaml.load(completed(generator(**spec)), yaml.CSafeLoader)["spec"]
     plain = plainly(spec)["spec"]
-    for field in ("hosts", "tls"):
+    for field in ("hosts", "tls", "server"):
         assert made.get(field) == plain.get(field)
-    assert made["gateway"]["selector"] == plain["gateway"]["selector"]
-    assert made.keys() <= {"mode", "hosts", "gateway", "tls"}
-    assert made["gateway"].keys() <= {"namespace", "selector", "serviceAccount"}
+    for field in ("selector", "existing"):
+        assert made["gateway"].get(field) == plain["gateway"].get(field)
+    assert made.keys() <= {"mode", "hosts", "gateway", "server", "tls"}
+    assert made["gateway"].keys() <= {"namespace", "selector", "serviceAccount", "existing"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+import yaml
 
 from argocd_istio.exposure.check import MOST, check
 from argocd_istio.exposure.fields import complete
@@ -27,6 +28,8 @@ RIGHT = [
     "hosts: [cd.acme.io]\ntls: {}\ngateway: {}",
     "hosts:\n- !!str cd.acme.io\ngateway: {namespace: edge, selector: {app: 'on', tier: ''}}",
     "hosts: [cd.acme.io]\n<<: {mode: termination}",
+    "hosts: [cd.acme.io]\ngateway: {existing: edge/shared.gateway}",
+    "hosts: [cd.acme.io]\nserver: {service: cd-server, labels: {app: cd, tier: ''}}",
     "hosts: [cd.acme.io]\ngateway: {<<: [{namespace: a}, {namespace: b, selector: {istio: c}}]}",
     "hosts: [" + ", ".join(f"n{n}.acme.io" for n in range(1000)) + "]",
 ]
@@ -69,11 +72,11 @@ WRONG = [
     ("hosts: {a.b: c}", "5: spec.hosts: found a mapping, expected a list"),
     ("mode: termination", "5: spec.hosts: found nothing, expected a list of host names; write it"),
     ("{}", "5: spec.hosts: found nothing"),
-    ("[]", "5: spec: found an empty list, expected a mapping with mode, hosts, url, gateway, tls"),
+    ("[]", "5: spec: found an empty list, expected a mapping with mode, hosts, url, gateway, server"),
     ("hosts: [a.b, c.d, a.b]", '5: spec.hosts[2]: found "a.b" a second time, after spec.hosts[0] (line 5)'),
     (
         "host: a.b",
-        '5: spec.host: found the unknown field "host", expected mode, hosts, url, gateway, tls, scraper under spec; di',
+        '5: spec.host: found the unknown field "host", expected mode, hosts, url, gateway, server, tls, scraper under ',
     ),
     ("hosts: [a.b]\nhostname: c", '6: spec.hostname: found the unknown field "hostname"'),
     ("hosts: [a.b]\nsecretName: c", "6: spec.secretName: found the unknown field"),
@@ -110,6 +113,11 @@ WRONG = [
         "hosts: [a.b]\ntls: {secretName: a/c}",
         '6: spec.tls.secretName: found "a/c", expected the name of a Secret: lower-case',
     ),
+    ("hosts: [a.b]\ngateway: {existing: shared}", '6: spec.gateway.existing: found "shared", expected the namespace'),
+    ("hosts: [a.b]\nserver: {service: a}", "6: spec.server: found no labels, expected it beside the other field"),
+    ("hosts: [a.b]\nserver: {labels: {a: b}}", "6: spec.server: found no service"),
+    ("hosts: [a.b]\nserver: {service: a, labels: {}}", "6: spec.server.labels: found an empty mapping"),
+    ("hosts: [a.b]\nserver: {service: a.b, labels: {a: b}}", '6: spec.server.service: found "a.b", expected'),
     ("hosts: [a.b]\ntls: {secretName: ''}", "6: spec.tls.secretName: found an empty text"),
     ("hosts: [a.b]\ntls: secret", "6: spec.tls: found the text"),
     ("hosts: [a.b]\ntls:", "6: spec.tls: found nothing"),
@@ -200,7 +208,7 @@ PLAIN = [
     ),
     (f"hosts: [cd.acme.io]\n{TLS}", "error", "spec.gateway.selector"),
     (f"hosts: [cd.acme.io]\n{GATEWAY}", "warning", "spec.tls.secretName"),
-    (f"hosts: [cd.acme.io]\n{GATEWAY}\nmode: termination", "error", "spec.tls.secretName"),
+    (f"hosts: [cd.acme.io]\n{GATEWAY}\nmode: termination", "warning", "spec.tls.secretName"),
     (f"{HOSTS}\n{GATEWAY}\n{TLS}", "info", "spec.hosts"),
     (f"hosts: [cd.acme.io]\n{GATEWAY}\n{TLS}\nmode: termination", "info", "spec.mode"),
 ]
@@ -293,6 +301,15 @@ def test_generated_output_passes_and_is_reproducible(spec: str) -> None:
     found, findings = checked(text)
     assert found and [one for one in findings if one.severity == "error"] == []
     assert to_yaml(complete(found)) == text
+
+
+def test_the_generator_passes_the_ways_fields_through() -> None:
+    spec = yaml.safe_load(
+        generated(f"{HOSTS}\ngateway: {{existing: edge/a}}\nserver: {{service: b, labels: {{c: d}}}}")
+    )
+    assert spec["spec"]["gateway"]["existing"] == "edge/a"
+    assert spec["spec"]["server"] == {"service": "b", "labels": {"c": "d"}}
+    assert "server" not in yaml.safe_load(generated(HOSTS))["spec"]
 
 
 def test_a_generated_address_has_no_path() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -11,9 +13,13 @@ import threading
 from pathlib import Path
 
 import pytest
+import yaml
 
+from argocd_istio.exposure.wired import Wired
 from argocd_istio.formats import FORMATS
+from tests.plugin import ways_in
 from tests.plugin.cases import Called, exposure
+from tests.plugin.ways_in import COMPONENTS, folder_of
 from tests.render.consumer import write
 from tests.render.render import ROOT
 from tests.work import HANG
@@ -169,7 +175,8 @@ def test_text_no_substitution_can_fix_is_refused(host: str, here: Path, call: Ca
 def test_every_field_may_be_substituted(here: Path, call: Called) -> None:
     spec = (
         'hosts: ["${a}"]\nurl: "https://${a}:8443"\nmode: termination\n'
-        'gateway: {namespace: "${b}", selector: {istio: "${c}"}}\ntls: {secretName: "${d}-tls"}\n'
+        'gateway: {namespace: "${b}", selector: {istio: "${c}"}, existing: "${e}"}\ntls: {secretName: "${d}-tls"}\n'
+        'server: {service: "${f}", labels: {app: "${g}"}}\n'
     )
     (here / "exposure.yaml").write_text(exposure(spec))
     assert call("check")[0] == 1
@@ -324,3 +331,74 @@ def test_an_unknown_format_is_refused(here: Path, call: Called) -> None:
         "argocd-istio check: Invalid value for --format: 'xml' is not one of text, json, github, sarif; "
         "see argocd-istio check --help\n",
     )
+
+
+# ---- the ways in
+
+
+@pytest.mark.parametrize("wired", COMPONENTS, ids=folder_of)
+def test_each_component_reads_what_it_requires(wired: Wired, tmp_path: Path, call: Called) -> None:
+    file = str(ways_in.consumer(tmp_path / "cd", wired) / "exposure.yaml")
+    assert call("check", "--strict", file) == (0, "", "")
+
+
+REQUIRED = [(wired, path) for wired in COMPONENTS for path in wired.required]
+
+
+@pytest.mark.parametrize(("wired", "path"), REQUIRED, ids=[f"{folder_of(one)} {path}" for one, path in REQUIRED])
+def test_a_missing_field_of_the_way_is_found(wired: Wired, path: str, tmp_path: Path, call: Called) -> None:
+    spec = copy.deepcopy(ways_in.spec(wired))
+    _, part, key = path.split(".")
+    del spec[part][key]
+    if not spec[part]:
+        del spec[part]
+    file = str(ways_in.consumer(tmp_path / "cd", wired, spec) / "exposure.yaml")
+    code, _, error = call("check", file)
+    assert code == 1 and (f"{path}: found nothing, expected" in error or "spec.server: found no" in error), error
+
+
+UNREAD = {
+    "spec.gateway.selector": {"istio": "edge"},
+    "spec.gateway.existing": "edge/shared",
+    "spec.tls.secretName": "a",
+    "spec.server.service": "a",
+    "spec.server.labels": {"a": "b"},
+}
+
+
+@pytest.mark.parametrize("wired", [*COMPONENTS[::3], *COMPONENTS[2::3]], ids=folder_of)
+def test_fields_that_the_way_ignores_are_warnings(wired: Wired, tmp_path: Path, call: Called) -> None:
+    spec = copy.deepcopy(ways_in.spec(wired))
+    for path, value in UNREAD.items():
+        _, part, key = path.split(".")
+        spec.setdefault(part, {}).setdefault(key, value)
+    file = str(ways_in.consumer(tmp_path / "cd", wired, spec) / "exposure.yaml")
+    code, _, error = call("check", file)
+    found = re.findall(r"warning: (\S+): found a field that (\S+) does not read, expected none; remove it", error)
+    assert code == 0 and found == [(path, wired.title) for path in wired.unread if path in UNREAD]
+
+
+def test_an_address_is_unread_without_an_install(tmp_path: Path, call: Called) -> None:
+    wired = Wired("termination", "", "exposure-only")
+    folder = ways_in.consumer(tmp_path / "cd", wired)
+    text = GENERATOR.replace("grpc-routing", "termination").replace("hosts", "url: https://cd.acme.io\n  hosts")
+    (folder / "exposure.yaml").write_text(text + "  server: {service: a, labels: {b: c}}\n")
+    code, _, error = call("check", str(folder / "exposure.yaml"))
+    assert code == 0 and "warning: spec.url: found a field that components/termination/exposure-only does not" in error
+
+
+def test_several_secrets_reopen_no_port(tmp_path: Path, call: Called) -> None:
+    wired = Wired("termination", "behind-load-balancer")
+    folder = ways_in.consumer(tmp_path / "cd", wired)
+    text = GENERATOR.replace("grpc-routing", "termination") + "  tls: {secretNames: {cd.acme.io: b}}\n"
+    (folder / "exposure.yaml").write_text(text)
+    code, _, error = call("check", str(folder / "exposure.yaml"))
+    assert code == 1 and "spec.tls.secretNames: found Secrets behind a load balancer, which ends TLS" in error
+
+
+def test_without_a_kustomization_no_way_is_guessed(here: Path, call: Called) -> None:
+    for wired in COMPONENTS:
+        text = exposure(yaml.safe_dump(ways_in.spec(wired)), "Exposure")
+        (here / "exposure.yaml").write_text(text)
+        assert call("check")[0] == 0
+        assert "components/" not in call("check")[2]

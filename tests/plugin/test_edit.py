@@ -630,7 +630,7 @@ REFUSALS: dict[str, tuple[str, str, str]] = {
     "a line end of YAML 1.1 alone": (
         HEAD + BLOCK + "# x\u2028",
         "host b.x.io",
-        "f:9:4: found the character U+2028, which readers of YAML take differently, expected none; remove it",
+        "f:9:4: found the character U+2028, which YAML parsers read differently, expected none; remove it",
     ),
     "a byte order mark inside": (HEAD + BLOCK + "# \ufeff\n", "host b.x.io", "f:9:3: found the character U+FEFF"),
     "an alias bomb": (

@@ -6,17 +6,20 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from argocd_istio.explain import tree
+from argocd_istio.exposure.wired import EXISTING, Wired
 from argocd_istio.lint.rule import Finding, Severity
 from argocd_istio.lint.rules import RULES
 from argocd_istio.lint.run import failed, run
 from argocd_istio.render.objects import Objects
 from argocd_istio.render.ways import facts
 from argocd_istio.syntax.source import parse
+from tests.plugin import ways_in
 from tests.plugin.faults import MORE, SPARED, Row, after
 from tests.plugin.faults_gateway_api import GATEWAY_API, GATEWAY_API_SPARED
 from tests.plugin.faults_mesh import MESH, MESH_SPARED
@@ -40,8 +43,9 @@ from tests.plugin.renders import (
     service,
     source,
 )
+from tests.plugin.ways_in import COMPONENTS, folder_of
 from tests.render.consumer import one
-from tests.render.render import Object
+from tests.render.render import Object, build, build_text
 
 TLS_WANTED = 'redirect loop: argocd-server expects TLS (server.insecure: "false") and redirects clear text to https'
 WRONG_VERSION = (
@@ -569,4 +573,22 @@ def test_export_to_counts_for_a_gateway_elsewhere(export_to: str, severity: str)
     objects = overlay("termination")
     objects.remove(one(objects, "Gateway"))
     routes(objects).update(gateways=["edge/shared"], exportTo=[export_to])
-    assert [finding.severity for finding in explained(objects, "edge").findings] == [severity] * bool(severity)
+    found = [finding.severity for finding in explained(objects, "edge").findings if finding.rule != "C28"]
+    assert found == [severity] * bool(severity)
+
+
+@pytest.mark.parametrize("wired", COMPONENTS, ids=folder_of)
+def test_every_way_in_is_silent(tmp_path: Path, wired: Wired) -> None:
+    text = build_text(ways_in.consumer(tmp_path / "cd", wired))
+    found = run(facts(Objects(parse(text.encode(), "render.yaml")), "istio-system"))
+    assert [(one.rule, one.severity) for one in found] == [("C28", "info")] * (wired.way == EXISTING)
+
+
+def test_a_marked_gateway_is_judged_as_stated(tmp_path: Path) -> None:
+    objects = build(ways_in.consumer(tmp_path, Wired("termination", "behind-load-balancer", "without-crds")))
+    shown = tree.draw(explained(objects), width=500)
+    assert "TLS ended at a load balancer before: this gateway trusts whoever reaches port 80" in shown
+    one(objects, "Gateway")["metadata"].pop("annotations")
+    assert problems_of(objects) == [
+        "nothing ends TLS for this host: passwords and tokens cross the network in clear text"
+    ]

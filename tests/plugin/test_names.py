@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 from argocd_istio.exposure.hosts import a_label, as_typed, host_problem, split_url, url_problem
 from argocd_istio.exposure.names import (
     Problem,
+    gateway_problem,
     label_key_problem,
     label_value_problem,
     name_problem,
     namespace_problem,
     secret_problem,
+    service_problem,
 )
 
 L63 = "a" * 63
@@ -182,6 +184,45 @@ def test_an_address_may_have_a_port() -> None:
     assert url_problem("https://cd.acme.io:4430") is None
     assert split_url("https://cd.acme.io") == ("cd.acme.io", "")
     assert split_url("https://cd.acme.io/cd") is None
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("shared", "write its namespace before it: NAMESPACE/shared"),
+        ("./shared", "write its namespace instead of the dot"),
+        ("Edge/shared", "write edge/shared"),
+        ("edge/a/b", "copy both from 'kubectl get gateways"),
+        ("edge/", "copy both from"),
+        ("/shared", "copy both from"),
+        (f"{'a' * 64}/b", "copy both from"),
+        (f"a/{'b' * 316}", "copy both from"),
+        ("", "an empty text"),
+        ("{{ a }}/b", "unrendered"),
+    ],
+)
+def test_a_gateway_is_named_with_its_namespace(name: str, words: str) -> None:
+    problem = gateway_problem(name)
+    assert problem and words in "; ".join(problem)
+    assert gateway_problem("istio-ingress/shared.gateway") is None
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("argocd-server.argocd", "write its name alone"),
+        ("argocd/argocd-server", "write its name alone"),
+        ("argocd-server:80", "write its name alone"),
+        ("Argocd-Server", "write argocd-server"),
+        ("a_b", "copy it from 'kubectl get services'"),
+        ("a" * 64, "copy it from"),
+        ("", "an empty text"),
+    ],
+)
+def test_a_service_is_named_without_its_namespace(name: str, words: str) -> None:
+    problem = service_problem(name)
+    assert problem and words in "; ".join(problem)
+    assert service_problem("argocd-server") is None
 
 
 def test_only_namespaced_secret_names_get_namespace_hint() -> None:

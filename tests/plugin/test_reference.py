@@ -26,6 +26,8 @@ from argocd_istio.exposure.fields import (
     NAME,
     NAMESPACE,
     SECRET,
+    SERVICE,
+    SHARED,
     VALUE,
     Text,
     complete,
@@ -143,7 +145,9 @@ def errors(document: Any) -> list[str]:
     return [error.message for error in VALIDATOR.iter_errors(document)]
 
 
-@pytest.mark.parametrize("kind", [HOST, SECRET, NAMESPACE, KEY, VALUE, NAME], ids=lambda kind: str(kind.noun))
+@pytest.mark.parametrize(
+    "kind", [HOST, SECRET, NAMESPACE, KEY, VALUE, NAME, SHARED, SERVICE], ids=lambda kind: str(kind.noun)
+)
 def test_the_pattern_of_a_text_is_its_rule(kind: Text) -> None:
     """Except for punycode, which no pattern knows."""
 

@@ -13,7 +13,10 @@ import pytest
 import yaml
 
 from argocd_istio.exposure.fields import MODES, PASSTHROUGH
+from argocd_istio.exposure.wired import Wired, modes_of
+from tests.plugin import ways_in
 from tests.plugin.cases import Called, exposure
+from tests.plugin.ways_in import COMPONENTS, folder_of
 from tests.render.render import ROOT
 from tools.reference import every_command
 
@@ -189,6 +192,23 @@ def test_the_mode_changes_one_word_of_the_kustomization(component: str, here: Pa
         assert call("set", "mode", mode) == (0, "", "")
         assert file.read_text() == KUSTOMIZATION.format(component.format(mode))
         assert (here / "exposure.yaml").read_text() == PLAIN
+
+
+@pytest.mark.parametrize("wired", COMPONENTS, ids=folder_of)
+def test_a_mode_keeps_its_way_and_amount(wired: Wired, tmp_path: Path, call: Called) -> None:
+    folder = ways_in.consumer(tmp_path / "cd", wired)
+    for mode in modes_of(wired.way):
+        call("set", "mode", mode, "--force", "--file", str(folder))
+        [listed] = yaml.safe_load((folder / "kustomization.yaml").read_text())["components"]
+        assert listed.endswith("/" + Wired(mode, wired.way).folder(wired.amount))
+
+
+def test_passthrough_behind_a_load_balancer_is_refused(tmp_path: Path, call: Called) -> None:
+    folder = ways_in.consumer(tmp_path / "cd", Wired("termination", "behind-load-balancer", "without-crds"))
+    before = (folder / "kustomization.yaml").read_text()
+    code, _, error = call("set", "mode", "passthrough", "--force", "--file", str(folder))
+    assert code == 2 and "found passthrough behind a load balancer: the gateway gets no TLS to pass through" in error
+    assert error.count("\n") == 1 and (folder / "kustomization.yaml").read_text() == before
 
 
 def test_a_stated_mode_changes_with_the_component(here: Path, call: Called) -> None:

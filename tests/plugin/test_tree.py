@@ -30,10 +30,15 @@ from tests.render.test_tree import (
     GENERATOR,
     HOST,
     LITE,
+    NAMESPACE,
+    NO_NAMESPACE,
+    ONLY,
     OPS,
     OWN,
     PATCH,
     RIGHT,
+    SERVED,
+    SHARED_SERVED,
     WRONG,
     Files,
     below,
@@ -56,6 +61,13 @@ LIBRARY = [
     ("git::https://git.acme.io/mirrors/argocd-istio//base/crds/full?ref=v1", "base/crds", "v1"),
     ("git@git.acme.io:mirrors/argo.git//components/high-availability?ref=v1", "components/high-availability", "v1"),
     ("ssh://git@git.acme.io/mirrors/fork//components/termination?version=v1", "components/termination", "v1"),
+    (f"{ADDRESS}//components/existing-gateway/passthrough?ref=v1", "components/existing-gateway/passthrough", "v1"),
+    (
+        "https://git.acme.io/a/fork//components/behind-load-balancer/termination/exposure-only?ref=v1",
+        "components/behind-load-balancer/termination/exposure-only",
+        "v1",
+    ),
+    ("https://git.acme.io/a/fork//components/existing-gateway?ref=v1", "components/existing-gateway", "v1"),
     ("file:///srv/argocd-istio.git//components/exposure?ref=v1", "components/exposure", "v1"),
 ]
 
@@ -124,6 +136,17 @@ def test_upstream_beside_a_mode_is_found(tmp_path: Path) -> None:
     assert rules(write(tmp_path, files)) == ["K10 kustomization.yaml:3"]
 
 
+@pytest.mark.parametrize("mode", ["components/termination", "components/existing-gateway/termination"])
+def test_routes_may_expose_upstreams_install(tmp_path: Path, mode: str) -> None:
+    more = f"namespace: argocd\npatches:\n- patch: '{NO_NAMESPACE}'\n"
+    entries = f"'{UPSTREAM}/cluster-install?ref=v9.9.9'", "namespace.yaml"
+    files = remote("?ref=v1", *entries, part=f"{mode}/exposure-only", more=more) | {"namespace.yaml": NAMESPACE}
+    exposed = SHARED_SERVED if "existing" in mode else SERVED
+    assert rules(write(tmp_path / "only", files | {"exposure.yaml": exposed})) == []
+    whole = remote("?ref=v1", *entries, part=mode) | {"namespace.yaml": NAMESPACE}
+    assert "K10 kustomization.yaml:3" in rules(write(tmp_path / "whole", whole))
+
+
 def test_only_whole_modes_clash_with_upstreams_crds(tmp_path: Path) -> None:
     crds = f"'{UPSTREAM}/crds?ref=v9.9.9'"
     whole, lean = remote("?ref=v1", crds), remote("?ref=v1", crds, part="components/termination/without-crds")
@@ -157,6 +180,15 @@ def test_selectors_without_the_name_are_a_warning(tmp_path: Path) -> None:
     assert (found.rule, found.severity) == ("K04", WARNING)
     spec = build(tmp_path)
     assert all("team" in one["spec"]["selector"]["matchLabels"] for one in spec if one["kind"] == "Deployment")
+
+
+def test_selectors_of_routes_alone_are_a_warning(tmp_path: Path) -> None:
+    more = "commonLabels: {team: core, app.kubernetes.io/part-of: acme}\n"
+    folder = write(tmp_path, listing("grpc-routing/exposure-only", exposure=SERVED, more=more))
+    [found] = check_folder(str(folder))
+    assert (found.rule, found.severity) == ("K04", WARNING) and "installed elsewhere" in found.message
+    [service] = [one for one in build(folder) if one["kind"] == "Service"]
+    assert service["spec"]["selector"]["team"] == "core"
 
 
 def test_each_exposure_is_checked_once_in_order(tmp_path: Path) -> None:
@@ -332,6 +364,18 @@ def test_two_deployments_share_no_cluster(tmp_path: Path) -> None:
     apart = [both[0], both[1].replace("https://one", "https://two")]
     assert deployed(write(tmp_path / "apart", files), "---\n".join(apart)) == []
     assert deployed(write(tmp_path / "again", files), "---\n".join([both[0], both[0]])) == []
+
+
+def test_routes_alone_may_be_deployed_twice(tmp_path: Path) -> None:
+    one, two = (listing(ONLY, exposure=SERVED, before=f"namespace: {name}\n") for name in ("one", "two"))
+    write(tmp_path, {f"two/{name}": text for name, text in two.items()})
+    texts = [application("images: []"), application("images: []", path="two")]
+    assert deployed(tmp_path, "---\n".join(texts), one) == []
+
+
+def test_a_prefix_of_a_tool_breaks_routes(tmp_path: Path) -> None:
+    [found] = deployed(tmp_path, application("namePrefix: a-"), listing(ONLY, exposure=SERVED))
+    assert found.rule == "K02" and "adds to the names of routes" in found.message
 
 
 # Generated files.

@@ -92,7 +92,7 @@ def test_a_gateway_has_five_forms_of_name(name: str, found: str) -> None:
     objects = overlay("termination")
     namespace, _, bare = found.partition("/")
     for server in gateway(objects)["servers"]:
-        server["hosts"] = ["argocd.example.com"]
+        server["hosts"] = ["argocd/argocd.example.com"]
     one(objects, "Gateway")["metadata"] = {"namespace": namespace, "name": bare}
     routes(objects)["gateways"] = [name]
     assert problems_of(objects) == []
@@ -233,13 +233,47 @@ def test_a_gateways_workload_says_its_namespace() -> None:
     assert "set --gateway-namespace" in tree.draw(explained(overlay("termination"), ""))
 
 
-def test_a_gateway_elsewhere_is_drawn_and_not_marked() -> None:
+def test_a_gateway_elsewhere_is_drawn_and_noted() -> None:
     for mode in MODES:
         objects = overlay(mode)
         objects.remove(one(objects, "Gateway"))
         routes(objects)["gateways"] = ["infra/shared"]
-        assert problems_of(objects) == []
+        [found] = explained(objects).findings
+        wanted = "its owner writes hosts: [argocd/argocd.example.com] there, with TLS mode "
+        assert (found.severity, found.rule) == ("info", "C28")
+        assert found.fix == wanted + ("PASSTHROUGH" if mode == "passthrough" else "SIMPLE")
         assert "\n└─ Gateway infra/shared (not in these files)\n" in drawn(objects) or mode == "passthrough"
+
+
+def redirecting(port: int, condition: Object) -> list[Object]:
+    """A mode whose Gateway serves HTTP on a port, and whose routes first redirect requests with a condition."""
+    objects = overlay("termination")
+    gateway(objects)["servers"][0].update(port={"number": port, "name": "http", "protocol": "HTTP"}, tls={})
+    redirect = {"name": "redirect", "match": [condition], "redirect": {"scheme": "https"}}
+    routes(objects)["http"].insert(0, redirect)
+    return objects
+
+
+def forwarded(protocol: str) -> Object:
+    return {"headers": {"x-forwarded-proto": {"exact": protocol}}}
+
+
+def test_the_gateway_forwards_its_own_protocol() -> None:
+    objects = redirecting(8080, forwarded("http"))
+    assert problems_of(objects) == ["nothing listens on port 80: http:// addresses are not redirected to https://"]
+    assert "x-forwarded-proto" not in drawn(objects)
+    assert "─ everything (VirtualService argocd/argocd: redirect)" in drawn(objects)
+    one(objects, "Gateway")["metadata"]["annotations"] = {"argocd-istio.github.io/tls-ends-at": "load-balancer"}
+    gateway(objects)["servers"].pop()
+    gateway(objects)["servers"][0]["port"]["number"] = 80
+    assert "x-forwarded-proto is http" in drawn(objects), "a load balancer may state its clients' protocol"
+
+
+@pytest.mark.parametrize("condition", [forwarded("https"), {"scheme": {"exact": "http"}}])
+def test_other_conditions_redirect_not_every_request(condition: Object) -> None:
+    """A client states the scheme: that of gRPC in Go is http through TLS too."""
+    objects = redirecting(80, condition)
+    assert "no httpsRedirect: passwords and tokens cross the network in clear text" in problems_of(objects)
 
 
 def test_the_source_namespace_is_a_condition() -> None:

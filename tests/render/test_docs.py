@@ -114,6 +114,12 @@ def test_high_availability_has_a_short_linked_page() -> None:
     assert len(TEXTS[page].splitlines()) <= 40
 
 
+@pytest.mark.parametrize("page", ["existing-gateway/README.md", "behind-load-balancer/README.md", "exposure-only.md"])
+def test_every_way_has_a_short_linked_page(page: str) -> None:
+    assert f"](components/{page})" in TEXTS["README.md"] and f"]({page})" in TEXTS["components/README.md"]
+    assert len(TEXTS[f"components/{page}"].splitlines()) <= 45
+
+
 def test_the_readme_shows_the_remote_examples_files() -> None:
     shown = dict(files(TEXTS["README.md"]))
     assert shown == {path.name: path.read_text() for path in (ROOT / "examples/remote").iterdir()}
@@ -234,6 +240,11 @@ def test_each_documented_error_is_what_kustomize_says(tmp_path: Path) -> None:
             exposure=exposure(gateway={"namespace": "edge", "selector": {"istio": "edge"}}),
         ),
         write(
+            tmp_path / "existing",
+            mode | {"components": ["components/existing-gateway/termination/exposure-only"]},
+            exposure=exposure(),
+        ),
+        write(
             tmp_path / "scraper",
             mode | {"components": [*mode["components"], "components/mesh-scraper"]},
             exposure=exposure(),
@@ -242,6 +253,11 @@ def test_each_documented_error_is_what_kustomize_says(tmp_path: Path) -> None:
             tmp_path / "order",
             mode | {"components": ["components/high-availability", *mode["components"]]},
             exposure=exposure(),
+        ),
+        write(
+            tmp_path / "mesh",
+            mode | {"components": ["components/termination/exposure-only", "components/mesh"]},
+            exposure=exposure(server={"service": "argocd-server", "labels": {"app": "argocd-server"}}),
         ),
         write(
             tmp_path / "patched",
@@ -277,6 +293,22 @@ def test_each_documented_error_is_what_kustomize_says(tmp_path: Path) -> None:
             mode,
             exposure=exposure()
             | {"metadata": {"name": "argocd", "labels": {"argocd-istio.github.io/mode": "passthrough"}}},
+        ),
+        write(
+            tmp_path / "servers",
+            mode | {"components": ["components/behind-load-balancer/termination/without-crds"]},
+            exposure=exposure(gateway={"selector": {"istio": "edge"}, "servers": [{"name": "https"}]})
+            | {"metadata": {"name": "argocd", "labels": {"argocd-istio.github.io/servers": "generated"}}},
+        ),
+        write(
+            tmp_path / "no-way",
+            mode
+            | {
+                "components": [
+                    os.path.relpath(ROOT / "components/behind-load-balancer/passthrough", tmp_path / "no-way")
+                ]
+            },
+            exposure=exposure(),
         ),
         write(
             tmp_path / "generator",

@@ -19,8 +19,11 @@ from argocd_istio.drift import report as drifts
 from argocd_istio.drift.compare import Own
 from argocd_istio.drift.install import Install, install
 from argocd_istio.drift.report import Entry, Report, report
+from argocd_istio.exposure.wired import BALANCER, EXISTING, EXPOSURE_ONLY, Wired
 from argocd_istio.syntax.source import Document, Source, SourceError, parse
 from argocd_istio.terminal import Terminal
+from tests.plugin import ways_in
+from tests.plugin.ways_in import COMPONENTS, folder_of
 from tests.render.consumer import EXPOSURE, MODES, consumer, exposure, one, write
 from tests.render.render import ROOT, SEPARATOR, Object, build, build_text, load
 from tests.render.test_examples import LOCAL
@@ -29,6 +32,8 @@ from tools.build import argocd_module, program
 from tools.versions import argocd_image, module, release
 
 HIGH_AVAILABILITY = "components/high-availability"
+# Drift compares installs, and this example contains none.
+NO_INSTALL = Path("examples/helm-install")
 OVERLAYS = [f"overlays/{mode}{end}" for mode in MODES for end in ("", "/without-crds")]
 FLAGS = ("--enable-alpha-plugins", "--enable-exec")
 
@@ -90,13 +95,21 @@ def renders(tmp_path_factory: pytest.TempPathFactory, installed: Path) -> dict[s
     """All that is shipped, by name."""
     folder = tmp_path_factory.mktemp("renders")
     found = {name: build_text(name) for name in ("base/argocd", "base", *OVERLAYS)}
-    found |= {str(example): build_text(example) for example in LOCAL}
+    found |= {str(example): build_text(example) for example in LOCAL if example != NO_INSTALL}
     for mode in MODES:
         lists = {"resources": [f"overlays/{mode}"], "components": [HIGH_AVAILABILITY]}
         found[f"overlays/{mode} with high availability"] = build_text(write(folder / mode, lists))
     full = {"resources": ["exposure.yaml", "base/crds/full"], "components": ["components/grpc-routing/without-crds"]}
     found["the full CRDs"] = build_text(write(folder / "full", full, exposure=EXPOSURE))
     found["examples/checked"] = checked_example(installed)
+    found |= {
+        f"{folder_of(wired)} {namespace}": build_text(
+            ways_in.consumer(folder / f"way-{number}-{namespace}", wired, namespace=namespace)
+        )
+        for number, wired in enumerate(COMPONENTS)
+        for namespace in ("argocd", "delivery")
+        if wired.way and wired.amount != EXPOSURE_ONLY
+    }
     return {name: taken(text) for name, text in (found | consumers(folder)).items()}
 
 
@@ -205,6 +218,7 @@ SIDECAR = {"name": "sidecar", "image": "busybox:1"}
 ENV = {"name": "HTTPS_PROXY", "value": "http://proxy"}
 LABEL = "pod-security.kubernetes.io/enforce"
 EXTRA = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "extra", "namespace": "a"}, "data": {"a": "b"}}
+ROUTES = "VirtualService.networking.istio.io/argocd"
 GATEWAY = "Gateway.networking.istio.io/argocd"
 
 # Each edit of examples/local with the section and the entries that it makes; a value that is ... is not compared.
@@ -309,6 +323,46 @@ def test_an_edit_is_reported_in_its_section(edit: str, local: list[Object]) -> N
     for entry, fields in zip(entries, expected, strict=True):
         for value, wanted in zip(entry[:4], fields, strict=True):
             assert wanted is ... or value == wanted
+
+
+WAYS_EDITS: dict[str, tuple[Wired, Callable[[list[Object]], Any], list[tuple[str, str]]]] = {
+    "another Gateway of ours": (
+        Wired("termination", EXISTING, "without-crds"),
+        lambda objects: one(objects, "VirtualService")["spec"].update(gateways=["argocd"]),
+        [(ROUTES, "spec.http[0]"), (GATEWAY, "")],
+    ),
+    "no redirect": (
+        Wired("grpc-routing", EXISTING, "without-crds"),
+        lambda objects: one(objects, "VirtualService")["spec"]["http"].pop(0),
+        [(ROUTES, "spec.http[0]")],
+    ),
+    "no mark": (
+        Wired("termination", BALANCER, "without-crds"),
+        lambda objects: one(objects, "Gateway")["metadata"].pop("annotations"),
+        [(GATEWAY, "spec.servers[http].tls"), (GATEWAY, "spec.servers[https]")],
+    ),
+    "TLS behind the balancer too": (
+        Wired("grpc-routing", BALANCER, "without-crds"),
+        lambda objects: one(objects, "Gateway")["spec"]["servers"].append({"name": "https", "hosts": ["./cd.acme.io"]}),
+        [(GATEWAY, "spec.servers[https]")],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WAYS_EDITS)
+def test_an_edit_of_a_way_is_reported(name: str, tmp_path: Path) -> None:
+    wired, change, expected = WAYS_EDITS[name]
+    objects = build(ways_in.consumer(tmp_path, wired))
+    assert unexplained(edited(objects, lambda _: None)) == []
+    assert [(entry.object, entry.field) for entry in unexplained(edited(objects, change))] == expected
+
+
+@pytest.mark.parametrize("wired", [one for one in COMPONENTS if one.amount == EXPOSURE_ONLY], ids=folder_of)
+def test_routes_alone_are_no_install(wired: Wired, tmp_path: Path) -> None:
+    with pytest.raises(SourceError) as error:
+        taken(build_text(ways_in.consumer(tmp_path, wired)))
+    assert "expected an install of Argo CD; these are routes to an install of somebody else" in str(error.value)
+    assert "\n" not in str(error.value)
 
 
 # ---- what makes an install less safe ------------------------------------------------------------------------------

@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 
 from argocd_istio.consumer import REF
-from argocd_istio.findings import ERROR
+from argocd_istio.exposure.wired import Wired
+from argocd_istio.findings import ERROR, INFO
 from argocd_istio.tree.check import check_folder
 from argocd_istio.tree.order import CRDS, OBJECTS
+from tests.plugin import ways_in
 from tests.plugin.test_build import build as build_checked
-from tests.render import consumer as shapes
+from tests.plugin.ways_in import COMPONENTS, folder_of
 from tests.render.consumer import MODES, one
 from tests.render.render import ROOT, BuildError, Object, build, load
 from tests.render.test_examples import EXAMPLES
@@ -92,6 +94,12 @@ kind: Certificate
 metadata: {name: cd, namespace: istio-system}
 spec: {secretName: argocd-certificate, dnsNames: [old.acme.io], issuerRef: {kind: ClusterIssuer, name: x}}
 """
+GATEWAY_OF = """apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: argocd, namespace: argocd}
+spec: {selector: {istio: x}, servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: [./a.b]}]}
+"""
+ACCOUNT = "namespace: edge, serviceAccount: edge"
 SELECT = "target: {kind: Exposure}, path: host.yaml"
 REPLACEMENT = """replacements:
 - source: {kind: ConfigMap, name: own, fieldPath: data.host}
@@ -335,6 +343,110 @@ WRONG: dict[str, tuple[Files, list[str], Reality]] = {
 }
 
 
+ONLY = "termination/exposure-only"
+SERVER = "server: {service: argocd-server, labels: {app.kubernetes.io/name: argocd-server}}"
+SERVED = EXPOSURE.replace("{hosts", f"{{{SERVER}, hosts")
+SHARED = EXPOSURE.replace(SPEC, "hosts: [old.acme.io], gateway: {existing: edge/shared}")
+SHARED_SERVED = SHARED.replace("{hosts", f"{{{SERVER}, hosts")
+ROUTES = "{apiVersion: networking.istio.io/v1, kind: VirtualService, metadata: {name: argocd}, spec: {hosts: [a.b]}}"
+EDGE = f"existing-gateway/{ONLY}"
+
+
+def destinations(objects: list[Object]) -> set[str]:
+    routes = one(objects, "VirtualService", "team-argocd")["spec"]["http"]
+    return {to["destination"]["host"] for route in routes for to in route.get("route", [])}
+
+
+WRONG |= {
+    "a way without a mode": (
+        listing("existing-gateway", exposure=SHARED),
+        ["K09 kustomization.yaml:2"],
+        "unable to find one of 'kustomization.yaml'",
+    ),
+    "passthrough behind a load balancer": (
+        listing("behind-load-balancer/passthrough"),
+        ["K09 kustomization.yaml:2"],
+        "no such file or directory",
+    ),
+    "a way under resources": (
+        consumer()
+        | {"kustomization.yaml": "resources: [exposure.yaml, LIB/components/existing-gateway/termination]\n"},
+        ["K09 kustomization.yaml:1"],
+        "expected kind != 'Component'",
+    ),
+    "a way that reads no Exposure": (
+        {"kustomization.yaml": "components: [LIB/components/existing-gateway/termination]\n"},
+        ["K09 kustomization.yaml:1"],
+        "nothing selected by Exposure",
+    ),
+    "an existing Gateway without its name": (
+        listing("existing-gateway/termination"),
+        [" exposure.yaml:4"],
+        "spec.gateway.existing.* is missing",
+    ),
+    "an exposure alone without argocd-server": (
+        listing(ONLY),
+        [" exposure.yaml:4", " exposure.yaml:4"],
+        "spec.server.service.* is missing",
+    ),
+    "a way of another mode": (
+        listing(
+            "existing-gateway/grpc-routing/without-crds",
+            exposure=MADE.replace("gateway: {", "gateway: {existing: a/b, "),
+        ),
+        ["K13 exposure.yaml:4"],
+        "1mode failed",
+    ),
+    "two ways": (
+        listing("grpc-routing/without-crds existing-gateway/termination/without-crds"),
+        ["K09 kustomization.yaml:2"],
+        "already registered id",
+    ),
+    "two exposures of one install": (
+        listing(f"{ONLY} {EDGE}", exposure=SERVED),
+        ["K09 kustomization.yaml:2"],
+        "already registered id",
+    ),
+    "an exposure of upstream beside an install": (
+        listing(f"{LITE} {ONLY}", exposure=SERVED),
+        ["K09 kustomization.yaml:2"],
+        "already registered id",
+    ),
+    "high-availability without an install": (
+        listing(f"{ONLY} high-availability", exposure=SERVED),
+        ["K17 kustomization.yaml:2"],
+        "nothing selected by Deployment",
+    ),
+    "the mesh without an install": (
+        listing(
+            f"{ONLY} mesh", exposure=SERVED.replace("gateway: {", "gateway: {namespace: edge, serviceAccount: a, ")
+        ),
+        ["K17 kustomization.yaml:2"],
+        "nothing selected by Deployment",
+    ),
+    "a prefix on the routes alone": (
+        listing(ONLY, exposure=SERVED.replace("service: argocd-server", "service: cd"), more="namePrefix: team-\n"),
+        ["K03 kustomization.yaml:3"],
+        lambda objects: one(objects, "VirtualService", "team-argocd")["spec"]["gateways"] == ["argocd"],
+    ),
+    "a patch of the routes without a namespace": (
+        listing(ONLY, exposure=SERVED, more=f"patches:\n- patch: '{ROUTES}'\n"),
+        ["K16 kustomization.yaml:4"],
+        "no matches for Id",
+    ),
+    "a late patch of a way's Exposure": (
+        listing(EDGE, exposure=SHARED_SERVED, more=PATCH),
+        ["K01 kustomization.yaml:4"],
+        lambda objects: one(objects, "VirtualService")["spec"]["hosts"] == ["old.acme.io"],
+    ),
+    "an own Gateway of the same name": (
+        listing(f"behind-load-balancer/{ONLY}", "own.yaml", exposure=SERVED, own=GATEWAY_OF),
+        ["K10 own.yaml:1"],
+        "already registered id: Gateway",
+    ),
+}
+
+
 @pytest.mark.parametrize("name", WRONG)
 def test_a_wrong_folder_is_found_and_builds_wrongly(tmp_path: Path, name: str) -> None:
     files, expected, reality = WRONG[name]
@@ -442,6 +554,63 @@ RIGHT: dict[str, tuple[Files, Callable[[list[Object]], bool]]] = {
 }
 
 
+RIGHT |= {
+    "an existing Gateway": (
+        listing("existing-gateway/grpc-routing", exposure=SHARED),
+        lambda objects: one(objects, "VirtualService")["spec"]["gateways"] == ["edge/shared"],
+    ),
+    "an own Gateway above an existing one": (
+        below("resources: [cd, own.yaml]\n", own=GATEWAY_OF)
+        | {f"cd/{name}": text for name, text in listing(EDGE, exposure=SHARED_SERVED).items()},
+        anything,
+    ),
+    "TLS before the gateway": (
+        listing(
+            "behind-load-balancer/termination", exposure=EXPOSURE.replace(", tls: {secretName: argocd-certificate}", "")
+        ),
+        anything,
+    ),
+    "high-availability behind a way": (
+        listing("behind-load-balancer/termination high-availability"),
+        anything,
+    ),
+    "the mesh behind a way": (
+        listing(
+            "existing-gateway/termination/without-crds mesh",
+            exposure=SHARED.replace("{existing", f"{{{ACCOUNT}, existing"),
+        ),
+        lambda objects: bool(one(objects, "PeerAuthentication", "argocd-server")),
+    ),
+    "the exposure of upstream's install": (
+        listing(
+            ONLY,
+            "install.yaml",
+            "namespace.yaml",
+            before="namespace: argocd\n",
+            more=f"patches:\n- patch: '{NO_NAMESPACE}'\n",
+            exposure=SERVED,
+            install=INSTALL.replace(", namespace: argocd", ""),
+            namespace=NAMESPACE,
+        ),
+        anything,
+    ),
+    "the exposure of another namespace": (
+        listing(EDGE, before="namespace: delivery\n", exposure=SHARED_SERVED),
+        lambda objects: one(objects, "VirtualService")["metadata"]["namespace"] == "delivery",
+    ),
+    "an own Gateway beside an existing one": (
+        listing(EDGE, "own.yaml", exposure=SHARED_SERVED, own=GATEWAY_OF),
+        lambda objects: bool(one(objects, "Gateway")),
+    ),
+    "a Certificate that no mode reads": (
+        listing(
+            EDGE, "certificate.yaml", before="namespace: argocd\n", exposure=SHARED_SERVED, certificate=CERTIFICATE
+        ),
+        moved_certificate,
+    ),
+}
+
+
 @pytest.mark.parametrize("name", RIGHT)
 def test_a_right_folder_is_silent_and_builds(tmp_path: Path, name: str) -> None:
     files, reality = RIGHT[name]
@@ -452,14 +621,14 @@ def test_a_right_folder_is_silent_and_builds(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=str)
 def test_every_example_is_silent(example: Path) -> None:
-    # Until the first tag, the examples can name only a branch, which check notes.
-    accepted = {"K08"} if REF == "main" else set()
+    # Until the first tag, the examples can name only a branch, which check notes. K18 is for the owner of a Gateway.
+    accepted = {"K18"} | ({"K08"} if REF == "main" else set())
     assert {finding.rule for finding in check_folder(str(ROOT / example))} <= accepted
 
 
 @pytest.mark.parametrize(
     "folder",
-    [f"{part}/{mode}{crds}" for part in ("components", "overlays") for mode in MODES for crds in ("", "/without-crds")],
+    [*(f"overlays/{mode}{crds}" for mode in MODES for crds in ("", "/without-crds")), *map(folder_of, COMPONENTS)],
 )
 def test_every_folder_of_the_library_is_silent(folder: str) -> None:
     assert check_folder(str(ROOT / folder)) == []
@@ -485,12 +654,48 @@ def test_a_file_of_upstreams_install_is_found(tmp_path: Path) -> None:
         build(tmp_path)
 
 
-@pytest.mark.parametrize("crds", ["", "/without-crds"])
-@pytest.mark.parametrize("mode", MODES)
-def test_every_consumer_is_silent(tmp_path: Path, mode: str, crds: str) -> None:
-    moved = shapes.consumer(tmp_path / "moved", mode + crds, shapes.exposure(), namespace="delivery")
-    several = shapes.consumer(tmp_path / "several", mode + crds, shapes.exposure(hosts=["a.acme.io", "b.acme.io"]))
+@pytest.mark.parametrize("wired", COMPONENTS, ids=folder_of)
+def test_every_consumer_is_silent(tmp_path: Path, wired: Wired) -> None:
+    moved = ways_in.consumer(tmp_path / "moved", wired, namespace="delivery")
+    spec = ways_in.spec(wired) | {"hosts": ["a.acme.io", "b.acme.io"]}
+    several = ways_in.consumer(tmp_path / "several", wired, spec)
     assert rules(moved) == rules(several) == []
+
+
+@pytest.mark.parametrize(
+    ("entry", "hint"),
+    [
+        (
+            "existing-gateway",
+            "components/existing-gateway/passthrough, components/existing-gateway/termination, "
+            "components/existing-gateway/grpc-routing",
+        ),
+        (
+            "behind-load-balancer/passthrough",
+            "components/behind-load-balancer/termination, components/behind-load-balancer/grpc-routing: "
+            "the gateway gets no TLS to pass through, because the load balancer ends it",
+        ),
+        (
+            "existing-gateway/termination/with-crds",
+            "components/existing-gateway/termination, components/existing-gateway/termination/without-crds, "
+            "components/existing-gateway/termination/exposure-only",
+        ),
+    ],
+)
+def test_a_wrong_way_names_the_folders(tmp_path: Path, entry: str, hint: str) -> None:
+    local = check_folder(str(write(tmp_path / "local", listing(entry))))
+    address = f"https://github.com/argocd-istio/argocd-istio//components/{entry}?ref=v1"
+    remote = consumer() | {"kustomization.yaml": f"resources: [exposure.yaml]\ncomponents: ['{address}']\n"}
+    for found in (local, check_folder(str(write(tmp_path / "remote", remote)))):
+        assert found[0].message == f"found components/{entry}, which is not there, expected a mode; write one of {hint}"
+
+
+@pytest.mark.parametrize(("mode", "tls"), [("termination", "SIMPLE"), ("passthrough", "PASSTHROUGH")])
+def test_the_owner_of_a_gateway_gets_a_note(tmp_path: Path, mode: str, tls: str) -> None:
+    files = listing(f"existing-gateway/{mode}", before="namespace: cd\n", exposure=SHARED)
+    [note] = check_folder(str(write(tmp_path, files)))
+    assert (note.severity, note.rule, note.path) == (INFO, "K18", "spec.gateway.existing")
+    assert f"edge/shared, expected hosts: [cd/old.acme.io] and tls mode {tls} in it" in note.message
 
 
 def checked(folder: Path, more: str = "", generator: str = GENERATOR, extra: str = "") -> Path:

@@ -61,7 +61,7 @@ def _has_kustomization(folder: str) -> bool:
 
 def check_path(file: str, *, substitute: bool = False) -> list[Finding]:
     """All findings of a file, stdin or a pipe. Raises FileError and SourceError."""
-    from argocd_istio.exposure.component import mode_beside
+    from argocd_istio.exposure.component import wired_beside
     from argocd_istio.exposure.file import check_file
     from argocd_istio.syntax.source import SourceError
     from argocd_istio.tree.check import check_deployments
@@ -69,7 +69,7 @@ def check_path(file: str, *, substitute: bool = False) -> list[Finding]:
     source = source_of(file)
     deployed = check_deployments(source)
     try:
-        found = check_file(source, substitute=substitute, component=mode_beside(file))
+        found = check_file(source, substitute=substitute, component=wired_beside(file))
     except SourceError:
         if deployed is None:
             raise

@@ -31,6 +31,7 @@ def _edit(
     from argocd_istio import files
     from argocd_istio.exposure import component
     from argocd_istio.exposure.edit import consequences
+    from argocd_istio.exposure.wired import Wired
     from argocd_istio.findings import ERROR
 
     old = new = files.read(file)
@@ -39,12 +40,14 @@ def _edit(
         edited = change(new)
         new = edited.data
         notices += edited.notices
-    before = component.mode_beside(file)
+    before = component.wired_beside(file)
+    after = before
     replaced = [(file, old, new)]
     if mode:
         listed = component.the_component(file)
         replaced.insert(0, (listed.source.file, listed.source.text.encode(), listed.changed(mode)))
-    found = consequences(old, new, file=file, before=before, after=mode or before)
+        after = Wired(mode, listed.wired.way, listed.wired.amount)
+    found = consequences(old, new, file=file, before=before, after=after)
     tell(*notices, *found)
     refused = not force and any(one.severity == ERROR for one in found)
     if diff:

@@ -152,6 +152,8 @@ def _no_install(source: Source, items: list[Object], *, piped: bool) -> SourceEr
         hint = "name its folder, or what kustomize build prints of it"
     elif "Exposure" in kinds or "ExposureGenerator" in kinds:
         hint = "name the folder that the build reads it from"
+    elif "VirtualService" in kinds and "Deployment" not in kinds and "StatefulSet" not in kinds:
+        hint = "these are routes to an install of somebody else, as of exposure-only: compare that install"
     elif chart:
         hint = f"{shown(chart)} is a name of a Helm chart: render it with fullnameOverride: argocd"
     elif "StatefulSet" in kinds:

@@ -15,7 +15,7 @@ from argocd_istio.drift.compare import ABSENT, Matching, Object, Own
 from argocd_istio.drift.defaults import DEFAULTS
 from argocd_istio.drift.prepare import prepared
 from argocd_istio.exposure.hosts import host_problem, split_url
-from argocd_istio.exposure.names import LABEL, SUBDOMAIN
+from argocd_istio.exposure.names import LABEL, SUBDOMAIN, gateway_problem
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ _SIDECAR = "Sidecar.networking.istio.io/argocd-server"
 _GRPC_SERVICE = "Service/argocd-server-grpc"
 _SERVER = "Deployment/argocd-server"
 _NAME = "app.kubernetes.io/name"
+ENDS_AT, LOAD_BALANCER = "argocd-istio.github.io/tls-ends-at", "load-balancer"
+"""The annotation of a Gateway behind a load balancer, as in `render.balancers`."""
 _STANDARD = "argocd.example.com"
 """The default host of `base/istio`."""
 
@@ -92,6 +94,9 @@ def _is_selector(value: Any) -> bool:
 
 _HOST = Matching("./ and a bare host name", _is_host)
 _SELECTOR = Matching("labels of the gateway's pods", _is_selector)
+_SHARED = Matching(
+    "the namespace and name of a Gateway", lambda value: isinstance(value, str) and gateway_problem(value) is None
+)
 _SECRET = Matching("the name of a Secret", lambda value: isinstance(value, str) and bool(value))
 
 
@@ -114,6 +119,11 @@ class _Exposed:
         while not unopened and f"https-{len(self._https) + 1}" in self._servers:
             self._https.append(f"https-{len(self._https) + 1}")
         self.hosts = self._named_hosts()
+        bound = _texts(_at(ours.get(_ROUTES), "spec", "gateways"))
+        self.existing = _GATEWAY not in ours and bool(bound) and all("/" in name for name in bound)
+        """Whether the Gateway is somebody else's."""
+        self._balanced = _at(ours.get(_GATEWAY), "metadata", "annotations", ENDS_AT) == LOAD_BALANCER
+        """Whether TLS ends before the gateway."""
 
     def _has_grpc(self) -> bool:
         def is_grpc(route: dict[str, Any]) -> bool:
@@ -149,18 +159,25 @@ class _Exposed:
         }
 
     def gateway(self) -> Object:
-        redirect = {
+        http = {
             "name": "http",
             "port": {"name": "http", "number": 80, "protocol": "HTTP"},
             "hosts": self._every(_at(self._servers.get("http"), "hosts"), "./"),
-            "tls": {"httpsRedirect": True},
         }
-        wanted = {server["name"]: server for server in (redirect, *map(self._server, self._https))}
+        others = [] if self._balanced else list(map(self._server, self._https))
+        wanted = {server["name"]: server for server in (http | self._redirect, *others)}
         # Their order in the file has no meaning.
         there = _mappings(_at(self._ours.get(_GATEWAY), "spec", "servers"))
         named = [server["name"] for server in there if isinstance(server.get("name"), str)]
         servers = [wanted[name] for name in dict.fromkeys([*named, *wanted]) if name in wanted]
-        return _own(self._render, _ISTIO, "Gateway", "argocd", {}, spec={"selector": _SELECTOR, "servers": servers})
+        spec = {"selector": _SELECTOR, "servers": servers}
+        mark = {ENDS_AT: LOAD_BALANCER} if self._balanced else None
+        return _own(self._render, _ISTIO, "Gateway", "argocd", {}, mark, spec=spec)
+
+    @property
+    def _redirect(self) -> dict[str, Any]:
+        """What the server for port 80 does, unless TLS ends before the gateway."""
+        return {} if self._balanced else {"tls": {"httpsRedirect": True}}
 
     def routes(self) -> Object:
         def to(service: str, port: int) -> dict[str, Any]:
@@ -174,8 +191,14 @@ class _Exposed:
             **to("argocd-server-grpc", 443),
         }
         web = {"name": "http", **to("argocd-server", 80)}
-        spec: dict[str, Any] = {"gateways": ["argocd"], "hosts": self._every(_at(found, "hosts"))}
-        spec["http"] = [grpc, web] if self._mode == "grpc-routing" else [web]
+        redirect = {
+            "name": "redirect",
+            "match": [{"port": 80}, {"headers": {"x-forwarded-proto": {"exact": "http"}}}],
+            "redirect": {"scheme": "https", "redirectCode": 301},
+        }
+        gateways = [_SHARED] if self.existing else ["argocd"]
+        spec: dict[str, Any] = {"gateways": gateways, "hosts": self._every(_at(found, "hosts"))}
+        spec["http"] = [*([redirect] if self.existing else []), *([grpc] if self.has_grpc() else []), web]
         if self._mode == "passthrough":
             matches = [match for route in _mappings(_at(found, "tls")) for match in _mappings(route.get("match"))]
             names = self._every(_at(matches[0] if matches else None, "sniHosts"))
@@ -216,7 +239,6 @@ def exposure(ours: Objects, render: Install) -> tuple[Own, ...]:
     selected = {"workloadSelector": {"labels": {_NAME: "argocd-server"}}, "ingress": [unread]}
     sidecar = _own(render, _ISTIO, "Sidecar", "argocd-server", {}, spec=selected)
     rows = [
-        Own((_GATEWAY,), "", ABSENT, found.gateway(), "the gateway's port, host names and certificate"),
         Own((_ROUTES,), "", ABSENT, found.routes(), "the route from the gateway to Argo CD"),
         Own((_SIDECAR,), "", ABSENT, sidecar, "a sidecar forwards argocd-server's port unchanged"),
         Own(("ConfigMap/argocd-cm",), "data.url", ABSENT, address, "the public address"),
@@ -240,6 +262,8 @@ def exposure(ours: Objects, render: Install) -> tuple[Own, ...]:
             required=required,
         ),
     ]
+    if not found.existing:
+        rows.append(Own((_GATEWAY,), "", ABSENT, found.gateway(), "the gateway's port, host names and certificate"))
     if found.has_grpc():
         port = {"name": "grpc", "port": 443, "targetPort": 8080, "appProtocol": "kubernetes.io/h2c"}
         labels = _labels("argocd-server-grpc", "server")

@@ -48,7 +48,8 @@ def tls(listener: Listener) -> str:
     if listener.tls in ("PASSTHROUGH", "AUTO_PASSTHROUGH"):
         return "TLS passes through"
     if not listener.tls:
-        return "TLS ended before the gateway" if listener.here and listener.tls_before else ""
+        whom = f"this gateway trusts whoever reaches port {listener.port}"
+        return f"TLS ended at a load balancer before: {whom}" if listener.here and listener.tls_before else ""
     return _ends(listener.certificate) + (", clients present one too" if "MUTUAL" in listener.tls else "")
 
 

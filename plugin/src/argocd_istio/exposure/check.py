@@ -11,6 +11,7 @@ from argocd_istio.exposure.fields import (
     GENERATED,
     GENERATOR,
     KINDS,
+    MADE,
     MODE_LABEL,
     NAME,
     PASSTHROUGH,
@@ -25,6 +26,7 @@ from argocd_istio.exposure.fields import (
 )
 from argocd_istio.exposure.hosts import split_url
 from argocd_istio.exposure.names import SUBSTITUTE, Problem, cut, shown
+from argocd_istio.exposure.wired import BALANCER, EXISTING, Wired
 from argocd_istio.findings import ERROR, INFO, WARNING, Finding
 from argocd_istio.syntax.scalars import reading, tag_name
 from argocd_istio.syntax.source import Mapping, Node, Scalar, Sequence, Source, SourceError, parse
@@ -48,7 +50,7 @@ def check(
     lines: bool = True,
     generate: bool = False,
     substitute: bool = False,
-    component: str | None = None,
+    component: Wired | None = None,
 ) -> tuple[Exposure | None, list[Finding]]:
     """The Exposure that `root` of `source` describes, None if it has errors, and everything found.
 
@@ -56,8 +58,8 @@ def check(
     if its labels mark it as generated, as output of the generator; with `generate`, one without these labels is
     checked as an ExposureGenerator.
     `file` replaces the file name in findings ("" for none), `lines` is whether findings have line numbers.
-    With `substitute`, a text such as `${name}` is accepted: Flux replaces it after the build. `component` is the
-    mode that the kustomization lists, if known.
+    With `substitute`, a text such as `${name}` is accepted: Flux replaces it after the build. `component` is what
+    the kustomization lists, if known.
     """
     checker = _Checker(source, kinds, source.file if file is None else file, lines)
     checker.substitute, checker.component = substitute, component
@@ -151,7 +153,7 @@ class _Checker:
     def __init__(self, source: Source, kinds: tuple[str, ...], file: str, lines: bool) -> None:
         self.source, self.kinds, self.file, self.lines = source, kinds, file, lines
         self.substitute = False
-        self.component: str | None = None
+        self.component: Wired | None = None
         self.findings: list[Finding] = []
         self.resource: dict[str, str] = {}
         self.values: dict[str, Any] = {}
@@ -349,7 +351,7 @@ class _Checker:
         if not self.substitute or not SUBSTITUTE.search(text):
             return kind.problem(text)
         problem = kind.problem(SUBSTITUTE.sub("x", text))
-        if problem and kind.problem(SUBSTITUTE.sub("x.x", text)):
+        if problem and all(kind.problem(SUBSTITUTE.sub(value, text)) for value in ("x.x", "x/x")):
             return shown(text), problem[1], "correct the text around ${ }: no value makes it valid"
         return None
 
@@ -387,14 +389,17 @@ class _Checker:
             hint = nearest(parts[0], hosts) or "add it to spec.hosts, or correct it"
             self.add("spec.url", (f"the host {shown(parts[0])}", "a host of spec.hosts", hint))
         mode = self.values.get("spec.mode")
-        if mode and self.component and mode != self.component:
+        if mode and self.component and mode != self.component.mode:
             hint = "change one of them, with 'argocd-istio set mode'"
-            self.add("spec.mode", (mode, f"{self.component}, the component that the kustomization lists", hint))
+            self.add("spec.mode", (mode, f"{self.component.mode}, the component that the kustomization lists", hint))
         self.agree_secrets(first)
-        missing = [key for key, path in SCRAPER.items() if path not in self.values]
-        if len(missing) == 1:
-            problem = (f"no {missing[0]}", "it beside the other field", "write both, or remove spec.scraper")
-            self.add("spec.scraper", problem)
+        if self.component:
+            self.agree_component(self.component)
+        for part, keys in (("spec.scraper", SCRAPER), ("spec.server", SERVER)):
+            missing = [key for key, path in keys.items() if path not in self.values]
+            if len(missing) == 1:
+                problem = (f"no {missing[0]}", "it beside the other field", f"write both, or remove {part}")
+                self.add(part, problem)
 
     def agree_secrets(self, hosts: Iterable[str]) -> None:
         mode, names = self.values.get("spec.mode"), self.values.get("spec.tls.secretNames", {})
@@ -418,6 +423,23 @@ class _Checker:
                 hint = "rename it: Istio reads a CA from Secrets with that ending"
                 self.add(path, (shown(name), "a name without -cacert", hint), severity=WARNING)
 
+    def agree_component(self, component: Wired) -> None:
+        """The fields that only some components read."""
+        for path in component.required:
+            if path not in self.values:
+                self.add(path, ("nothing", f"{BY_PATH[path].expected}, for {component.title}", "write it"))
+        if component.way == BALANCER:
+            # The wiring takes the generator's servers, with their port 443, for a Gateway that has only port 80.
+            several = "spec.tls.secretNames" in self.values or GENERATED["spec.gateway.servers"] in self.labels
+            if several:
+                problem = ("Secrets behind a load balancer, which ends TLS", "none", "remove it, and generate again")
+                self.add("spec.tls.secretNames", problem)
+        written = MODE_LABEL not in self.labels and not MADE & self.labels.keys()
+        for path, hint in component.unread.items():
+            if path in self.values and written:
+                problem = (f"a field that {component.title} does not read", "none", hint)
+                self.add(path, problem, severity=WARNING)
+
     def exposure(self) -> Exposure:
         """The fields read, with the defaults of the table."""
         values = {field.path: self.values.get(field.path, field.default) for field in FIELDS}
@@ -433,6 +455,8 @@ class _Checker:
             values["spec.gateway.serviceAccount"],
             {} if values["spec.mode"] == PASSTHROUGH else secrets,
             {key: self.values[path] for key, path in SCRAPER.items() if path in self.values},
+            values["spec.gateway.existing"],
+            {key: self.values[path] for key, path in SERVER.items() if path in self.values},
         )
 
     def plain(self) -> Exposure:
@@ -441,18 +465,20 @@ class _Checker:
         for field in FIELDS:
             if not field.plain and field.path in self.values:
                 self.add(field.path, (f"a field that kustomize alone does not carry in a plain {PLAIN}", "none", hint))
-        if "spec.gateway.selector" not in self.values:
+        mode, component = self.values.get("spec.mode"), self.component
+        elsewhere = component.way == EXISTING if component else "spec.gateway.existing" in self.values
+        if "spec.gateway.selector" not in self.values and not elsewhere:
             self.add(
                 "spec.gateway.selector",
                 ("nothing", "the labels of the gateway's pods: kustomize has no default", "write it"),
             )
-        mode = self.component or self.values.get("spec.mode")
-        if "spec.tls.secretName" not in self.values and mode != PASSTHROUGH:
-            severity = ERROR if mode else WARNING
+        certificate = component.certificate if component else mode != PASSTHROUGH and not elsewhere
+        if "spec.tls.secretName" not in self.values and certificate:
+            severity = ERROR if component else WARNING
             problem = (
                 "nothing",
                 "the name of a Secret: kustomize has no default",
-                "write it, unless the mode is passthrough",
+                "write it, unless the mode is passthrough or TLS ends elsewhere",
             )
             self.add("spec.tls.secretName", problem, severity=severity)
         if len(self.values["spec.hosts"]) > 1:
@@ -512,6 +538,8 @@ class _Checker:
 
 SCRAPER = {key: f"spec.scraper.{key}" for key in ("namespace", "serviceAccount")}
 """The fields of spec.scraper, which require each other."""
+SERVER = {key: f"spec.server.{key}" for key in ("service", "labels")}
+"""The same of spec.server."""
 AGAIN = "run 'argocd-istio generate' again"
 
 

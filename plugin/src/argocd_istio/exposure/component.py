@@ -6,7 +6,8 @@ import os
 import re
 from collections.abc import Iterator
 
-from argocd_istio.exposure.fields import MODES
+from argocd_istio.exposure.fields import MODES, PASSTHROUGH
+from argocd_istio.exposure.wired import BALANCER, EXISTING, FOLDER, NO_PASSTHROUGH, Wired
 from argocd_istio.files import FileError, read
 from argocd_istio.syntax.source import Node, Scalar, Sequence, Source, SourceError, parse
 
@@ -14,17 +15,22 @@ KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 """The names that kustomize looks for."""
 
 # The last folder of `components`, in a path or an address of this library or of a copy.
-_MODE = re.compile(rf"(?:.*/)?components/({'|'.join(MODES)})(?:/without-crds)?/?(?:\?.*)?")
+_MODE = re.compile(rf"(?:.*/)?components/{FOLDER}/?(?:\?.*)?")
 
 
 class Component:
     """One component that is a mode: its node in `source`, the kustomization."""
 
     def __init__(self, source: Source, node: Scalar, found: re.Match[str]) -> None:
-        self.source, self.node, self.mode, self._span = source, node, found[1], found.span(1)
+        self.source, self.node, self._span = source, node, found.span(2)
+        self.wired = Wired(found[2], found[1] or "", found[3] or "")
 
     def changed(self, mode: str) -> bytes:
         """The kustomization with another mode and no other change. Raises SourceError."""
+        if self.wired.way == BALANCER and mode == PASSTHROUGH:
+            found = f"{mode} behind a load balancer: {NO_PASSTHROUGH}"
+            hint = f"list components/{mode} or components/{EXISTING}/{mode} first, if that is no longer so"
+            raise self.source.error(self.node, found, "another mode", hint)
         text, (start, end) = self.source.text, self._span
         at = text.find(self.node.value, self.node.start, self.node.end)
         if at < 0:
@@ -65,14 +71,17 @@ def the_component(file: str) -> Component:
     raise SourceError(source.file, 0, 0, what, expected, "edit it by hand")
 
 
-def mode_beside(file: str) -> str | None:
-    """The mode that the kustomization beside a file lists; None if none or several do, or it cannot be read."""
+def wired_beside(file: str) -> Wired | None:
+    """The mode that the kustomization beside a file lists, with way and amount.
+
+    None if it lists none or several, or cannot be read.
+    """
     try:
         source = kustomization(file)
     except (FileError, SourceError):
         return None
     found = components(source) if source else []
-    return found[0].mode if len(found) == 1 else None
+    return found[0].wired if len(found) == 1 else None
 
 
 def _texts(source: Source, key: str) -> Iterator[Scalar]:

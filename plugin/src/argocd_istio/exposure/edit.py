@@ -27,6 +27,7 @@ from argocd_istio.exposure.names import (
     secret_problem,
     shown,
 )
+from argocd_istio.exposure.wired import Wired
 from argocd_istio.findings import ERROR, Finding
 from argocd_istio.syntax import source as src
 from argocd_istio.syntax.nodes import fields, text
@@ -199,9 +200,9 @@ def _require_way_back(source: Source, number: int, path: Path, before: Value | N
 
 
 def consequences(
-    old: bytes, new: bytes, *, file: str, before: str | None = None, after: str | None = None
+    old: bytes, new: bytes, *, file: str, before: Wired | None = None, after: Wired | None = None
 ) -> list[Finding]:
-    """The findings of `check` in the new file but not in the old; `before` and `after` are the component's modes."""
+    """The findings of `check` in the new file but not in the old; `before` and `after` are the listed component."""
     if old == new and before == after:
         return []
     known = {(one.path, one.message) for one in check_file(src.parse(old, file), component=before)}

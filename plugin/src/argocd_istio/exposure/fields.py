@@ -9,6 +9,7 @@ from __future__ import annotations
 from argocd_istio import API_VERSION, GROUP
 from argocd_istio.exposure.hosts import LONGEST_URL, PATTERN, URL_PATTERN, host_problem, split_url, url_problem
 from argocd_istio.exposure.names import (
+    GATEWAY,
     LABEL,
     LABEL_KEY,
     LABEL_VALUE,
@@ -16,11 +17,13 @@ from argocd_istio.exposure.names import (
     SUBDOMAIN,
     Problem,
     account_problem,
+    gateway_problem,
     label_key_problem,
     label_value_problem,
     name_problem,
     namespace_problem,
     secret_problem,
+    service_problem,
     shown,
 )
 
@@ -61,6 +64,8 @@ NAMESPACE = Text("a namespace", namespace_problem, LABEL, 63)
 KEY = Text("the key of a label", label_key_problem, LABEL_KEY, 317)
 VALUE = Text("the value of a label", label_value_problem, LABEL_VALUE, 63)
 ACCOUNT = Text("the name of a ServiceAccount", account_problem, SUBDOMAIN, 253)
+SHARED = Text("the namespace and name of a Gateway", gateway_problem, GATEWAY, 317)
+SERVICE = Text("the name of a Service", service_problem, LABEL, 63)
 NAME = Text("a name", name_problem, SUBDOMAIN, 253)
 
 
@@ -158,6 +163,29 @@ FIELDS = (
         wired=("spec.gateway.serviceAccount",),
     ),
     Field(
+        "spec.gateway.existing",
+        "text",
+        SHARED,
+        "The Gateway of somebody else that the routes bind to, for `components/existing-gateway`.",
+        wired=("spec.gateway.existing",),
+    ),
+    Field(
+        "spec.server.service",
+        "text",
+        SERVICE,
+        "The Service of an argocd-server that is already installed, for `exposure-only`: `argocd-server` in upstream's "
+        "install. It is in the namespace of your kustomization.",
+        wired=("spec.server.service",),
+    ),
+    Field(
+        "spec.server.labels",
+        "map",
+        VALUE,
+        "The labels of its pods, as in the selector of that Service.",
+        key=KEY,
+        wired=("spec.server.labels",),
+    ),
+    Field(
         "spec.tls.secretName",
         "text",
         SECRET,
@@ -211,11 +239,24 @@ RUN = "exec: {path: argocd-istio-generator}"
 class Exposure:
     """The values of an Exposure, with the defaults filled in.
 
+    `existing` is the Gateway of somebody else, `server` the Service and labels of an installed argocd-server.
     `secrets` is the Secret of each host, in the order of `hosts`; empty under passthrough. `account` is the
     gateway's; `scraper` has the namespace and the ServiceAccount of the scraper, if stated.
     """
 
-    __slots__ = ("account", "hosts", "mode", "name", "namespace", "scraper", "secrets", "selector", "url")
+    __slots__ = (
+        "account",
+        "existing",
+        "hosts",
+        "mode",
+        "name",
+        "namespace",
+        "scraper",
+        "secrets",
+        "selector",
+        "server",
+        "url",
+    )
 
     def __init__(
         self,
@@ -228,11 +269,14 @@ class Exposure:
         account: str,
         secrets: dict[str, str],
         scraper: dict[str, str],
+        existing: str | None = None,
+        server: dict[str, Any] | None = None,
     ) -> None:
         self.name, self.hosts, self.mode = name, hosts, mode
         self.url = url or f"https://{hosts[0]}"
         self.namespace, self.selector, self.account = namespace, selector, account
         self.secrets, self.scraper = secrets, scraper
+        self.existing, self.server = existing, server
 
 
 def complete(exposure: Exposure) -> dict[str, Any]:
@@ -257,11 +301,15 @@ def complete(exposure: Exposure) -> dict[str, Any]:
         "selector": exposure.selector,
         "serviceAccount": exposure.account,
     }
+    if exposure.existing:
+        spec["gateway"]["existing"] = exposure.existing
     if len(set(exposure.secrets.values())) > 1:
         labels[GENERATED["spec.gateway.servers"]] = "generated"
         spec["gateway"]["servers"] = _servers(exposure)
     if exposure.secrets:
         spec["tls"] = {"secretName": exposure.secrets[hosts[0]]}
+    if exposure.server:
+        spec["server"] = exposure.server
     if exposure.scraper:
         spec["scraper"] = exposure.scraper
     metadata: dict[str, Any] = {"name": exposure.name}

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from argocd_istio.exposure.check import check
 from argocd_istio.exposure.fields import FUNCTIONS, GENERATOR, KINDS, nearest
 from argocd_istio.exposure.names import shown
+from argocd_istio.exposure.wired import Wired
 from argocd_istio.findings import ERROR, Finding
 from argocd_istio.syntax.nodes import text
 from argocd_istio.syntax.source import Mapping, Node, Sequence, Source, SourceError
@@ -16,7 +17,7 @@ from argocd_istio.syntax.source import Mapping, Node, Sequence, Source, SourceEr
 _DIRECTIVE = re.compile(r"\ufeff?(?:[ \t]*(?:#[^\r\n]*)?(?:\r\n|[\r\n]))*(%\S*)")
 
 
-def check_file(source: Source, *, substitute: bool = False, component: str | None = None) -> list[Finding]:
+def check_file(source: Source, *, substitute: bool = False, component: Wired | None = None) -> list[Finding]:
     """All findings of a file; see `check`. Raises SourceError if it has no Exposure."""
     roots = exposures(source)
     findings = list(directive(source))

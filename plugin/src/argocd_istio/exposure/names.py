@@ -18,6 +18,7 @@ Problem = tuple[str, str, str]
 LABEL = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _PART = "[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
 SUBDOMAIN = rf"{_PART}(?:\.{_PART})*"
+GATEWAY = f"{LABEL}/{SUBDOMAIN}"
 _NAME = r"(?:[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)"
 LABEL_KEY, LABEL_VALUE = rf"(?![^/]{{254}})(?:{SUBDOMAIN}/)?{_NAME}", f"{_NAME}?"
 """ECMAScript patterns of what is accepted."""
@@ -100,6 +101,33 @@ def namespace_problem(name: str) -> Problem | None:
     hint = _in_lower_case(name, LABEL) or "write its name"
     problem = problem_of_text(name, expected)
     return problem if problem or re.fullmatch(LABEL, name) else (shown(name), expected, hint)
+
+
+def gateway_problem(name: str) -> Problem | None:
+    """The problem of a text as a Gateway's namespace and name."""
+    expected = "the namespace and name of a Gateway, such as istio-ingress/shared"
+    problem = problem_of_text(name, expected)
+    if problem or (len(name) <= 317 and re.fullmatch(GATEWAY, name)):
+        return problem
+    hint = _in_lower_case(name, GATEWAY) or "copy both from 'kubectl get gateways.networking.istio.io -A'"
+    if "/" not in name and re.fullmatch(SUBDOMAIN, name):
+        hint = f"write its namespace before it: NAMESPACE/{cut(name)}"
+    elif name.startswith("./"):
+        hint = "write its namespace instead of the dot"
+    return shown(name), expected, hint
+
+
+def service_problem(name: str) -> Problem | None:
+    """The problem of a text as the name of a Service."""
+    expected = "the name of a Service: lower-case letters, digits and '-', at most 63 characters"
+    problem = problem_of_text(name, expected)
+    if problem or re.fullmatch(LABEL, name):
+        return problem
+    hint = _in_lower_case(name, LABEL) or "copy it from 'kubectl get services'"
+    first = re.split(r"[./:]", name)[0]
+    if first != name and re.fullmatch(LABEL, first):
+        hint = "write its name alone: its namespace is that of your kustomization"
+    return shown(name), expected, hint
 
 
 def label_key_problem(key: str) -> Problem | None:

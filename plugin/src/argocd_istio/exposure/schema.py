@@ -114,7 +114,10 @@ def _if(condition: Schema, *then: Schema, otherwise: Schema | None = None) -> Sc
 def _agreement() -> list[Schema]:
     """The rules between fields."""
     passthrough = _at("spec.mode", {"const": PASSTHROUGH}, present=True)
+    service, labels = (_at(f"spec.server.{key}", True, present=True) for key in ("service", "labels"))
     return [
+        _if(service, labels),
+        _if(labels, service),
         _if(passthrough, _at("spec.tls.secretName", False), _at("spec.tls.secretNames", False)),
         _if(_at("spec.tls.secretNames", True, present=True), _at("spec.mode", True, present=True)),
     ]
@@ -129,7 +132,9 @@ def _kinds() -> list[Schema]:
         _if(_label(label), _at(path, True, present=True), otherwise=_at(path, False))
         for path, label in GENERATED.items()
     ]
-    needed = _at("spec.gateway.selector", True, present=True)
+    # The owner of an existing Gateway states its selector there.
+    existing, selector = (_at(f"spec.gateway.{key}", True, present=True) for key in ("existing", "selector"))
+    needed = _if(existing, {}, otherwise=selector)
     return [_if(_at("kind", {"const": GENERATOR}, present=True), none, otherwise={"allOf": [*plain, needed]}), *made]
 
 

@@ -1,4 +1,4 @@
-"""Where TLS ends before the gateway: by the command line, or by the annotations of its Service.
+"""Where TLS ends before the gateway: by the command line, by the annotations of its Service, or by that of a Gateway.
 
 Source: `ServiceAnnotationLoadBalancerBEProtocol` and its neighbours in `pkg/providers/v1/aws.go` of Kubernetes'
 cloud provider for AWS.
@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from argocd_istio.render.objects import CORE, Objects
+from argocd_istio.render.model import HTTP
+from argocd_istio.render.objects import CORE, Object, Objects
 from argocd_istio.syntax.nodes import items, labels, number, text
 from argocd_istio.syntax.source import Node
 
+ENDS_AT, LOAD_BALANCER = "argocd-istio.github.io/tls-ends-at", "load-balancer"
+"""The annotation of a Gateway behind a load balancer."""
 _PREFIX = "service.beta.kubernetes.io/aws-load-balancer-"
 # With these values the balancer speaks TLS to the gateway.
 _AGAIN = ("https", "ssl")
@@ -31,6 +34,16 @@ class Balancers:
             if given.get(_PREFIX + "ssl-cert") and given.get(_PREFIX + "backend-protocol", "").lower() not in _AGAIN:
                 ports = {each.strip() for each in (given.get(_PREFIX + "ssl-ports") or "*").split(",")}
                 self._ending.append((labels(service.spec, "selector"), _behind(items(service.spec, "ports"), ports)))
+
+    def marked(self, gateway: Object) -> bool:
+        """Whether a Gateway states that TLS ends at a load balancer, and has nothing but HTTP on port 80."""
+        if labels(gateway.node, "metadata", "annotations").get(ENDS_AT) != LOAD_BALANCER:
+            return False
+        ports = [
+            (number(server, "port", "number"), text(server, "port", "protocol").upper())
+            for server in items(gateway.spec, "servers")
+        ]
+        return all(port == 80 and protocol in HTTP for port, protocol in ports)
 
     def ended(self, selector: Mapping[str, str], port: int) -> bool:
         """Whether TLS ends before a port of the pods that a Gateway selects."""

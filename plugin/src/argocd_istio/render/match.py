@@ -22,10 +22,23 @@ def _value(node: Node | None, name: str) -> str:
     return f"{name} is present"
 
 
-def http(condition: Node, port: int, client: str) -> str:
+_FORWARDED = "x-forwarded-proto"
+
+
+def _forwarded(condition: Node, protocol: str) -> bool | None:
+    """Whether a condition accepts the x-forwarded-proto of a gateway; None if unknown, or without a condition for it.
+
+    Envoy sets the header itself: `mutateRequestHeaders` in its `conn_manager_utility.cc`. The scheme says nothing:
+    gRPC clients in Go send "http" through TLS.
+    """
+    exact = text(_header(condition, _FORWARDED), "exact")
+    return exact == protocol if protocol and exact else None
+
+
+def http(condition: Node, port: int, client: str, protocol: str) -> str:
     """One entry of `http[].match` in words, without its gateways; empty if it matches everything.
 
-    The port is included if that of the listener is unknown, the source if the gateway's namespace is unknown.
+    Port and x-forwarded-proto are included if unknown for the listener, the source if the namespace is unknown.
     """
     words = []
     if not port and number(condition, "port"):
@@ -40,6 +53,8 @@ def http(condition: Node, port: int, client: str) -> str:
             words.append(_value(condition.find(key), key))
     for kind, prefix in (("headers", ""), ("queryParams", "query parameter ")):
         for name, value in fields(condition, kind).items():
+            if kind == "headers" and name.lower() == _FORWARDED and _forwarded(condition, protocol):
+                continue
             words.append(_value(value, prefix + name))
     for name, value in fields(condition, "withoutHeaders").items():
         words.append(f"not ({_value(value, name)})")
@@ -82,12 +97,14 @@ def paths(conditions: list[Node]) -> tuple[str, ...]:
     return tuple(found) if all(found) else ()
 
 
-def applies(condition: Node, gateway: str, port: int, namespace: str, client: str) -> bool:
-    """Whether an entry can match requests through this Gateway (namespace/name) and port (0: unknown).
+def applies(condition: Node, gateway: str, port: int, namespace: str, client: str, protocol: str) -> bool:
+    """Whether an entry can match requests of this Gateway (namespace/name), port (0: unknown) and x-forwarded-proto.
 
     Source: `sourceMatchHTTP` in `pilot/pkg/networking/core/route/route.go` of Istio.
     """
     if port and number(condition, "port") not in (0, port):
+        return False
+    if _forwarded(condition, protocol) is False:
         return False
     named = texts(condition, "gateways")
     if named:

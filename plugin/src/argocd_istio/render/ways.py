@@ -105,6 +105,8 @@ class _Server:
         mode = (text(node, "tls", "mode") or "PASSTHROUGH") if fields(node, "tls") else ""
         self.tls = "" if self.protocol in HTTP else mode
         self.rules = rules or self._rules()
+        self.tls_before = False
+        """Whether TLS ends before it."""
         self.scopes: dict[str, str] = {}
         """For each host the namespace whose VirtualServices may route it, "*" for any."""
         for host in texts(node, "hosts"):
@@ -125,6 +127,19 @@ class _Server:
     def passes_through(self) -> bool:
         return self.tls in ("PASSTHROUGH", "AUTO_PASSTHROUGH")
 
+    def scope(self, host: str) -> str:
+        """The namespace whose VirtualServices may route a host, by its narrowest name here; "*" for any."""
+        labels = host.split(".")
+        wider = (".".join(["*", *labels[at:]]) for at in range(1, len(labels) + 1))
+        return next((self.scopes[name] for name in (host, *wider) if name in self.scopes), "*")
+
+    @property
+    def forwarded(self) -> str:
+        """The x-forwarded-proto of its requests, "" if unknown: a load balancer may state that of its clients."""
+        if self.protocol in HTTP:
+            return "" if self.tls_before else "http"
+        return "https" if self.protocol == "HTTPS" and self.rules == "http" else ""
+
     def named(self) -> Iterable[str]:
         """The hosts of this server and of its VirtualServices, routed or not."""
         return dict.fromkeys([*self.scopes, *self.routed, *self.refused, *self.unseen])
@@ -139,7 +154,7 @@ class _Istio:
     """Istio's Gateways and VirtualServices."""
 
     def __init__(self, objects: Objects, destinations: Destinations, pods: GatewayPods, balancers: Balancers) -> None:
-        self.objects, self.destinations, self.pods, self.balancers = objects, destinations, pods, balancers
+        self.objects, self.destinations, self.pods = objects, destinations, pods
         self.strays: list[Stray] = []
         self._routes: dict[Hashable, Routes] = {}
         self._by_sni: dict[Hashable, Hosts[Rule]] = {}
@@ -148,8 +163,10 @@ class _Istio:
         here: dict[str, Hosts[_Server]] = {}
         for gateway in objects.of(ISTIO, "Gateway"):
             index = here.setdefault(gateway.title, Hosts())
+            marked = balancers.marked(gateway)
             for at, node in enumerate(items(gateway.spec, "servers")):
                 server = _Server(gateway.title, gateway, node, Place(gateway).at("spec", "servers", at))
+                server.tls_before = marked or balancers.ended(labels(gateway.spec, "selector"), server.port)
                 self.servers.append(server)
                 for host in server.scopes:
                     index.add(host, server)
@@ -247,10 +264,10 @@ class _Istio:
             port=server.port,
             protocol=server.protocol,
             tls=server.tls,
-            tls_before=self.balancers.ended(selector, server.port),
+            tls_before=server.tls_before,
             rules=server.rules,
             redirect=server.redirect,
-            confined=server.scopes.get(host, "*").removeprefix("*"),
+            confined=server.scope(host).removeprefix("*"),
             certificate=self._certificate(server),
             routes=() if server.redirect else routes,
             unrouted=unrouted,
@@ -352,11 +369,15 @@ class _Istio:
         """The conditions that can match here, [] for a rule without conditions; None if none can match."""
         conditions = items(rule, "match")
         client = self._client(server)
-        usable = [each for each in conditions if match.applies(each, server.title, server.port, item.namespace, client)]
+        usable = [
+            each
+            for each in conditions
+            if match.applies(each, server.title, server.port, item.namespace, client, server.forwarded)
+        ]
         return None if conditions and not usable else usable
 
     def _words(self, server: _Server, conditions: list[Node]) -> tuple[str, ...]:
-        words = tuple(match.http(each, server.port, self._client(server)) for each in conditions)
+        words = tuple(match.http(each, server.port, self._client(server), server.forwarded) for each in conditions)
         return words if all(words) else ()
 
     def _usable_l4(self, server: _Server, owners: list[Object]) -> Iterator[tuple[Object, Place, list[Node]]]:

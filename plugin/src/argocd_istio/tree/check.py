@@ -9,6 +9,7 @@ from itertools import chain
 from argocd_istio.exposure.check import MOST, check
 from argocd_istio.exposure.component import KUSTOMIZATIONS
 from argocd_istio.exposure.file import directive
+from argocd_istio.exposure.wired import Wired
 from argocd_istio.files import FileError
 from argocd_istio.findings import ERROR, Finding
 from argocd_istio.syntax.nodes import text
@@ -56,13 +57,16 @@ def check_deployments(source: Source) -> list[Finding] | None:
 
 def _exposures(tree: Tree, substitute: bool) -> Iterator[Finding]:
     seen: set[int] = set()
-    modes = {id(one.document.root): wiring.mode.reference.name for wiring in tree.wirings for one in wiring.exposures}
+    modes: dict[int, Wired | None] = {}
+    for wiring in tree.wirings:
+        for one in wiring.exposures:
+            modes.setdefault(id(one.document.root), wiring.mode.reference.wired)
     for found in tree.exposures:
         document = found.document
         if id(document.root) not in seen and document.source:
             seen.add(id(document.root))
             yield from directive(document.source)
             component = modes.get(id(document.root))
-            if text(document.root, "spec", "mode") not in ("", component):
+            if component and text(document.root, "spec", "mode") not in ("", component.mode):
                 component = None  # which is K13
             yield from check(document.source, document.root, substitute=substitute, component=component)[1]

@@ -94,14 +94,17 @@ def deployed(found: Iterable[Document], folder: str, reader: Reader) -> Iterator
 
 def _second(one: Deployment, tree: Tree | None, clusters: dict[str, tuple[str, Deployment]]) -> Iterator[Finding]:
     """K05: two deployments install into one cluster, in different namespaces."""
-    if not tree or not tree.wirings or one.document.kind == "ApplicationSet":
+    if not tree or one.document.kind == "ApplicationSet":
+        return
+    installs = [wiring.mode for wiring in tree.wirings if not wiring.mode.reference.exposes_only]
+    if not installs:
         return
     spec = one.document.root
     cluster = text(spec, "spec", "destination", "server") or text(spec, "spec", "destination", "name")
     if one.tool == "Flux":
         cluster = text(spec, "spec", "kubeConfig", "secretRef", "name")
     namespace = text(one.node, "namespace" if one.tool == "Argo CD" else "targetNamespace")
-    namespace = namespace or tree.wirings[0].mode.namespace
+    namespace = namespace or installs[0].namespace
     before = clusters.setdefault(f"{one.tool} {cluster}", (namespace, one))
     if before[0] != namespace:
         first = before[1].document
@@ -134,8 +137,8 @@ def _deployed(one: Deployment, root: str, reader: Reader, trees: dict[str, Tree]
     for key in ("namePrefix", "nameSuffix"):
         value = text(one.node, key)
         if value:
-            found = f"{shown(value)}, which {one.tool} adds to the names of an install"
-            hint = "remove it: Argo CD finds argocd-cm, argocd-secret and others by their fixed names"
+            whose, hint = rules.renaming(install)
+            found = f"{shown(value)}, which {one.tool} adds to the names of {whose}"
             yield one.place(key).finding(ERROR, "K02", found, "none", hint)
     key = "commonLabels" if one.tool == "Argo CD" else "commonMetadata.labels"
     put = Labels(one.place(key), one.pairs, one.selectors, one.templates, install)

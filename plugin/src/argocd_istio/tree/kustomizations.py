@@ -196,6 +196,8 @@ class Reader:
             found.documents = documents(source) if source else None
         elif library.is_remote(value):
             found.remote, found.reference = True, library.remote(value)
+        elif (lost := library.local(os.path.realpath(target))) and lost.part == library.MISTAKE:
+            found.reference = lost
         else:
             hint = "correct the path, or remove the entry"
             self.note(

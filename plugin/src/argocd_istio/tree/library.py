@@ -9,13 +9,17 @@ from functools import lru_cache
 from pathlib import PurePath
 
 from argocd_istio.exposure.fields import MODES
+from argocd_istio.exposure.wired import EXISTING, EXPOSURE_ONLY, WAYS, Wired, modes_of, wired
 from argocd_istio.files import FileError, read
 
 MODE, OVERLAY, OPTION, BASE, CRDS, WIRING, OTHER = "mode", "overlay", "option", "base", "crds", "wiring", "other"
-UPSTREAM = "upstream"
+UPSTREAM, MISTAKE = "upstream", "mistake"
 
 INSTALLS = (MODE, OVERLAY, BASE, UPSTREAM)
-"""Parts with the objects of an install."""
+"""Parts with the objects of an install, or of its exposure."""
+
+ISTIO_KINDS = ("Gateway", "VirtualService", "Sidecar")
+"""The kinds of Istio's objects in every mode; those of existing-gateway have no Gateway."""
 
 _BRANCHES = ("main", "master", "HEAD")
 _REMOTE = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*://|git::|[\w.-]+@[\w.-]+[:/]|(?:www\.)?(?:github|gitlab)\.com/)")
@@ -28,7 +32,8 @@ _WITHOUT = "/without-crds"
 class Reference:
     """A part of this library, or upstream's install.
 
-    `name` is the mode or option; `crds` is whether it includes the CRDs. `ref` is None for a folder, else the ref in
+    `name` is the mode or option, or the path of a folder that the library does not have; `wired` is a listed mode with
+    its way and amount. `crds` is whether it includes the CRDs. `ref` is None for a folder, else the ref in
     the address ("" for none).
     """
 
@@ -36,12 +41,32 @@ class Reference:
     name: str
     crds: bool
     ref: str | None = None
+    wired: Wired | None = None
+
+    @property
+    def exposes_only(self) -> bool:
+        """Whether it exposes an install that it does not bring."""
+        return bool(self.wired and self.wired.amount == EXPOSURE_ONLY)
+
+    def brings(self, kind: str) -> bool:
+        """Whether it has objects of that kind, which installs have."""
+        if self.part not in INSTALLS or self.name == "crds":
+            return False
+        if kind == "Gateway" and self.wired and self.wired.way == EXISTING:
+            return False
+        if kind in ISTIO_KINDS or kind == "Namespace":
+            return self.part != UPSTREAM and not (kind == "Namespace" and self.exposes_only)
+        return not self.exposes_only
 
     @property
     def title(self) -> str:
         """The name in messages."""
         if self.part == UPSTREAM:
             return "upstream's install" if self.name != "crds" else "upstream's CRDs"
+        if self.wired:
+            return self.wired.title
+        if self.part == MISTAKE:
+            return self.name
         folders = {OVERLAY: f"overlays/{self.name}", BASE: "base", CRDS: "base/crds"}
         return folders.get(self.part, f"components/{self.name}")
 
@@ -70,7 +95,10 @@ def remote(text: str) -> Reference | None:
     ref = ref or next((one.partition("=")[2] for one in query.split("&") if one.startswith("version=")), "")
     found = _part(path, ref)
     ours = "argocd-istio" in repository.rpartition("/")[2]
-    return found if found and (ours or found.name in (*MODES, "high-availability", "mesh", "mesh-scraper")) else None
+    own = found and (
+        found.part in (MODE, MISTAKE) or found.name in (*MODES, "high-availability", "mesh", "mesh-scraper")
+    )
+    return found if ours or own else None
 
 
 def _split(address: str) -> tuple[str, str]:
@@ -90,6 +118,8 @@ def _upstream(address: str) -> Reference:
 def _part(path: str, ref: str | None) -> Reference | None:
     """The part of the library at a path of its repository."""
     path = os.path.normpath(path) if path else ""
+    if found := _component(path, ref):
+        return found
     crds = not path.endswith(_WITHOUT)
     folder, _, name = path.removesuffix(_WITHOUT).partition("/")
     if path == "base":
@@ -99,9 +129,19 @@ def _part(path: str, ref: str | None) -> Reference | None:
     if folder == "overlays" and name in MODES:
         return Reference(OVERLAY, name, crds, ref)
     if folder == "components" and name and "/" not in name:
-        part = MODE if name in MODES else WIRING if name == "exposure" else OPTION
-        return Reference(part, name, crds and part == MODE, ref)
+        return Reference(WIRING if name == "exposure" else OPTION, name, False, ref)
     return None
+
+
+def _component(path: str, ref: str | None) -> Reference | None:
+    """A mode at a path of the repository, or a mistake: a way without a mode, or with a mode that it does not have."""
+    above, _, folder = path.partition("/")
+    if above != "components":
+        return None
+    found = wired(folder)
+    if found and found.mode in modes_of(found.way):
+        return Reference(MODE, found.mode, not found.amount, ref, found)
+    return Reference(MISTAKE, path, False, ref) if folder.partition("/")[0] in WAYS else None
 
 
 def local(real: str) -> Reference | None:

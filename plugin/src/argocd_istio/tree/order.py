@@ -43,12 +43,16 @@ class Install:
 
 @dataclass(slots=True, eq=False)
 class Listed:
-    """An entry in build order: the first install before it, and whether anything unknown came before."""
+    """An entry in build order: the first install before it, and whether anything unknown came before.
+
+    `exposes_only` is the mode before it that brings no install.
+    """
 
     entry: Entry
     folder: Folder
     install: Install | None
     unknown: bool
+    exposes_only: Install | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -62,12 +66,12 @@ class Found:
 
 @dataclass(slots=True, eq=False)
 class Patch:
-    """A patch, or a replacement's target. `install` and `mode` are the first ones before it."""
+    """A patch, or a replacement's target. `installs` and `mode` are those before it."""
 
     place: Place
     target: Node | None
     bodies: list[Document]
-    install: Install | None = None
+    installs: tuple[Install, ...] = ()
     mode: Install | None = None
     configures: bool = False
 
@@ -280,7 +284,8 @@ class _Walker:
 
     def note(self, entry: Entry, folder: Folder, scope: _Scope) -> None:
         """Process an entry."""
-        self.tree.listed.append(Listed(entry, folder, scope.install, scope.unknown))
+        only = scope.mode if scope.mode and scope.mode.reference.exposes_only else None
+        self.tree.listed.append(Listed(entry, folder, scope.install, scope.unknown, only))
         if not entry.known:
             scope.unknown = self.tree.unknown = True
 
@@ -426,7 +431,7 @@ class _Walker:
 
     def patch_of(self, folder: Folder, node: Node, place: Place, scope: _Scope) -> Patch:
         found = patch_of(self.reader, folder, node, place)
-        found.install, found.mode, found.configures = scope.install, scope.mode, scope.configures
+        found.installs, found.mode, found.configures = tuple(scope.installs[:_FIRST]), scope.mode, scope.configures
         return found
 
     def replacement(self, folder: Folder, scope: _Scope, node: Node, place: Place) -> None:
@@ -437,7 +442,7 @@ class _Walker:
             for target in items(root, "targets"):
                 select = target.find("select")
                 if select:
-                    patch = Patch(place, select.target, [], scope.install, scope.mode, scope.configures)
+                    patch = Patch(place, select.target, [], mode=scope.mode, configures=scope.configures)
                     self.tree.patches.append(patch)
 
     def set(self, key: str, place: Place, value: str, scope: _Scope) -> None:
@@ -455,8 +460,9 @@ class _Walker:
         moved_to = {}
         for (kind, before, name), found in scope.objects.items():
             if kind == "Namespace":  # kustomize renames each of them
-                if scope.install and name != value:
-                    self.tree.clashes.append(Clash(scope.install, found, one_scope=True))
+                own = next((one for one in scope.installs[:_FIRST] if one.reference.brings(kind)), None)
+                if own and name != value:
+                    self.tree.clashes.append(Clash(own, found, one_scope=True))
                 moved_to[kind, before, value] = found
             else:
                 moved_to[kind, before if kind in CLUSTER else value, name] = found
@@ -531,6 +537,8 @@ def is_object(document: Document) -> bool:
 
 def _overlap(one: library.Reference, other: library.Reference) -> bool:
     """Whether two references have the same objects."""
+    if library.UPSTREAM in (one.part, other.part) and (one.exposes_only or other.exposes_only):
+        return False
     whole = [each.part != library.CRDS and each.name != "crds" for each in (one, other)]
     return all(whole) or (one.crds and other.crds)
 
@@ -539,7 +547,7 @@ def _clash(install: Install, kind: str, namespace: str, name: str) -> bool:
     """Whether an install has an object of that kind, namespace and name. No namespace means the install's."""
     if kind == "CustomResourceDefinition":
         return install.reference.crds
-    if install.reference.part not in library.INSTALLS or install.reference.name == "crds":
+    if not install.reference.brings(kind):
         return False
     if kind == "Namespace":
         return name == install.namespace

@@ -20,11 +20,13 @@ from argocd_istio.exposure.fields import (
     complete,
     nearest,
 )
-from argocd_istio.exposure.names import cut, shown
+from argocd_istio.exposure.hosts import host_problem
+from argocd_istio.exposure.names import cut, gateway_problem, shown
+from argocd_istio.exposure.wired import AMOUNTS, EXISTING, NO_PASSTHROUGH, modes_of
 from argocd_istio.findings import ERROR, INFO, WARNING, Finding
-from argocd_istio.syntax.nodes import fields, labels, text
+from argocd_istio.syntax.nodes import fields, items, labels, text
 from argocd_istio.tree import library
-from argocd_istio.tree.kustomizations import Document, Reader
+from argocd_istio.tree.kustomizations import Document, Entry, Reader
 from argocd_istio.tree.order import CLUSTER, Install, Labels, Patch, Setting, Tree, is_object
 
 FIELDS = (
@@ -100,8 +102,15 @@ def renamed(tree: Tree) -> Iterator[Finding]:
     """K03: namePrefix and nameSuffix."""
     for one in tree.settings:
         if one.key != "namespace" and one.install:
-            hint = "remove it: Argo CD finds argocd-cm, argocd-secret and others by their fixed names"
-            yield one.place.finding(ERROR, "K03", f"{shown(one.value)} on the names of an install", "none", hint)
+            whose, hint = renaming(one.install)
+            yield one.place.finding(ERROR, "K03", f"{shown(one.value)} on the names of {whose}", "none", hint)
+
+
+def renaming(install: Install) -> tuple[str, str]:
+    """Whose names a prefix or suffix changes, and what to do."""
+    if install.reference.exposes_only:
+        return "routes", "remove it: kustomize does not rename the Gateway and Services in a VirtualService"
+    return "an install", "remove it: Argo CD finds argocd-cm, argocd-secret and others by their fixed names"
 
 
 def labelled(tree: Tree) -> Iterator[Finding]:
@@ -112,6 +121,12 @@ def labelled(tree: Tree) -> Iterator[Finding]:
 
 
 def _labelled(one: Labels) -> Iterator[Finding]:
+    if one.install and one.install.reference.exposes_only:
+        if one.selectors and one.pairs:
+            hint = "use 'labels' with includeSelectors: false, and spec.server.labels for the pods"
+            found = "labels in selectors of pods that are installed elsewhere"
+            yield one.place.finding(WARNING, "K04", found, "labels without selectors", hint)
+        return
     part_of = one.pairs.get(PART_OF, "argocd")
     if part_of != "argocd":
         hint = "remove it: Argo CD finds its settings by that label; use another key"
@@ -175,7 +190,8 @@ def gateway_secrets(tree: Tree) -> tuple[set[str], set[str]]:
     """The names of the gateway's Secrets, and the namespaces that the Exposures state for it."""
     secrets: set[str] = set()
     namespaces: set[str] = set()
-    if all(wiring.mode.reference.name == PASSTHROUGH for wiring in tree.wirings) and tree.wirings:
+    wired = [wiring.mode.reference.wired for wiring in tree.wirings]
+    if wired and not any(one and one.certificate for one in wired):
         return secrets, namespaces
     for found in tree.exposures:
         root = found.document.root
@@ -219,11 +235,14 @@ def order(tree: Tree) -> Iterator[Finding]:
             continue
         if reference:
             component = reference.part in (library.MODE, library.OPTION, library.WIRING)
-            known = reference.part not in (library.OTHER, library.UPSTREAM)
+            known = reference.part not in (library.OTHER, library.UPSTREAM, library.MISTAKE)
             what = reference.title
         elif entry.folder:
             component, known, what = entry.folder.component, True, shown(entry.text)
         else:
+            continue
+        if reference and reference.part == library.MISTAKE:
+            yield _no_folder(entry, reference)
             continue
         right = "components" if component else "resources"
         if known and right != under:
@@ -232,6 +251,21 @@ def order(tree: Tree) -> Iterator[Finding]:
         elif reference and reference.part == library.OPTION and not (one.install or one.unknown or alone):
             found = f"{what} before the mode"
             yield entry.place.finding(ERROR, "K09", found, "it after the mode", "move it down")
+
+
+def _no_folder(entry: Entry, reference: library.Reference) -> Finding:
+    """A way in without a mode, or with one that it does not have."""
+    _, way, *below = reference.name.split("/")
+    modes = modes_of(way)
+    hint = f"write one of {', '.join(f'components/{way}/{mode}' for mode in modes)}"
+    if below and below[0] == PASSTHROUGH and PASSTHROUGH not in modes:
+        hint += f": {NO_PASSTHROUGH}"
+    elif below and below[0] in modes:
+        hint = f"write one of {', '.join('/'.join(['components', way, below[0], *some]) for some in _AMOUNTS)}"
+    return entry.place.finding(ERROR, "K09", f"{reference.title}, which is not there", "a mode", hint)
+
+
+_AMOUNTS = ((), *((amount,) for amount in AMOUNTS))
 
 
 def exposures(tree: Tree) -> Iterator[Finding]:
@@ -270,8 +304,11 @@ def unknown_fields(tree: Tree) -> Iterator[Finding]:
 def misses(tree: Tree) -> Iterator[Finding]:
     """K16: a patch that names an object of the install without its namespace, which the build does not find."""
     for patch in tree.patches:
-        for body in patch.bodies if patch.target is None and patch.install else ():
-            if is_object(body) and body.kind not in CLUSTER and not body.namespace:
+        for body in patch.bodies if patch.target is None else ():
+            those = [one.reference for one in patch.installs if one.reference.brings(body.kind)]
+            # Upstream's objects have no namespace.
+            known = bool(those) and all(one.part != library.UPSTREAM for one in those)
+            if known and is_object(body) and body.kind not in CLUSTER and not body.namespace:
                 found = f"a patch of {body.kind} {shown(body.name)} without a namespace"
                 hint = "write namespace: argocd below metadata, even if you set another namespace:"
                 yield patch.place.finding(ERROR, "K16", found, "that of the install", hint)
@@ -305,6 +342,48 @@ def needs(tree: Tree) -> Iterator[Finding]:
                 what, expected = f"no {' and no '.join(missing)}", f"both fields, which components/{name} needs"
                 severity = WARNING if document.kind == GENERATOR and name == "mesh" else ERROR
                 yield document.place("spec", "spec").finding(severity, "K17", what, expected, hint)
+
+
+_WITH_INSTALL = {
+    "high-availability": "it changes workloads that this folder does not install",
+    "mesh": "its policies select the labels of this library's own install, and may select none of the other's pods",
+    "mesh-scraper": "its policy selects the labels of this library's own install",
+}
+
+
+def without_install(tree: Tree) -> Iterator[Finding]:
+    """K17: a component that changes an install, beside one that only exposes another install."""
+    for one in tree.listed:
+        option = one.entry.reference
+        if not option or option.name not in _WITH_INSTALL or option.part != library.OPTION:
+            continue
+        if one.exposes_only:
+            first = one.exposes_only
+            found = f"{option.title} beside {after(first)}: {_WITH_INSTALL[option.name]}"
+            hint = "remove it, or list the mode without /exposure-only"
+            yield one.entry.place.finding(ERROR, "K17", found, "an install of this library", hint)
+
+
+def existing_gateways(tree: Tree) -> Iterator[Finding]:
+    """A note for the owner of an existing Gateway, which this folder does not change."""
+    for wiring in tree.wirings:
+        listed = wiring.mode.reference.wired
+        if not listed or listed.way != EXISTING:
+            continue
+        for found in wiring.exposures[:1]:
+            document = found.document
+            gateway = text(document.root, "spec", "gateway", "existing")
+            hosts = [text(item) for item in items(document.root, "spec", "hosts")]
+            if gateway_problem(gateway) or not hosts or any(map(host_problem, hosts)):
+                continue
+            confined = ", ".join(f"{wiring.mode.namespace}/{host}" for host in hosts[:3])
+            confined += ", ..." if len(hosts) > 3 else ""
+            mode = "PASSTHROUGH" if listed.mode == PASSTHROUGH else "SIMPLE"
+            place = document.place("spec.gateway.existing", "spec", "gateway", "existing")
+            what = f"a Gateway of somebody else, {gateway}"
+            hint = "with a bare host there, any namespace could take over these paths; *. and the domain works too"
+            expected = f"hosts: [{confined}] and tls mode {mode} in it"
+            yield place.finding(INFO, "K18", what, expected, hint)
 
 
 def generators(tree: Tree) -> Iterator[Finding]:
@@ -382,5 +461,7 @@ RULES: tuple[Callable[[Tree], Iterator[Finding]], ...] = (
     unknown_fields,
     misses,
     needs,
+    without_install,
+    existing_gateways,
     unpinned,
 )

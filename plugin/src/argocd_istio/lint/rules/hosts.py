@@ -11,9 +11,9 @@ from functools import partial
 
 from argocd_istio.exposure.hosts import host_problem
 from argocd_istio.exposure.names import SUBSTITUTE
-from argocd_istio.lint.rule import UNROUTED, Fault, Rule
+from argocd_istio.lint.rule import UNROUTED, Fault, Rule, named_few
 from argocd_istio.render.hosts import Hosts
-from argocd_istio.render.model import Facts, Listener, Way
+from argocd_istio.render.model import Facts, Listener, Route, Way
 from argocd_istio.render.objects import Place
 
 _AROUND = re.compile(r"[:/@?#\s]")
@@ -166,6 +166,37 @@ def _not_admitted(facts: Facts) -> Iterator[Fault]:
             yield Fault(listener, listener.place, f"{message}: {UNROUTED[listener.rules]}", fix)
 
 
+_TAKEN = "any namespace could take over paths of Argo CD"
+
+
+def _shared(facts: Facts, here: bool) -> Iterator[tuple[Listener, Route, str, str]]:
+    """Routes to argocd-server through a Gateway of another namespace: with the hosts and TLS mode to write there."""
+    passing = {listener.gateway for _, listener in facts.listeners() if listener.rules == "tls"}
+    for listener, route in facts.routes():
+        own = route.owner.partition("/")[0]
+        if listener.api != "Istio" or listener.here is not here or listener.gateway.partition("/")[0] == own:
+            continue
+        if route.kind == "VirtualService" and any(each.to_argocd_server for each in route.destinations):
+            wanted = named_few([f"{own}/{host}" for host in route.hosts])
+            yield listener, route, wanted, "PASSTHROUGH" if listener.gateway in passing else "SIMPLE"
+
+
+def _owner(facts: Facts) -> Iterator[Fault]:
+    for listener, route, wanted, mode in _shared(facts, here=False):
+        message = (
+            f"Gateway {listener.gateway} is not in these files: if it names the host without a namespace, {_TAKEN}"
+        )
+        fix = f"its owner writes hosts: [{wanted}] there, with TLS mode {mode}"
+        yield Fault(listener, Place(route.place.object).at("spec", "gateways"), message, fix)
+
+
+def _open(facts: Facts) -> Iterator[Fault]:
+    for listener, _, wanted, _ in _shared(facts, here=True):
+        if not listener.confined and not listener.redirect:
+            message = f"Gateway {listener.gateway} names the host without a namespace: {_TAKEN}"
+            yield Fault(listener, listener.place.at("hosts"), message, f"write hosts: [{wanted}] there")
+
+
 RULES = (
     Rule("C01", "host-of-everything", "error", _everything),
     Rule("C02", "wildcard-host", "warning", _wildcard),
@@ -181,5 +212,7 @@ RULES = (
     Rule("C19", "two-gateways-one-host", "error", _two_gateways),
     Rule("C21", "two-virtual-services-one-host", "error", _two_virtual_services),
     Rule("C26", "host-without-route", "error", _nothing_routes),
+    Rule("C27", "host-open-to-every-namespace", "warning", _open),
+    Rule("C28", "gateway-of-somebody-else", "info", _owner),
     Rule("D24", "route-not-admitted", "error", _not_admitted),
 )

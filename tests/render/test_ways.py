@@ -1,0 +1,330 @@
+"""Every way in with every mode, amount, component and namespace builds, or is refused for a reason."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import reduce
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.render.consumer import EXPOSURE, MODES, consumer, differences, leaves, one, title
+from tests.render.render import ROOT, BuildError, Object, build
+
+OWN, EXISTING, BALANCER = WAYS = ("", "existing-gateway", "behind-load-balancer")
+WITH_CRDS, WITHOUT_CRDS, ONLY = AMOUNTS = ("", "without-crds", "exposure-only")
+AVAILABLE, MESH = "components/high-availability", "components/mesh"
+
+
+def path(way: str, mode: str, amount: str) -> str:
+    """The path of a component, from components/."""
+    return "/".join(filter(None, (way, mode, amount)))
+
+
+@dataclass(frozen=True)
+class Case:
+    """One consumer: its path, what it lists after it, and its namespace."""
+
+    way: str
+    mode: str
+    amount: str
+    available: bool = False
+    meshed: bool = False
+    moved: bool = False
+
+    def __str__(self) -> str:
+        return path(self.way, self.mode, self.amount)
+
+    @property
+    def listed(self) -> list[str]:
+        after = [AVAILABLE] * self.available + [MESH] * self.meshed
+        return [f"components/{self}", *after]
+
+    @property
+    def namespace(self) -> str:
+        return "delivery" if self.moved else "argocd"
+
+    def build(self, folder: Path, spec: Object, **labels: str) -> list[Object]:
+        """The render with this spec, and with labels that the generator writes."""
+        more: dict[str, Any] = {"namespace": self.namespace} if self.moved else {}
+        metadata = {"name": "argocd", "labels": {f"argocd-istio.github.io/{key}": labels[key] for key in labels}}
+        exposed = EXPOSURE | {"metadata": metadata, "spec": spec}
+        return build(consumer(folder, "", exposed, components=self.listed, **more))
+
+
+# What cannot be built, why, and what kustomize says.
+REFUSED: list[tuple[Callable[[Case], bool], str, str]] = [
+    (
+        lambda case: case.way == BALANCER and case.mode == "passthrough",
+        "nothing would carry the client's TLS to argocd-server",
+        "behind-load-balancer/passthrough.*no such file",
+    ),
+    (
+        lambda case: case.amount == ONLY and case.available,
+        "high availability changes an install, and there is none",
+        "nothing selected by Deployment.*argocd-redis",
+    ),
+    (
+        lambda case: case.amount == ONLY and case.meshed,
+        "the mesh's policies select the pods of an install, and there is none",
+        "nothing selected by Deployment.*argocd-server",
+    ),
+]
+
+
+def cases(way: str, mode: str) -> Iterator[Case]:
+    """All consumers of a way and a mode. With the CRDs only the smallest and the largest: the CRDs are only added."""
+    for amount in AMOUNTS:
+        for more in product((False, True), repeat=3):
+            if amount != WITH_CRDS or len(set(more)) == 1:
+                yield Case(way, mode, amount, *more)
+
+
+# Each field with a value that no default equals, and the consumers that read it.
+FIELDS: dict[str, tuple[Any, Callable[[Case], bool]]] = {
+    "spec.hosts": (["cd.marker.test"], lambda case: True),
+    "spec.gateway.selector": ({"app": "marker-gateway"}, lambda case: case.way != EXISTING),
+    "spec.gateway.existing": ("marker-edge/marker-shared", lambda case: case.way == EXISTING),
+    "spec.tls.secretName": ("marker-certificate", lambda case: case.way == OWN and case.mode != "passthrough"),
+    "spec.server.service": ("marker-server", lambda case: case.amount == ONLY),
+    "spec.server.labels": ({"app": "marker-pods"}, lambda case: case.amount == ONLY),
+    "spec.gateway.namespace": ("marker-namespace", lambda case: case.meshed),
+    "spec.gateway.serviceAccount": ("marker-account", lambda case: case.meshed),
+}
+
+
+def fields(case: Case) -> list[str]:
+    return [field for field, (_, reads) in FIELDS.items() if reads(case)]
+
+
+def spec(names: list[str]) -> Object:
+    """The spec of an Exposure with exactly these fields."""
+    result: Object = {}
+    for name in names:
+        _, *parents, last = name.split(".")
+        below: Object = reduce(lambda at, key: at.setdefault(key, {}), parents, result)
+        below[last] = copy.deepcopy(FIELDS[name][0])
+    return result
+
+
+def places(case: Case) -> dict[str, str]:
+    """Every place that a marker reaches, with its value."""
+    gateway, route, server = "Gateway/argocd spec", "VirtualService/argocd spec", "marker-server"
+    http = (case.way == EXISTING) + (case.mode == "grpc-routing")
+    found = {f"{route}.hosts[0]": "cd.marker.test"}
+    if case.way == EXISTING:
+        found[f"{route}.gateways[0]"] = "marker-edge/marker-shared"
+    else:
+        found[f"{gateway}.selector.app"] = "marker-gateway"
+        found |= {f"{gateway}.servers[{index}].hosts[0]": "./cd.marker.test" for index in range(1 + (case.way == OWN))}
+    if case.way == OWN and case.mode != "passthrough":
+        found[f"{gateway}.servers[1].tls.credentialName"] = "marker-certificate"
+    if case.mode == "passthrough":
+        found[f"{route}.tls[0].match[0].sniHosts[0]"] = "cd.marker.test"
+    if case.amount == ONLY:
+        found[f"{route}.http[{http}].route[0].destination.host"] = server
+        found["Sidecar/argocd-server spec.workloadSelector.labels.app"] = "marker-pods"
+        found |= {f"{route}.tls[0].route[0].destination.host": server} if case.mode == "passthrough" else {}
+        found |= {"Service/argocd-server-grpc spec.selector.app": "marker-pods"} if case.mode == "grpc-routing" else {}
+    else:
+        found["ConfigMap/argocd-cm data.url"] = "https://cd.marker.test"
+    if case.meshed:
+        principal = "spec.rules[0].from[0].source.principals[0]"
+        account = "cluster.local/ns/marker-namespace/sa/marker-account"
+        found[f"AuthorizationPolicy/argocd-server {principal}"] = account
+    return found
+
+
+DEFAULTS = ("argocd.example.com", "ingressgateway", "argocd-certificate")
+OF_THE_CLUSTER = {"Namespace", "CustomResourceDefinition", "ClusterRole", "ClusterRoleBinding"}
+EXPOSING = {"Gateway", "VirtualService", "Service", "Sidecar"}
+
+
+def verify(case: Case, objects: list[Object]) -> None:
+    """What is true of every consumer that builds."""
+    kinds = {item["kind"] for item in objects}
+    values = {
+        f"{item['kind']}/{item['metadata']['name']} {place}": value
+        for item in objects
+        if item["kind"] != "CustomResourceDefinition"
+        for place, value in leaves(item)
+        if isinstance(value, str)
+    }
+    assert {place: value for place, value in values.items() if "marker" in value} == places(case)
+    assert [place for place, value in values.items() if any(default in value for default in DEFAULTS)] == []
+    assert kinds.isdisjoint({"Exposure", "Constants"})
+    assert ("Gateway" in kinds) == (case.way != EXISTING)
+    assert ("CustomResourceDefinition" in kinds) == (case.amount == WITH_CRDS)
+    route = one(objects, "VirtualService")["spec"]
+    assert len(route["gateways"]) == 1 and ("redirect" in route["http"][0]) == (case.way == EXISTING)
+    if case.way == BALANCER:
+        gateway = one(objects, "Gateway")
+        assert gateway["metadata"]["annotations"] == {"argocd-istio.github.io/tls-ends-at": "load-balancer"}
+        [server] = gateway["spec"]["servers"]
+        assert server["port"]["number"] == 80 and "tls" not in server
+    if case.amount == ONLY:
+        assert kinds <= EXPOSING and "Sidecar" in kinds
+        # The name of upstream's Service and the value of upstream's label: only the Sidecar's own name is left.
+        assert [place for place, value in values.items() if value == "argocd-server"] == [
+            "Sidecar/argocd-server metadata.name"
+        ]
+        assert ("Service" in kinds) == (case.mode == "grpc-routing")
+    for item in objects:
+        namespace = None if item["kind"] in OF_THE_CLUSTER else case.namespace
+        assert item["metadata"].get("namespace") == namespace, title(item)
+    if case.moved:
+        assert [place for place, value in values.items() if place.endswith("namespace") and value == "argocd"] == []
+
+
+counted = {"built": 0, "refused": 0}
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("way", WAYS)
+def test_every_consumer_builds_or_is_refused(
+    tmp_path: Path, way: str, mode: str, report: Callable[[str, dict[str, int]], None]
+) -> None:
+    for number, case in enumerate(cases(way, mode)):
+        folder, wanted = tmp_path / str(number), spec(fields(case))
+        messages = [message for applies, _, message in REFUSED if applies(case)]
+        if messages:
+            with pytest.raises(BuildError, match=messages[0]):
+                case.build(folder, wanted)
+        else:
+            verify(case, case.build(folder, wanted))
+        counted["refused" if messages else "built"] += 1
+    report("ways", counted)
+
+
+@pytest.mark.parametrize("reason", REFUSED, ids=lambda row: row[1])
+def test_every_reason_refuses_a_consumer(reason: tuple[Callable[[Case], bool], str, str]) -> None:
+    """And none refuses all: each part of a reason is available elsewhere."""
+    applies, *_ = reason
+    everything = [case for way, mode in product(WAYS, MODES) for case in cases(way, mode)]
+    assert 0 < sum(map(applies, everything)) < len(everything) / 3
+
+
+def available(amount: str) -> list[Case]:
+    """Each path that exists and ends in this amount, once."""
+    found = [Case(way, mode, amount) for way, mode in product(WAYS, MODES)]
+    return [case for case in found if not any(applies(case) for applies, *_ in REFUSED)]
+
+
+EACH = [case for amount in (WITHOUT_CRDS, ONLY) for case in available(amount)]
+each = pytest.mark.parametrize("case", EACH, ids=str)
+
+
+@each
+def test_every_field_is_required_where_it_counts(tmp_path: Path, case: Case) -> None:
+    """And `test_every_consumer_builds_or_is_refused` builds without the fields that do not count."""
+    every = fields(case)
+    for number, left_out in enumerate(every):
+        named = "/spec/hosts/0" if left_out == "spec.hosts" else rf"`{left_out}` is missing for replacement source"
+        with pytest.raises(BuildError, match=named):
+            case.build(tmp_path / str(number), spec([field for field in every if field != left_out]))
+
+
+@each
+def test_fields_of_other_ways_change_nothing(tmp_path: Path, case: Case) -> None:
+    exact, every = (case.build(tmp_path / name, spec(names)) for name, names in (("a", fields(case)), ("b", [*FIELDS])))
+    assert differences(exact, every) == []
+
+
+@pytest.mark.parametrize("case", available(WITH_CRDS), ids=str)
+def test_the_crds_are_all_that_a_path_adds(tmp_path: Path, case: Case) -> None:
+    bare = Case(case.way, case.mode, WITHOUT_CRDS)
+    whole = case.build(tmp_path / "whole", spec(fields(case)))
+    assert differences(bare.build(tmp_path / "bare", spec(fields(bare))), whole) == differences([], build("base/crds"))
+
+
+@pytest.mark.parametrize("case", available(ONLY), ids=str)
+def test_upstreams_server_values_equal_the_install(tmp_path: Path, case: Case) -> None:
+    """With upstream's own Service and label, the objects are those that the install has."""
+    whole = Case(case.way, case.mode, WITHOUT_CRDS)
+    upstream = {"service": "argocd-server", "labels": {"app.kubernetes.io/name": "argocd-server"}}
+    ours = case.build(tmp_path / "only", spec(fields(case)) | {"server": upstream})
+    installed = {title(item): item for item in whole.build(tmp_path / "whole", spec(fields(whole)))}
+    assert [installed[title(item)] for item in ours] == ours
+
+
+@pytest.mark.parametrize("amount", [WITHOUT_CRDS, ONLY])
+@pytest.mark.parametrize(("first", "second"), [(EXISTING, BALANCER), (OWN, EXISTING), (OWN, BALANCER)])
+def test_two_ways_together_fail_the_build(tmp_path: Path, first: str, second: str, amount: str) -> None:
+    listed = [f"components/{path(way, 'termination', amount)}" for way in (first, second)]
+    with pytest.raises(BuildError, match="may not add resource with an already registered id"):
+        build(consumer(tmp_path, "", EXPOSURE | {"spec": spec([*FIELDS])}, components=listed))
+
+
+@each
+def test_an_exposure_for_another_mode_is_refused(tmp_path: Path, case: Case) -> None:
+    with pytest.raises(BuildError, match="~1mode failed"):
+        case.build(tmp_path, spec(fields(case)), mode=MODES[MODES.index(case.mode) - 1])
+
+
+@pytest.mark.parametrize("case", [case for case in EACH if case.way != OWN], ids=str)
+def test_servers_with_certificates_need_our_own_gateway(tmp_path: Path, case: Case) -> None:
+    made = spec([*FIELDS])
+    made["gateway"]["servers"] = [{"name": "https"}, {"name": "https-2"}]
+    with pytest.raises(BuildError, match="testing value /spec/gateway/servers failed"):
+        case.build(tmp_path, made, servers="generated")
+
+
+# ---- the files -----------------------------------------------------------------------------------------------------
+
+
+def pattern(way: str, mode: str, amount: str) -> dict[str, list[str]]:
+    """What the kustomization of a path lists, from the repository's root, in order."""
+    if amount == WITH_CRDS:
+        return {"resources": ["base/crds"], "components": [f"components/{path(way, mode, WITHOUT_CRDS)}"]}
+    parts = {
+        f"overlays/{mode}/routes": mode != "termination",
+        f"overlays/{mode}/server": amount == WITHOUT_CRDS,
+        f"components/exposure/mode/{mode}": True,
+        "components/exposure/existing-gateway": way == EXISTING,
+        "components/exposure/load-balancer": way == BALANCER,
+        "components/exposure": True,
+        "components/exposure/gateway": way != EXISTING,
+        "components/exposure/address": amount == WITHOUT_CRDS,
+        "components/exposure/server": amount == ONLY,
+        "components/exposure/server/sni": amount == ONLY and mode == "passthrough",
+        "components/exposure/sni": mode == "passthrough",
+        "components/exposure/certificate": way == OWN and mode != "passthrough",
+    }
+    entry = "base/istio/routes" if way == EXISTING else "base/istio"
+    install = ["base/argocd", entry] if way == EXISTING else ["base"]
+    resources = install if amount == WITHOUT_CRDS else [entry]
+    return {"resources": resources, "components": [part for part, listed in parts.items() if listed]}
+
+
+def test_the_kustomizations_of_all_paths_follow_one_pattern() -> None:
+    top = ROOT / "components"
+    found = {}
+    for file in top.rglob("kustomization.yaml"):
+        if set(MODES) & set(file.relative_to(top).parts) and "exposure" not in file.relative_to(top).parts:
+            content = yaml.safe_load(file.read_text())
+            assert (content.pop("apiVersion"), content.pop("kind")) == (
+                "kustomize.config.k8s.io/v1alpha1",
+                "Component",
+            )
+            found[str(file.parent.relative_to(top))] = {
+                key: [str((file.parent / entry).resolve().relative_to(ROOT)) for entry in listed]
+                for key, listed in content.items()
+            }
+    expected = {
+        path(case.way, case.mode, amount): pattern(case.way, case.mode, amount)
+        for amount in AMOUNTS
+        for case in available(amount)
+    }
+    assert found == expected
+
+
+def test_every_part_of_the_wiring_is_listed() -> None:
+    top = ROOT / "components/exposure"
+    parts = {str(file.parent.relative_to(ROOT)) for file in top.rglob("kustomization.yaml")}
+    listed = {part for case in EACH for part in pattern(case.way, case.mode, case.amount)["components"]}
+    assert parts == {part for part in listed if part.startswith("components/exposure")}
