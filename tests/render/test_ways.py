@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.render.consumer import EXPOSURE, MODES, consumer, differences, leaves, one, title
+from tests.render.consumer import EXPOSURE, MODES, consumer, differences, leaves, one, title, write
 from tests.render.render import ROOT, BuildError, Object, build
 
 OWN, EXISTING, BALANCER = WAYS = ("", "existing-gateway", "behind-load-balancer")
@@ -328,3 +328,36 @@ def test_every_part_of_the_wiring_is_listed() -> None:
     parts = {str(file.parent.relative_to(ROOT)) for file in top.rglob("kustomization.yaml")}
     listed = {part for case in EACH for part in pattern(case.way, case.mode, case.amount)["components"]}
     assert parts == {part for part in listed if part.startswith("components/exposure")}
+
+
+INSTALL: list[Object] = [
+    {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "data": {"url": "https://theirs.test"},
+        "metadata": {"name": "argocd-cm"},
+    },
+    {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "data": {"server.insecure": "false"},
+        "metadata": {"name": "argocd-cmd-params-cm"},
+    },
+    {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "argocd-server"},
+        "spec": {"template": {"metadata": {"labels": {"app": "theirs"}}}},
+    },
+]
+
+
+@pytest.mark.parametrize("case", list(available(ONLY)), ids=str)
+def test_an_install_in_the_same_folder_stays_unchanged(tmp_path: Path, case: Case) -> None:
+    theirs = copy.deepcopy(INSTALL)
+    for item in theirs:
+        item["metadata"]["namespace"] = "argocd"
+    exposed = EXPOSURE | {"spec": spec(fields(case))}
+    listed = {"resources": ["exposure.yaml", "theirs.yaml"], "components": case.listed}
+    objects = build(write(tmp_path, listed, exposure=exposed, theirs=yaml.safe_dump_all(theirs)))
+    assert [one(objects, item["kind"], item["metadata"]["name"]) for item in theirs] == theirs
