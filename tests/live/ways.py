@@ -17,7 +17,7 @@ from live.gateway import tls_secret
 from tests.live.conftest import HERE, HOST
 from tests.live.lifecycle import Object, erase, until, workloads_ready
 from tests.live.questions import Client, curl
-from tests.live.table import GRPC_ROUTING, MODES, NOBODY, PASSTHROUGH, TERMINATION, Cell, Row
+from tests.live.table import GRPC_ROUTING, MODES, PASSTHROUGH, TERMINATION, Cell, Row
 from tests.render.consumer import write
 from tools.build import argocd_module, program
 
@@ -60,9 +60,6 @@ class Case:
         # The load balancer redirects by itself.
         if row.name in ("http GET", "http POST") and self.way == BALANCER:
             cell = replace(cell, served_by="")
-        # The other name is one of the owner's wildcard: TLS is right, and no route is for it.
-        if row.name == "https, other SNI" and self.mode != PASSTHROUGH and self.way == EXISTING:
-            cell = Cell("404", "h1", NOBODY)
         server = NAMES.get(self.install, "argocd-server")
         return replace(cell, served_by=cell.served_by.replace("argocd-server:", f"{server}:"))
 
@@ -220,11 +217,8 @@ def to_balancer(cluster: Cluster) -> None:
 
 
 @contextmanager
-def load_balancer(cluster: Cluster, folder: Path, http2: bool = True) -> Iterator[None]:
-    """An Envoy that ends TLS of the host, and sends plain HTTP to port 80 of the gateway, as HTTP/2 if the client does.
-
-    With `http2` false it sends HTTP/1.1 only, as many load balancers do.
-    """
+def load_balancer(cluster: Cluster, folder: Path) -> Iterator[None]:
+    """An Envoy that ends TLS and sends plain HTTP to the gateway's port 80, as HTTP/2 if the client does."""
     certificate, key = cluster.issue([HOST], BALANCERS)
     # Only so that its certificate has a name in the table.
     apply(cluster, [tls_secret(BALANCERS, "default", certificate, key)])
@@ -232,10 +226,6 @@ def load_balancer(cluster: Cluster, folder: Path, http2: bool = True) -> Iterato
     (folder / "balancer.key").write_bytes(key)
     config = yaml.safe_load((HERE / "samples/load-balancer.yaml").read_text())
     text = json.dumps(config).replace("{folder}", str(folder)).replace("{gateway}", cluster.gateway_ip)
-    if not http2:
-        text = text.replace("use_downstream_protocol_config", "explicit_http_config").replace(
-            '"http2_protocol_options": {}', ""
-        )
     (folder / "balancer.json").write_text(text)
     command = [str(program("envoy")), "--config-path", str(folder / "balancer.json"), "--use-dynamic-base-id"]
     with (folder / "balancer.log").open("ab") as log:
