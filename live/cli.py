@@ -19,9 +19,9 @@ from live import doctor
 from live.cluster import Cluster, forget, state_folder
 from live.errors import LiveError
 from live.launch import ROOT
-from live.render import kustomize_build
-from tools.build import ToolError, own_program, say
-from tools.versions import module, release
+from live.render import GATEWAY_API, kustomize_build
+from tools.build import NEWEST_GATEWAY_API, ToolError, own_program, say
+from tools.versions import module, release, versions
 
 CRD = "applications.argoproj.io"
 MODES = sorted(path.name for path in (ROOT / "overlays").iterdir() if path.is_dir())
@@ -117,6 +117,9 @@ def _bring_up(overlay: Path, port: int | None, start: float, render: bytes) -> N
         )
     crds = f"name: {CRD}\n".encode() in render
     try:
+        if f"\napiVersion: {GATEWAY_API}".encode() in b"\n" + render:
+            say(f"this overlay uses the Gateway API: installing its CRDs {versions()[NEWEST_GATEWAY_API]} first")
+            cluster.install_gateway_api()
         if not crds and not cluster.kubectl("get", "customresourcedefinitions", CRD, "--ignore-not-found").stdout:
             say("this overlay does not contain Argo CD's CRDs: applying base/crds first")
             cluster.apply(ROOT / "base" / "crds")
@@ -191,7 +194,7 @@ def _running(port: int | None) -> tuple[Cluster, bool]:
 def _welcome(cluster: Cluster) -> str:
     end = "make down stops it."
     if not cluster.hosts:
-        return f"\nNothing is exposed: this overlay has no Istio Gateway.\nmake status shows what runs, {end}"
+        return f"\nNothing is exposed: this overlay has no Gateway.\nmake status shows what runs, {end}"
     port, host, password = cluster.port, cluster.hosts[0], cluster.admin_password()
     wrapper = _wrapper(cluster)
     ca = shlex.quote(str(cluster.ca))

@@ -13,16 +13,16 @@ from dataclasses import asdict
 from pathlib import Path
 
 from live import gateway
-from live.addresses import ENVOY_ADMIN_PORT, GATEWAY, GATEWAY_ADDRESS, GATEWAY_NAMESPACE, REPOSITORIES
+from live.addresses import ENVOY_ADMIN_PORT, REPOSITORIES
 from live.api import Object
 from live.errors import LiveError
 from live.launch import Launched
 from live.network import namespace_of
 from live.pki import Authority
-from live.render import Exposed, kustomize_build, objects_of
+from live.render import KINDS, Exposed, kustomize_build, objects_of
 from live.rollout import wait_rolled_out
 from live.shell import Completed, Shell
-from tools.build import cache_dir
+from tools.build import NEWEST_GATEWAY_API, cache_dir, gateway_api_crds
 
 
 def state_folder() -> Path:
@@ -45,7 +45,6 @@ class Cluster(Shell):
         self._launched = launched
         self._temporary = False
         self._authority = Authority(state / "ca")
-        self.gateway_ip = GATEWAY_ADDRESS
 
     @classmethod
     def start(
@@ -60,6 +59,7 @@ class Cluster(Shell):
         state = state_dir or Path(tempfile.mkdtemp(prefix="argocd-istio-")) / "live"
         cluster = cls(state, Launched.start(state, keep=keep, listener=listener))
         cluster._temporary = state_dir is None
+        cluster._enter_by(gateway.Entrance())
         cluster.set_hosts([])
         return cluster
 
@@ -80,15 +80,16 @@ class Cluster(Shell):
         """`kustomize build path | kubectl apply -f -`.
 
         Also issues the certificates that the render refers to but does not contain, adds the hosts to the
-        clients' hosts file, and gives the gateway's pods the labels that the Gateway selects.
+        clients' hosts file, and gives the gateway's pods the labels that the Gateway selects. With the Gateway API,
+        `wait_ready` leads the clients to the Gateway: it has an address only then.
         Raises LiveError if the build or, with `check`, kubectl fails.
         """
         render = kustomize_build(path)
-        objects = objects_of(render, kinds=("Gateway", "VirtualService", "Secret"))
+        objects = objects_of(render, kinds=(*KINDS, "Namespace", "Secret"))
         exposed = Exposed.of(objects)
         brought = {one["metadata"]["name"] for one in objects if one["kind"] == "Secret"}
         if exposed.hosts:
-            self._prepare(exposed, brought)
+            self._prepare(exposed, brought, [one for one in objects if one["kind"] == "Namespace"])
         done = self.kubectl(
             "apply",
             *(["--server-side", "--force-conflicts"] if server_side else []),
@@ -102,20 +103,35 @@ class Cluster(Shell):
             self._certificate("argocd-server-tls", exposed.namespace, exposed.hosts, labels)
         return done
 
-    def _prepare(self, exposed: Exposed, brought: set[str]) -> None:
+    def _prepare(self, exposed: Exposed, brought: set[str], namespaces: list[Object]) -> None:
+        if not exposed.gateway:
+            self._enter_by(gateway.Entrance())
+            self._label_gateway(exposed)
         self.set_hosts(exposed.hosts)
-        for name in exposed.secrets:
+        for namespace, name in exposed.secrets:
             if name not in brought:
-                self._certificate(name, GATEWAY_NAMESPACE, exposed.hosts)
+                # The Secret of a Gateway of the Gateway API may be in a namespace of the render.
+                new = [one for one in namespaces if one["metadata"]["name"] == namespace]
+                if new:
+                    self.kubectl("apply", "-f", "-", input=json.dumps(new[0]))
+                self._certificate(name, namespace, exposed.hosts)
+        path = self.state / "exposed.json.new"
+        path.write_text(json.dumps(asdict(exposed)))
+        path.rename(self.state / "exposed.json")
+
+    def _label_gateway(self, exposed: Exposed) -> None:
         try:
             self._apply_objects([gateway.deployment(exposed.selector)[1]])
         except LiveError as error:
             raise LiveError(
                 f"a Gateway's spec.selector, {exposed.selector}: not valid as labels of a pod: {error}"
             ) from error
-        path = self.state / "exposed.json.new"
-        path.write_text(json.dumps(asdict(exposed)))
-        path.rename(self.state / "exposed.json")
+
+    def install_gateway_api(self, pin: str = NEWEST_GATEWAY_API) -> None:
+        """Install the CRDs of the Gateway API that `tools/<pin>` pins. Raises LiveError if newer ones are installed."""
+        # One of them is too large for the annotation of a client-side apply.
+        self.kubectl("apply", "--server-side", "-f", gateway_api_crds(pin))
+        self.kubectl("wait", "customresourcedefinitions", "--all", "--for=condition=Established", "--timeout=30s")
 
     def _exposed(self) -> Exposed:
         path = self.state / "exposed.json"
@@ -148,6 +164,10 @@ class Cluster(Shell):
         deadline = time.monotonic() + timeout
         wait_rolled_out(self, deadline)
         exposed = self._exposed()
+        if exposed.gateway:
+            namespace, name = exposed.gateway
+            self._wait_programmed(namespace, name, deadline)
+            self.set_hosts(exposed.hosts)
         if exposed.passthrough:
             # argocd-server reads its certificate, and later starts to watch it. It misses a Secret that was created
             # in between, until that changes.
@@ -155,6 +175,21 @@ class Cluster(Shell):
             self.kubectl("annotate", *secret, "--overwrite", f"argocd-istio.github.io/ready={time.time()}", check=False)
         for host in exposed.hosts:
             self._wait_served(host, deadline)
+
+    def _wait_programmed(self, namespace: str, name: str, deadline: float) -> None:
+        """Wait until a Gateway of the Gateway API has an address, and lead the clients there."""
+        place = f"Gateway {namespace}/{name}"
+        read = ("get", "gateways.gateway.networking.k8s.io", name, "-n", namespace, "-o", "json", "--ignore-not-found")
+        while True:
+            found = self.kubectl(*read).stdout
+            if not found:
+                raise LiveError(f"{place}: not found; apply it first, or correct the parent of the routes")
+            try:
+                return self._enter_by(gateway.Entrance.of(json.loads(found)))
+            except LookupError as reason:
+                if time.monotonic() > deadline:
+                    raise LiveError(f"{place}: expected Programmed=True and an address; found: {reason}") from reason
+            time.sleep(0.1)
 
     def _wait_served(self, host: str, deadline: float) -> None:
         curl = ["curl", "-sS", "--max-time", "5", "--cacert", str(self.ca), "-o", "/dev/null", "-w", "%{http_code}"]
@@ -174,8 +209,10 @@ class Cluster(Shell):
     @property
     def only_web(self) -> bool:
         """Whether the last applied overlay cannot serve native gRPC: the gateway ends TLS and has no gRPC route."""
-        routes = ("virtualservices.networking.istio.io", "-n", self._exposed().namespace, "-o", "json")
-        return not self._exposed().passthrough and "application/grpc" not in self.kubectl("get", *routes).stdout
+        exposed = self._exposed()
+        kind = "httproutes.gateway.networking.k8s.io" if exposed.gateway else "virtualservices.networking.istio.io"
+        routes = (kind, "-n", exposed.namespace, "-o", "json")
+        return not exposed.passthrough and "application/grpc" not in self.kubectl("get", *routes).stdout
 
     @property
     def port(self) -> int:
@@ -186,6 +223,20 @@ class Cluster(Shell):
     def hosts(self) -> list[str]:
         """The hosts of the last applied overlay."""
         return self._exposed().hosts
+
+    @property
+    def _entrance(self) -> gateway.Entrance:
+        return gateway.Entrance(**json.loads((self.state / "entrance.json").read_text()))
+
+    def _enter_by(self, entrance: gateway.Entrance) -> None:
+        path = self.state / "entrance.json.new"
+        path.write_text(json.dumps(asdict(entrance)))
+        path.rename(self.state / "entrance.json")
+
+    @property
+    def gateway_ip(self) -> str:
+        """The address of the gateway that serves the last applied overlay."""
+        return self._entrance.address
 
     def set_hosts(self, names: list[str]) -> None:
         """Set the names that clients resolve to the gateway."""
@@ -236,20 +287,23 @@ class Cluster(Shell):
 
         The keys are those of live.control_plane.ACCESS_LOG.
         """
-        lines = (line for line in self.logs(GATEWAY).splitlines() if line.startswith("{") and line.endswith("}"))
+        log = self.logs(self._entrance.workload)
+        lines = (line for line in log.splitlines() if line.startswith("{") and line.endswith("}"))
         return [json.loads(line) for line in lines]
 
     def envoy_admin(self, path: str) -> str:
         """The answer to GET `path` on the Envoy admin interface of the gateway. Raises LiveError if no gateway runs."""
-        pod = ("pods", "-n", GATEWAY_NAMESPACE, gateway.SELECTED, "--field-selector=status.phase=Running")
+        there = self._entrance
+        pod = ("pods", "-n", there.namespace, f"--selector={there.label}", "--field-selector=status.phase=Running")
         pods = json.loads(self.kubectl("get", *pod, "-o", "json").stdout)["items"]
         if not pods:
-            raise LiveError("no gateway pod is running; see: kubectl get pods -n istio-system")
+            raise LiveError(f"no gateway pod is running; see: kubectl get pods -n {there.namespace}")
         # The admin interface listens only on the pod's loopback.
         command = ["curl", "-sS", "--max-time", "10", f"http://127.0.0.1:{ENVOY_ADMIN_PORT}{path}"]
         return self.exec(command, network=namespace_of(pods[-1]), check=True).stdout
 
     def restart_gateway(self) -> None:
         """Replace the gateway's pod: a new Envoy is configured only from the current objects."""
-        self.kubectl("delete", "pods", "-n", GATEWAY_NAMESPACE, gateway.SELECTED)
-        self.kubectl("rollout", "status", f"deployment/{GATEWAY}", "-n", GATEWAY_NAMESPACE, "--timeout=60s")
+        there = self._entrance
+        self.kubectl("delete", "pods", "-n", there.namespace, f"--selector={there.label}")
+        self.kubectl("rollout", "status", f"deployment/{there.workload}", "-n", there.namespace, "--timeout=60s")

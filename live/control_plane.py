@@ -49,6 +49,7 @@ ACCESS_LOG = {
     "upstream_cluster": "%UPSTREAM_CLUSTER_RAW%",
     "upstream_host": "%UPSTREAM_HOST%",
     "upstream_protocol": "%UPSTREAM_PROTOCOL%",
+    "attempts": "%UPSTREAM_REQUEST_ATTEMPT_COUNT%",
     "sni": "%REQUESTED_SERVER_NAME%",
     "listener": "%DOWNSTREAM_LOCAL_ADDRESS%",
     "client": "%DOWNSTREAM_REMOTE_ADDRESS%",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import dataclass
 
 from live.addresses import GATEWAY, GATEWAY_ADDRESS, GATEWAY_NAMESPACE
 from live.api import Object
@@ -11,7 +12,30 @@ from live.injection import POD_LABEL
 DEFAULT_SELECTOR = {"istio": "ingressgateway"}
 # The Deployment's selector, which cannot change. No Gateway selects this label.
 OWN_LABEL = {"live/gateway": GATEWAY}
-SELECTED = "--selector=" + ",".join(f"{key}={value}" for key, value in OWN_LABEL.items())
+
+
+@dataclass(frozen=True)
+class Entrance:
+    """The gateway that clients reach: its Deployment, the label of its pods, and its address."""
+
+    namespace: str = GATEWAY_NAMESPACE
+    workload: str = GATEWAY
+    label: str = f"live/gateway={GATEWAY}"
+    address: str = GATEWAY_ADDRESS
+
+    @classmethod
+    def of(cls, found: Object) -> Entrance:
+        """The one that istiod created for a Gateway of the Gateway API, from the Gateway's status.
+
+        Raises LookupError while the Gateway has no address or is not programmed.
+        """
+        meta, status = found["metadata"], found.get("status", {})
+        label = f"gateway.networking.k8s.io/gateway-name={meta['name']}"
+        states = {one["type"]: one for one in status.get("conditions", [])}
+        programmed = states.get("Programmed", {"status": "Unknown", "message": "istiod has not answered"})
+        if programmed["status"] != "True" or not status.get("addresses"):
+            raise LookupError(programmed["message"])
+        return cls(meta["namespace"], f"{meta['name']}-istio", label, status["addresses"][0]["value"])
 
 
 def _meta(name: str) -> Object:

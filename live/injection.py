@@ -1,4 +1,4 @@
-"""The objects that Istio's chart creates for istiod: its Service, and the webhook that injects sidecars and gateways.
+"""What Istio's chart creates for istiod: its Service, the webhook that injects sidecars and gateways, the templates.
 
 Templates and values are read from the chart in the pinned Go module.
 """
@@ -22,11 +22,13 @@ NAMESPACE_LABEL, POD_LABEL, REVISION = "istio-injection", "sidecar.istio.io/inje
 
 
 def write(folder: Path, chart: Path) -> None:
-    """Write the webhook's configuration for istiod: the two templates used here, and their values."""
+    """Write the webhook's configuration for istiod: the templates used here, and their values."""
     folder.mkdir(parents=True)
     templates = {
         "sidecar": (chart / "files/injection-template.yaml").read_text(),
         "gateway": (chart / "files/gateway-injection-template.yaml").read_text(),
+        # Not for injection: istiod creates the Deployment, Service and ServiceAccount of a Gateway API Gateway from it.
+        "kube-gateway": (chart / "files/kube-gateway.yaml").read_text(),
     }
     # A pod that names no template gets a sidecar.
     config = {"policy": "enabled", "defaultTemplates": ["sidecar"], "templates": templates}

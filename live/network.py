@@ -11,10 +11,19 @@ import subprocess
 import threading
 from pathlib import Path
 
-from live.addresses import CLIENT_ADDRESS, FIRST_POD_ADDRESS, NODE_ADDRESS, SERVICE_ADDRESSES
+from live.addresses import (
+    CLIENT_ADDRESS,
+    FIRST_POD_ADDRESS,
+    LOAD_BALANCER_ADDRESSES,
+    NODE_ADDRESS,
+    SERVICE_ADDRESSES,
+)
 from live.api import Object
 
 NAMESPACES = Path("/run/netns")
+
+OWN_TABLE = 100
+"""The routing table of connections that the node itself opens."""
 
 
 def _ip(lines: list[str]) -> None:
@@ -54,6 +63,10 @@ class Network:
                 f"addr add {NODE_ADDRESS}/32 dev lo",
                 # Any route works: kube-proxy sets the packet's real destination after this lookup.
                 f"route add {SERVICE_ADDRESSES} dev lo src {NODE_ADDRESS}",
+                f"route add {LOAD_BALANCER_ADDRESSES} dev lo src {NODE_ADDRESS} table {OWN_TABLE}",
+                f"rule add iif lo to {LOAD_BALANCER_ADDRESSES} lookup {OWN_TABLE}",
+                # kube-proxy rejects only other ports of cluster IPs. These would go round on lo.
+                f"route add unreachable {LOAD_BALANCER_ADDRESSES}",
             ]
         )
         Path("/proc/sys/net/ipv4/ip_forward").write_text("1")

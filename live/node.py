@@ -18,8 +18,7 @@ from pathlib import Path
 
 import yaml
 
-from live import gateway, injection
-from live.addresses import GATEWAY_ADDRESS
+from live import gateway, injection, load_balancer
 from live.api import Object
 from live.control_plane import ControlPlane
 from live.errors import LiveError
@@ -49,8 +48,8 @@ def _end_with(lifeline: int) -> None:
     os._exit(0)
 
 
-def _forward(listener: socket.socket) -> None:
-    """Forward each connection from a socket of the user's own network to the gateway's port 443."""
+def _forward(listener: socket.socket, entrance: Path) -> None:
+    """Forward each connection from a socket of the user's own network to port 443 of the gateway in `entrance`."""
 
     async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -64,7 +63,7 @@ def _forward(listener: socket.socket) -> None:
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            there, back = await asyncio.open_connection(GATEWAY_ADDRESS, 443)
+            there, back = await asyncio.open_connection(json.loads(entrance.read_text())["address"], 443)
         except OSError:
             writer.close()
             return
@@ -106,6 +105,7 @@ def start(state: Path) -> ControlPlane:
     kubelet.register()
     _thread(kubelet.run)
     control_plane.start_proxy()
+    _thread(lambda: load_balancer.run(api))
     for crd in crds.result():
         api.request("POST", CRDS, crd)
     control_plane.start_istiod()
@@ -123,7 +123,7 @@ def main(state: Path, lifeline: int | None, forward: int | None) -> int:
         control_plane = start(state)
         if forward is not None:
             listener = socket.socket(fileno=forward)
-            _thread(lambda: _forward(listener))
+            _thread(lambda: _forward(listener, state / "entrance.json"))
         (state / "ready").touch()
         while True:
             control_plane.check()

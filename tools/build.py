@@ -66,6 +66,15 @@ PROGRAMS: dict[str, GoProgram] = {
     "krm-function": GoProgram(
         "krm-function", "sigs.k8s.io/kustomize/kyaml/fn/framework/example", "sigs.k8s.io/kustomize/kyaml", 0.5
     ),
+    "grpc-health-probe": GoProgram(
+        "grpc-health-probe",
+        "github.com/grpc-ecosystem/grpc-health-probe",
+        "github.com/grpc-ecosystem/grpc-health-probe",
+        0.5,
+    ),
+    "grpcurl": GoProgram(
+        "grpcurl", "github.com/fullstorydev/grpcurl/cmd/grpcurl", "github.com/fullstorydev/grpcurl", 1
+    ),
     "etcd": GoProgram("etcd", "go.etcd.io/etcd/server/v3", "go.etcd.io/etcd/server/v3", 1),
     "kube-apiserver": GoProgram("kubernetes", f"{_KUBE}/cmd/kube-apiserver", _KUBE, 6, _KUBE_STAMP),
     "kube-controller-manager": GoProgram("kubernetes", f"{_KUBE}/cmd/kube-controller-manager", _KUBE, 2, _KUBE_STAMP),
@@ -151,13 +160,18 @@ def _run(what: str, command: list[str], *, cwd: Path, env: dict[str, str] | None
 
 
 @cache
-def wheel(name: str) -> Path:
-    """The folder with the unpacked, hash-checked wheel that `tools/<name>/requirements.txt` locks."""
+def wheel(name: str, python: str = "") -> Path:
+    """The folder with the unpacked, hash-checked wheels that `tools/<name>/requirements.txt` locks.
+
+    `python` is the version of Python, for wheels that depend on it.
+    """
     lock = HERE / name / "requirements.txt"
-    with _stored(f"wheel-{name}", hashlib.sha256(lock.read_bytes()).hexdigest()) as (folder, fill):
+    with _stored(f"wheel-{name}", hashlib.sha256(lock.read_bytes() + python.encode()).hexdigest()) as (folder, fill):
         if fill:
             pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-            pip += ["--no-deps", "--no-compile", "--only-binary", ":all:", "--require-hashes", "-r", str(lock)]
+            # sslyze has no wheel; our own setuptools, which is locked, makes one.
+            pip += ["--only-binary", ":all:", "--no-binary", "sslyze", "--no-build-isolation"]
+            pip += ["--no-deps", "--no-compile", "--require-hashes", "-r", str(lock)]
             _run(f"downloading {lock.read_text().split()[0]}", [*pip, "--target", str(folder)], cwd=HERE)
     return folder
 
@@ -229,6 +243,16 @@ def argocd_module() -> Path:
 def istio_module() -> Path:
     """The pinned Istio module, with Istio's CRDs."""
     return module_dir("istio", "istio.io/istio")
+
+
+GATEWAY_API_MODULE = "sigs.k8s.io/gateway-api"
+NEWEST_GATEWAY_API, OLDEST_GATEWAY_API = "gateway-api", "gateway-api-oldest"
+"""The folders that pin the newest release of the Gateway API, and the oldest one that is supported."""
+
+
+def gateway_api_crds(pin: str) -> Path:
+    """The folder with the Gateway API's CRDs of the standard channel; `pin` is one of the two folders above."""
+    return module_dir(pin, GATEWAY_API_MODULE) / "config/crd/standard"
 
 
 def _build(name: str) -> Path:

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from live import volumes
+from live.api import Object
+from live.gateway import Entrance
 from live.podspec import File, NotYet, command, environment, expand, hosts_file, service_links, volume_files
 from live.render import Exposed
 from live.rollout import rolled_out
@@ -182,7 +184,7 @@ def test_an_exposure_is_read_from_rendered_gateways() -> None:
     ]
     found = Exposed.of(
         [
-            {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway", "metadata": {}, "spec": {}},
+            gateway_api("Gateway", "other", "web", listeners=[{"hostname": "web.example.com"}]),
             {
                 "apiVersion": "networking.istio.io/v1",
                 "kind": "Gateway",
@@ -192,8 +194,77 @@ def test_an_exposure_is_read_from_rendered_gateways() -> None:
         ]
     )
     assert found == Exposed(
-        hosts=["one.example.com", "two.example.com"], namespace="cd", selector={"istio": "edge"}, secrets=["edge"]
+        hosts=["one.example.com", "two.example.com"],
+        namespace="cd",
+        selector={"istio": "edge"},
+        secrets=[["istio-system", "edge"]],
     )
+
+
+def gateway_api(kind: str, namespace: str, name: str, **spec: Any) -> Object:
+    meta = {"name": name, "namespace": namespace}
+    return {"apiVersion": "gateway.networking.k8s.io/v1", "kind": kind, "metadata": meta, "spec": spec}
+
+
+HTTPS = {"hostname": "one.example.com", "tls": {"certificateRefs": [{"name": "edge"}]}}
+PASSES = {"hostname": "one.example.com", "tls": {"mode": "Passthrough"}}
+HOSTS = ["one.example.com"]
+
+
+@pytest.mark.parametrize(
+    ("objects", "expected"),
+    [
+        (
+            [
+                gateway_api("Gateway", "cd", "own", listeners=[HTTPS]),
+                gateway_api("HTTPRoute", "cd", "argocd", hostnames=HOSTS, parentRefs=[{"name": "own"}]),
+            ],
+            Exposed(HOSTS, "cd", secrets=[["cd", "edge"]], gateway=["cd", "own"]),
+        ),
+        (
+            [
+                gateway_api("TLSRoute", "cd", "cd", hostnames=HOSTS, parentRefs=[{"namespace": "edge", "name": "it"}]),
+            ],
+            Exposed(HOSTS, "cd", passthrough=True, gateway=["edge", "it"]),
+        ),
+        (
+            [
+                gateway_api(
+                    "ListenerSet", "cd", "own", parentRef={"namespace": "edge", "name": "it"}, listeners=[HTTPS]
+                ),
+                gateway_api(
+                    "HTTPRoute", "cd", "cd", hostnames=HOSTS, parentRefs=[{"kind": "ListenerSet", "name": "own"}]
+                ),
+            ],
+            Exposed(HOSTS, "cd", secrets=[["cd", "edge"]], gateway=["edge", "it"]),
+        ),
+        (
+            [gateway_api("Gateway", "cd", "own", listeners=[PASSES])],
+            Exposed(HOSTS, passthrough=True, gateway=["cd", "own"]),
+        ),
+        ([gateway_api("HTTPRoute", "cd", "cd", parentRefs=[None], hostnames=None)], Exposed(namespace="cd")),
+        ([gateway_api("GatewayClass", "", "mine")], Exposed()),
+    ],
+    ids=["own Gateway", "another's Gateway", "ListenerSet", "passthrough", "empty", "other kind"],
+)
+def test_an_exposure_is_read_from_the_gateway_api(objects: list[Object], expected: Exposed) -> None:
+    assert Exposed.of(objects) == expected
+
+
+def programmed(status: str, **more: Any) -> Object:
+    condition = {"type": "Programmed", "status": status, "message": "no pods"}
+    return {**gateway_api("Gateway", "edge", "it"), "status": {"conditions": [condition], **more}}
+
+
+def test_a_programmed_gateway_leads_to_its_address() -> None:
+    found = Entrance.of(programmed("True", addresses=[{"value": "10.97.0.9"}]))
+    assert found == Entrance("edge", "it-istio", "gateway.networking.k8s.io/gateway-name=it", "10.97.0.9")
+
+
+@pytest.mark.parametrize("found", [programmed("False", addresses=[{"value": "10.97.0.9"}]), programmed("True")])
+def test_a_gateway_without_address_says_why(found: Object) -> None:
+    with pytest.raises(LookupError, match="no pods"):
+        Entrance.of(found)
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,8 @@ from live.cluster import Cluster
 from live.errors import LiveError
 from tests.live.conftest import ROOT
 from tests.render.consumer import exposure, write
-from tools.build import cache_dir
-from tools.versions import module
+from tools.build import NEWEST_GATEWAY_API, cache_dir
+from tools.versions import module, versions
 
 Completed = subprocess.CompletedProcess[str]
 
@@ -146,6 +146,28 @@ def test_overlay_without_crds_and_with_own_selector_works(person: Person) -> Non
     up = person.make("up", f"OVERLAY={corrected}")
     assert up.returncode == 0 and "base/crds" not in up.stderr, up.stderr
     assert f'"Version":"{module()}' in paste(*lines(up, "curl ")).stdout
+
+
+def test_an_overlay_of_the_gateway_api_works(person: Person) -> None:
+    mode = {"resources": ["exposure.yaml"], "components": ["components/gateway-api/grpc-routing"]}
+    own = write(person.cache / "own", mode, exposure=exposure(gateway={"className": "istio"}))
+    up = person.make("up", f"OVERLAY={own}", f"PORT={person.port}")
+    assert up.returncode == 0, up.stderr
+    version = versions()[NEWEST_GATEWAY_API]
+    assert f"this overlay uses the Gateway API: installing its CRDs {version} first\n" in up.stderr
+    assert f'"Version":"{module()}' in paste(*lines(up, "curl ")).stdout
+    login, listing = lines(up, str(person.cache / "live" / "argocd"))
+    assert "logged in successfully" in paste(login).stdout
+    listed = paste(listing)
+    assert (listed.returncode, listed.stderr) == (0, ""), listed.stderr
+
+    shared = {"name": "shared", "namespace": "edge", "sectionName": "https"}
+    mode = {"resources": ["exposure.yaml"], "components": ["components/gateway-api/existing-gateway/grpc-routing"]}
+    other = write(person.cache / "other", mode, exposure=exposure(gateway={"parent": shared}))
+    person.make("down")
+    up = person.make("up", f"OVERLAY={other}", f"PORT={person.port}")
+    assert up.returncode != 0
+    assert "Gateway edge/shared: not found; apply it first, or correct the parent of the routes" in up.stderr
 
 
 def test_overlay_without_gateway_exposes_nothing_or_is_refused(

@@ -272,6 +272,22 @@ def ping(cluster: Cluster, address: str) -> str:
     return (done.stdout + done.stderr).strip()
 
 
+def test_a_load_balancer_serves_only_the_services_ports(cluster: Cluster, namespace: str) -> None:
+    run(cluster, "served", "redis-server --save '' --protected-mode no", image="redis")
+    own = service("served", type="LoadBalancer", clusterIP=None)
+    cluster.kubectl("apply", "-f", "-", input=json.dumps(own))
+    template = "go-template={{with .status.loadBalancer.ingress}}{{(index . 0).ip}}{{end}}"
+
+    def address() -> str:
+        return cluster.kubectl("get", "service", "served", "-n", namespace, "-o", template).stdout
+
+    eventually(lambda: address() and ping(cluster, address()) == "PONG")
+    # From the node too, as the port of `make up` needs.
+    assert cluster.node_exec(["redis-cli", "-h", address(), "ping"]).stdout == "PONG\n"
+    other = cluster.exec(["curl", "-sS", "--max-time", "5", f"http://{address()}:81"])
+    assert "Couldn't connect" in other.stderr
+
+
 def test_a_killed_pod_starts_again(cluster: Cluster, stateful: dict[str, str]) -> None:
     kill(cluster, "twins-0", "twins-1", namespace=NAMESPACE)
     eventually(lambda: [status(cluster, name)["restartCount"] for name in stateful] == [1, 1])
