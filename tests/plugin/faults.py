@@ -428,7 +428,10 @@ MORE: list[Row] = [
         "two installs with one role",
         "termination",
         lambda objects: objects.append(binding("delivery")),
-        ["ClusterRoleBinding argocd-server exists 2 times, for other accounts: the last install takes its role"],
+        [
+            "ClusterRoleBinding argocd-server exists 2 times, for argocd/argocd-server and delivery/argocd-server: "
+            "the last install takes its role"
+        ],
     ),
 ]
 

@@ -31,9 +31,11 @@ GRPC = {
     "matches": [{"headers": [{"name": "content-type", "value": "application/grpc"}]}],
     "backendRefs": [{"name": "argocd-server-grpc", "port": 443}],
 }
-ALL = {"allowedRoutes": {"namespaces": {"from": "All"}}}
+OURS = {"kubernetes.io/metadata.name": "argocd"}
+ADMITTED = {"allowedRoutes": {"namespaces": {"from": "Selector", "selector": {"matchLabels": OURS}}}}
 
 
+ADMITS = "is not in these files: by default a listener admits only routes of its own namespace"
 API = "gateway.networking.k8s.io/v1"
 
 
@@ -48,7 +50,7 @@ def grant(namespace: str, kind: str, wanted: str, **to: Any) -> Object:
 def elsewhere(**more: Any) -> Object:
     """A listener whose certificate is in another namespace."""
     refs = [{"name": "argocd-certificate", "namespace": "certs"}]
-    return api_gateway(**ALL, tls={"certificateRefs": refs}, **more)
+    return api_gateway(**ADMITTED, tls={"certificateRefs": refs}, **more)
 
 
 def from_edge(rule: Object) -> Object:
@@ -61,7 +63,7 @@ def from_edge(rule: Object) -> Object:
 
 def listener_set(**more: Any) -> Object:
     """The listener with TLS as a ListenerSet of argocd; routes name it as their parent."""
-    [https, _] = api_gateway(**ALL)["spec"]["listeners"]
+    [https, _] = api_gateway(**ADMITTED)["spec"]["listeners"]
     parent = {"name": "shared", "namespace": "edge"}
     return item(API, "ListenerSet", "own", spec={"parentRef": parent, "listeners": [https | more]})
 
@@ -74,9 +76,9 @@ def admitting(**allowed: Any) -> Object:
     return gateway
 
 
-def of_set(*rules: Object) -> Object:
+def of_set(*rules: Object, **more: Any) -> Object:
     route = api_route("ui", "https", *rules)
-    route["spec"]["parentRefs"] = [{"kind": "ListenerSet", "name": "own", "sectionName": "https"}]
+    route["spec"]["parentRefs"] = [{"kind": "ListenerSet", "name": "own", "sectionName": "https", **more}]
     return route
 
 
@@ -107,7 +109,7 @@ def gateway_api(gateway: Object, *routes: Object) -> Breaking:
 def with_policy(section: str = "", name: str = "argocd-server", **validation: Any) -> Breaking:
     """The Gateway API, with a BackendTLSPolicy."""
     routes = api_route("ui", "https", UI), api_route("http", "http", REDIRECT)
-    return gateway_api(api_gateway(**ALL), *routes, tls_policy(section, name, **validation))
+    return gateway_api(api_gateway(**ADMITTED), *routes, tls_policy(section, name, **validation))
 
 
 GATEWAY_API: list[Row] = [
@@ -126,7 +128,7 @@ GATEWAY_API: list[Row] = [
         "a GRPCRoute for everything",
         "grpc-routing",
         gateway_api(
-            api_gateway(**ALL),
+            api_gateway(**ADMITTED),
             api_route("ui", "https", UI),
             api_route("cli", "https", {"backendRefs": GRPC["backendRefs"]}, kind="GRPCRoute"),
             api_route("http", "http", REDIRECT),
@@ -139,7 +141,7 @@ GATEWAY_API: list[Row] = [
         "J06",
         "a listener that is not there",
         "grpc-routing",
-        gateway_api(api_gateway(**ALL), api_route("ui", "tls", UI), api_route("http", "http", REDIRECT)),
+        gateway_api(api_gateway(**ADMITTED), api_route("ui", "tls", UI), api_route("http", "http", REDIRECT)),
         [
             "no route routes this host: the gateway answers 404",
             "HTTPRoute argocd/ui names tls, which its Gateway does not have: 404",
@@ -151,7 +153,9 @@ GATEWAY_API: list[Row] = [
         "a listener for another host",
         "grpc-routing",
         gateway_api(
-            api_gateway(**ALL, hostname="cd.acme.io"), api_route("ui", "https", UI), api_route("http", "http", REDIRECT)
+            api_gateway(**ADMITTED, hostname="cd.acme.io"),
+            api_route("ui", "https", UI),
+            api_route("http", "http", REDIRECT),
         ),
         [
             "no route routes this host: the gateway answers 404",
@@ -270,11 +274,32 @@ GATEWAY_API: list[Row] = [
         ["Gateway edge/shared does not admit ListenerSet argocd/own: it opens no port", NO_WAY],
     ),
     (
+        "C28",
+        "a ListenerSet of a Gateway elsewhere",
+        "termination",
+        gateway_api(listener_set(), of_set(UI)),
+        ["Gateway edge/shared is not in these files: by default it admits no ListenerSet"],
+    ),
+    (
+        "C28",
+        "a listener elsewhere",
+        "termination",
+        gateway_api(api_route("ui", "https", UI)),
+        [f"listener https of Gateway edge/shared {ADMITS}"],
+    ),
+    (
+        "C28",
+        "a ListenerSet of another namespace",
+        "termination",
+        gateway_api(of_set(UI, namespace="edge")),
+        [f"listener https of ListenerSet edge/own {ADMITS}"],
+    ),
+    (
         "J02",
         "a GRPCRoute by service",
         "grpc-routing",
         gateway_api(
-            api_gateway(**ALL),
+            api_gateway(**ADMITTED),
             api_route("ui", "https", UI),
             api_route(
                 "cli",
@@ -292,14 +317,14 @@ GATEWAY_API_SPARED: list[tuple[str, str, Breaking, str]] = [
     (
         "the Gateway API with one HTTPRoute",
         "grpc-routing",
-        gateway_api(api_gateway(**ALL), api_route("ui", "https", GRPC, UI), api_route("http", "http", REDIRECT)),
+        gateway_api(api_gateway(**ADMITTED), api_route("ui", "https", GRPC, UI), api_route("http", "http", REDIRECT)),
         "content-type is application/grpc (HTTPRoute argocd/ui)",
     ),
     (
         "the Gateway API with a TLSRoute",
         "passthrough",
         gateway_api(
-            api_gateway(**ALL, protocol="TLS", tls={"mode": "Passthrough"}),
+            api_gateway(**ADMITTED, protocol="TLS", tls={"mode": "Passthrough"}),
             api_route("ui", "https", {"backendRefs": [{"name": "argocd-server", "port": 443}]}, kind="TLSRoute"),
             api_route("http", "http", REDIRECT),
         ),
@@ -360,18 +385,12 @@ GATEWAY_API_SPARED: list[tuple[str, str, Breaking, str]] = [
             api_route("http", "http", REDIRECT),
             listener_set(),
         ),
-        "port 443, HTTPS (Gateway edge/shared of the Gateway API)\n",
+        "port 443, HTTPS (ListenerSet argocd/own on Gateway edge/shared of the Gateway API)\n",
     ),
     (
         "a ListenerSet elsewhere",
         "termination",
         gateway_api(admitting(), of_set(UI), api_route("http", "http", REDIRECT)),
-        "Gateway of ListenerSet argocd/own (not in these files)",
-    ),
-    (
-        "a ListenerSet of a Gateway elsewhere",
-        "termination",
-        gateway_api(listener_set(), of_set(UI)),
-        "Gateway edge/shared (not in these files)",
+        "listener https of ListenerSet argocd/own (not in these files)",
     ),
 ]

@@ -157,7 +157,7 @@ MESH_SPARED: list[tuple[str, str, Breaking, str]] = [
     (
         "paths for the port of the metrics",
         "termination",
-        meshed(callers(ports=["8083"], paths=["/metrics"])),
+        meshed(callers("DENY", ports=["8083"], paths=["/metrics"])),
         MTLS,
     ),
     ("an audit of paths", "termination", meshed(callers("AUDIT", paths=["/api/*"])), MTLS),

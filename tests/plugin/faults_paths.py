@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.plugin.faults import Row, address, after
-from tests.plugin.faults_gateway_api import ALL, REDIRECT, UI, api_gateway, api_route, gateway_api
+from tests.plugin.faults_gateway_api import ADMITTED, REDIRECT, UI, api_gateway, api_route, gateway_api
 from tests.plugin.renders import Breaking, container, routes
 
 BLANK = "the page stays blank"
@@ -30,7 +30,7 @@ def taking(rewrite: Any = None, *, beside: bool = False, **uri: str) -> Breaking
 def api(path: str, **more: Any) -> Breaking:
     """The same through the Gateway API."""
     rule = UI | {"matches": [{"path": {"type": "PathPrefix", "value": path}}]} | more
-    return gateway_api(api_gateway(**ALL), api_route("ui", "https", rule), api_route("http", "http", REDIRECT))
+    return gateway_api(api_gateway(**ADMITTED), api_route("ui", "https", rule), api_route("http", "http", REDIRECT))
 
 
 def replaced(**path: str) -> dict[str, Any]:

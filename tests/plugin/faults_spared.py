@@ -6,7 +6,7 @@ import copy
 from typing import Any
 
 from tests.plugin.faults import NO_WAY, Row, address, after, injected, item, part_of, pod, sidecar, without_sidecar
-from tests.plugin.faults_gateway_api import ALL, UI, api_gateway, api_route, gateway_api
+from tests.plugin.faults_gateway_api import ADMITTED, UI, api_gateway, api_route, gateway_api
 from tests.plugin.renders import Breaking, container, drop, gateway, parameters, plus, routes, rule, service
 from tests.render.consumer import one
 from tests.render.render import Object
@@ -43,7 +43,7 @@ def plain_gateway(objects: list[Object]) -> None:
 def api_redirect(**more: Any) -> Breaking:
     """The Gateway API with another redirect than 301."""
     redirect = {"filters": [{"type": "RequestRedirect", "requestRedirect": {"scheme": "https", **more}}]}
-    return gateway_api(api_gateway(**ALL), api_route("ui", "https", UI), api_route("http", "http", redirect))
+    return gateway_api(api_gateway(**ADMITTED), api_route("ui", "https", UI), api_route("http", "http", redirect))
 
 
 SOLVER: Any = {"match": [{"uri": {"prefix": CHALLENGE}}], "route": [{"destination": {"host": "solver"}}]}
@@ -67,7 +67,8 @@ def setting(value: str) -> Object:
 OWN = item("v1", "ConfigMap", "own", data={INSECURE: "true", "insecure": "true"})
 FROM_OWN = [{"configMapRef": {"name": "own"}}]
 WITHOUT = drop("ConfigMap", "argocd-cmd-params-cm")
-TLS_AGAIN = rule(trafficPolicy={"tls": {"mode": "SIMPLE", "caCertificates": "/ca.pem"}})
+_TRUSTED = {"mode": "SIMPLE", "caCertificates": "/ca.pem", "subjectAltNames": ["argocd-server"]}
+TLS_AGAIN = rule(trafficPolicy={"tls": _TRUSTED})
 NOT_HERE = "not known: server.insecure of ConfigMap argocd/argocd-cmd-params-cm, which is not in these files"
 
 SHOP_WEB: list[Object] = [

@@ -166,6 +166,68 @@ def mixed(count: int) -> list[Object]:
     return [WILD, shared(listener("https")), *(one for number in range(count) for one in application(number))]
 
 
+def part(number: int) -> Object:
+    """A workload of Argo CD with its own labels and account."""
+    found = workload(f"argocd-part{number}", common(number), program="part")
+    found["metadata"]["labels"] = {"app.kubernetes.io/part-of": "argocd"}
+    found["spec"]["template"]["spec"]["serviceAccountName"] = f"a{number}"
+    return found
+
+
+def binding(number: int) -> Object:
+    reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": f"role{number}"}
+    subjects = [{"kind": "ServiceAccount", "name": f"a{number}", "namespace": "argocd"}]
+    head = {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "ClusterRoleBinding",
+        "metadata": {"name": f"b{number}"},
+    }
+    return {**head, "roleRef": reference, "subjects": subjects}
+
+
+def role(number: int) -> Object:
+    rules = [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}]
+    head = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": f"role{number}"}}
+    return {**head, "rules": rules}
+
+
+def network(number: int, selector: Object) -> Object:
+    spec = {"podSelector": {"matchLabels": selector}, "ingress": [{"ports": [{"port": 80}]}, {"from": [{}]}]}
+    return item("networking.k8s.io/v1", "NetworkPolicy", f"n{number}", spec=spec)
+
+
+def own_gateway(number: int) -> Object:
+    """A Gateway for pods of its own."""
+    found = gateway(f"g{number}", server(host(number)), server(host(number), port=80))
+    found["spec"]["selector"] = common(number)
+    return found
+
+
+def edge_service(number: int) -> Object:
+    return item(
+        "v1", "Service", f"e{number}", "istio-system", spec={"selector": common(number), "ports": ports(80, 443)}
+    )
+
+
+def for_edge(number: int, selector: Object) -> Object:
+    spec = {"selector": {"matchLabels": selector}, "rules": [{"from": [{"source": {"ipBlocks": ["192.0.2.0/24"]}}]}]}
+    return item("security.istio.io/v1", "AuthorizationPolicy", f"p{number}", "istio-system", spec=spec)
+
+
+def of_mesh(number: int) -> Object:
+    return route(f"m{number}", host(number), gateway="mesh")
+
+
+def issued(number: int) -> Object:
+    spec = {"dnsNames": [host(number)], "secretName": f"other{number}"}
+    return item("cert-manager.io/v1", "Certificate", f"c{number}", spec=spec)
+
+
+def ingress(number: int) -> Object:
+    backend = {"service": {"name": "argocd-server", "port": {"number": 80}}}
+    return item("networking.k8s.io/v1", "Ingress", f"i{number}", spec={"defaultBackend": backend})
+
+
 SHAPES: dict[str, Shape] = {
     "mixed": mixed,
     "routes to workloads": each(lambda n: workload(f"w{n}", OURS), lambda n: route(f"r{n}", host(n))),
@@ -268,6 +330,36 @@ SHAPES: dict[str, Shape] = {
     "ListenerSets": beside(
         each(listener_set, lambda n: http_route(f"r{n}", host(n), parent={"kind": "ListenerSet", "name": f"l{n}"})),
         shared() | {"spec": {"allowedListeners": {"namespaces": {"from": "All"}}}},
+    ),
+    "parts of Argo CD": each(
+        part, binding, role, lambda n: security("AuthorizationPolicy", n, selector={"matchLabels": {"a": f"argocd{n}"}})
+    ),
+    "NetworkPolicies with a common label": each(
+        lambda n: network(n, common(n)), lambda n: workload(f"w{n}", common(n)), lambda n: route(f"r{n}", host(n))
+    ),
+    "NetworkPolicies of the same workloads": each(
+        lambda n: network(n, OURS), lambda n: workload(f"w{n}", OURS), lambda n: route(f"r{n}", host(n))
+    ),
+    "gateways of their own": each(
+        own_gateway,
+        edge_service,
+        lambda n: workload(f"e{n}", common(n), "istio-system", "istio-proxy"),
+        lambda n: for_edge(n, common(n)),
+        lambda n: route(f"r{n}", host(n), gateway=f"g{n}"),
+    ),
+    "policies of one gateway": each(
+        lambda n: for_edge(n, {"istio": "ingressgateway"}), lambda n: route(f"r{n}", host(n))
+    ),
+    "VirtualServices of the mesh": each(of_mesh),
+    "VirtualServices of absent Gateways here": each(lambda n: route(f"r{n}", host(n), gateway=f"absent{n}")),
+    "Services with a prefix": each(
+        lambda n: service(f"x{n}-argocd-server-{n}", OURS),
+        lambda n: route(f"r{n}", host(n), rule=to(f"argocd-server-{n}")),
+    ),
+    "Certificates": each(issued, lambda n: route(f"r{n}", host(n))),
+    "Ingresses": each(ingress),
+    "EnvoyFilters": each(
+        lambda n: item(ISTIO, "EnvoyFilter", f"f{n}", spec={"configPatches": [{"patch": {"operation": "REPLACE"}}]})
     ),
     "HTTPRoutes of an absent Gateway": each(lambda n: http_route(f"r{n}", host(n))),
     "listeners": lambda count: [

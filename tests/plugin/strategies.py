@@ -15,12 +15,24 @@ labels = st.dictionaries(
     st.from_regex(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,6}[A-Za-z0-9])?", fullmatch=True),
     min_size=1,
 )
+parents = st.fixed_dictionaries(
+    {"name": st.sampled_from(["shared", "a.b"])},
+    optional={"namespace": st.sampled_from(["edge"]), "kind": st.just("Gateway"), "sectionName": st.just("https")},
+)
+gateways = st.fixed_dictionaries({"className": st.sampled_from(["istio", "a.b"])}) | st.fixed_dictionaries(
+    {"parent": parents}, optional={"redirectParent": parents.map(lambda parent: parent | {"sectionName": "http"})}
+)
 junk = st.none() | st.booleans() | st.integers() | st.text(max_size=6) | st.lists(st.text(max_size=3), max_size=2)
 
 
 @st.composite
-def specs(draw: st.DrawFn, valid: bool = True, several: bool = True, mode: str | None = None) -> dict[str, Any]:
-    """A spec; with `several` up to five hosts and generator-only fields, else only fields of both ways."""
+def specs(
+    draw: st.DrawFn, valid: bool = True, several: bool = True, mode: str | None = None, api: bool = False
+) -> dict[str, Any]:
+    """A spec; with `several` up to five hosts and generator-only fields, else only fields of both ways.
+
+    With `api` the gateway may be of the Gateway API.
+    """
     names = draw(st.lists(hosts, min_size=1, max_size=5 if several else 1, unique=True))
     spec: dict[str, Any] = {"hosts": names}
     mode = mode or draw(st.sampled_from([None, *MODES]))
@@ -32,8 +44,17 @@ def specs(draw: st.DrawFn, valid: bool = True, several: bool = True, mode: str |
             spec["gateway"]["namespace"] = draw(st.sampled_from(["istio-ingress", "edge"]))
         if draw(st.booleans()):
             spec["gateway"]["existing"] = draw(st.sampled_from(["edge/shared", "a/b.c"]))
+    if api and draw(st.booleans()):
+        spec["gateway"] = draw(gateways)
+        parent = spec["gateway"].get("parent", {})
+        if len(names) > 1 and not mode and "className" not in spec["gateway"]:
+            parent["sectionName"] = "https"
+        if draw(st.booleans()):
+            spec["gateway"]["namespace"] = "edge"
     if draw(st.booleans()):
         spec["server"] = {"service": draw(st.sampled_from(["argocd-server", "cd"])), "labels": draw(labels)}
+    if draw(st.booleans()):
+        spec["instance"] = draw(st.sampled_from(["two", "team-2", "1", "on"]))
     if mode != "passthrough" and draw(st.booleans()):
         spec["tls"] = {"secretName": draw(secrets)}
     if several and draw(st.booleans()):

@@ -15,11 +15,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from argocd_istio.exposure.fields import complete
+from argocd_istio.exposure.wired import API, LISTENERS
 from argocd_istio.syntax.emit import to_yaml
 from tests.plugin.cases import FUNCTION, checked, generator
 from tests.plugin.strategies import specs
 from tests.render.consumer import EXPOSURE, MODES, one, write
 from tests.render.render import ROOT, BuildError, load
+from tests.render.render import build as build_plain
 from tools import plugin
 from tools.build import program
 
@@ -115,6 +117,61 @@ def test_each_certificate_gets_its_own_server(tmp_path: Path, mode: str, install
         "hosts": ["./b.marker.test"],
         "tls": https["tls"] | {"credentialName": "cert-b"},
     }
+
+
+def listeners(folder: Path, way: str, spec: dict[str, Any], *, plain: bool = False) -> list[Any]:
+    """The listeners of a build with the generator's output, or with a plain Exposure."""
+    mode, gateway = spec["mode"], {API: {"className": "istio"}, LISTENERS: {"parent": {"name": "shared"}}}[way]
+    spec = spec | {"gateway": gateway}
+    exposed = EXPOSURE | {"spec": spec} if plain else completed(generator(**spec))
+    objects = build_plain(consumer(folder, f"{way}/{mode}", plain=exposed))
+    found: list[Any] = one(objects, "Gateway" if way == API else "ListenerSet")["spec"]["listeners"]
+    return found
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("way", [API, LISTENERS])
+def test_each_host_gets_its_own_listener(tmp_path: Path, way: str, mode: str) -> None:
+    """The listeners that the generator writes are those of base/gateway-api."""
+    tls = {} if mode == "passthrough" else {"tls": {"secretName": "cert-a"}}
+    spec = {"hosts": ["a.marker.test"], "mode": mode, **tls}
+    http, https = listeners(tmp_path / "plain", way, spec, plain=True)
+    assert listeners(tmp_path / "same", way, spec) == [http, https]
+    several = spec | {"hosts": ["a.marker.test", "b.marker.test"]}
+    if tls:
+        several["tls"] = {"secretName": "cert-a", "secretNames": {"b.marker.test": "cert-b"}}
+    found = listeners(tmp_path / "several", way, several)
+    if way == API and not tls:
+        assert found == [http, https]
+        return
+    second = {"name": "https-2", "hostname": "b.marker.test"}
+    if tls:
+        second["tls"] = https["tls"] | {"certificateRefs": [{"group": "", "kind": "Secret", "name": "cert-b"}]}
+    wanted = [http, https | {"hostname": "a.marker.test"}, https | second]
+    wanted[1:1] = [http | {"name": "http-2", "hostname": "b.marker.test"}] if way == LISTENERS else []
+    assert found == wanted
+
+
+def test_one_secret_needs_one_listener_for_all_hosts(tmp_path: Path) -> None:
+    spec = {"hosts": ["a.marker.test", "b.marker.test"], "mode": "termination", "tls": {"secretName": "cert-a"}}
+    assert [one.get("hostname") for one in listeners(tmp_path, API, spec)] == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("gateway", "written"),
+    [
+        ({"className": "istio"}, {"className": "istio"}),
+        ({"className": "istio", "namespace": "argocd"}, {"namespace": "argocd", "className": "istio"}),
+        ({"parent": {"sectionName": "https", "name": "a"}}, {"parent": {"name": "a", "sectionName": "https"}}),
+    ],
+)
+def test_no_default_of_istioctl_is_written(gateway: dict[str, Any], written: dict[str, Any]) -> None:
+    config = generator(hosts=["a.io", "b.io"], mode="termination", gateway=gateway)
+    config["spec"]["tls"] = {"secretNames": {"b.io": "b"}}
+    made = yaml.safe_load(completed(config))
+    assert {key: value for key, value in made["spec"]["gateway"].items() if key != "listeners"} == written
+    assert ("listeners" in made["spec"]["gateway"]) == ("className" in gateway)
+    assert ("tls" in made["spec"]) == ("className" in gateway)
 
 
 def test_a_mistake_fails_the_build_with_its_line(tmp_path: Path, installed: Path) -> None:
@@ -299,9 +356,9 @@ def test_plain_and_completed_exposure_are_equivalent(data: st.DataObject) -> Non
     spec = data.draw(specs(several=False))
     made = yaml.load(completed(generator(**spec)), yaml.CSafeLoader)["spec"]
     plain = plainly(spec)["spec"]
-    for field in ("hosts", "tls", "server"):
+    for field in ("hosts", "tls", "server", "instance"):
         assert made.get(field) == plain.get(field)
     for field in ("selector", "existing"):
         assert made["gateway"].get(field) == plain["gateway"].get(field)
-    assert made.keys() <= {"mode", "hosts", "gateway", "server", "tls"}
+    assert made.keys() <= {"mode", "hosts", "gateway", "server", "tls", "instance"}
     assert made["gateway"].keys() <= {"namespace", "selector", "serviceAccount", "existing"}

@@ -29,6 +29,12 @@ RIGHT = [
     "hosts:\n- !!str cd.acme.io\ngateway: {namespace: edge, selector: {app: 'on', tier: ''}}",
     "hosts: [cd.acme.io]\n<<: {mode: termination}",
     "hosts: [cd.acme.io]\ngateway: {existing: edge/shared.gateway}",
+    f"{HOSTS}\ngateway: {{className: istio}}",
+    f"{HOSTS}\nmode: grpc-routing\ngateway: {{parent: {{name: shared, namespace: edge}}}}",
+    f"{HOSTS}\nmode: passthrough\ngateway: {{parent: {{kind: Gateway, name: shared}}}}",
+    f"{HOSTS}\nmode: termination\ngateway: {{className: a.b}}\ntls: {{secretNames: {{cd.acme.dev: b}}}}",
+    "hosts: [cd.acme.io]\ngateway: {parent: {kind: ListenerSet, name: a, sectionName: https}, "
+    "redirectParent: {name: a, namespace: edge, sectionName: http}}",
     "hosts: [cd.acme.io]\nserver: {service: cd-server, labels: {app: cd, tier: ''}}",
     "hosts: [cd.acme.io]\ngateway: {<<: [{namespace: a}, {namespace: b, selector: {istio: c}}]}",
     "hosts: [" + ", ".join(f"n{n}.acme.io" for n in range(1000)) + "]",
@@ -48,7 +54,46 @@ def test_merged_fields_count_and_the_nearest_wins() -> None:
     assert (found.namespace, found.selector) == ("a", {"istio": "c"})
 
 
+PARENT = "hosts: [a.b]\ngateway: {parent: "
 WRONG = [
+    (
+        "hosts: [a.b]\ngateway: {className: istio, parent: {name: a}}",
+        "6: spec.gateway.parent: found spec.gateway.parent beside spec.gateway.className, expected one of them; keep",
+    ),
+    (
+        "hosts: [a.b]\ngateway: {className: istio, existing: a/b}",
+        "6: spec.gateway.className: found spec.gateway.className beside spec.gateway.existing, expected one of them",
+    ),
+    (
+        "hosts: [a.b]\ngateway: {className: Istio}",
+        '6: spec.gateway.className: found "Istio", expected the name of a GatewayClass: lower-case letters, digits',
+    ),
+    (PARENT + "{namespace: a}}", "6: spec.gateway.parent.name: found nothing, expected a name; write it"),
+    (
+        PARENT + "a/b}",
+        '6: spec.gateway.parent: found the text "a/b", expected a mapping with group, kind, name, namespace, ',
+    ),
+    (
+        PARENT + "{name: a, port: 1}}",
+        '6: spec.gateway.parent.port: found the unknown field "port", expected group, kind, ',
+    ),
+    (
+        PARENT + "{name: a, group: apps}}",
+        '6: spec.gateway.parent.group: found "apps", expected gateway.networking.k8s.io',
+    ),
+    (PARENT + "{name: a, kind: Gatway}}", '6: spec.gateway.parent.kind: found "Gatway", expected Gateway or Listener'),
+    (PARENT + "{name: a, sectionName: A_b}}", '6: spec.gateway.parent.sectionName: found "A_b", expected the name of'),
+    (
+        PARENT + "{name: a, kind: ListenerSet}}",
+        "6: spec.gateway.parent.kind: found ListenerSet, expected Gateway; name the Gateway that it belongs to",
+    ),
+    (
+        f"{HOSTS}\ngateway: {{parent: {{name: a}}}}",
+        "5: spec.hosts: found several hosts, expected an ExposureGenerator with spec.mode for a ListenerSet; write",
+    ),
+    ("hosts: [a.b]\ngateway: {redirectParent: {name: a}}", "6: spec.gateway.redirectParent.sectionName: found nothing"),
+    ("hosts: [a.b]\ngateway: {redirectParent: {sectionName: http}}", "6: spec.gateway.redirectParent.name: found not"),
+    ("hosts: [a.b]\ngateway: {listeners: []}", '6: spec.gateway.listeners: found the unknown field "listeners"'),
     # (spec, the finding from its line on)
     ("hosts: [https://cd.acme.io/]", '5: spec.hosts[0]: found "https://cd.acme.io/", expected a bare host name'),
     ("hosts:\n- cd.acme.io\n- on", "7: spec.hosts[1]: found the boolean on, expected a host name; write the full name"),
@@ -76,7 +121,8 @@ WRONG = [
     ("hosts: [a.b, c.d, a.b]", '5: spec.hosts[2]: found "a.b" a second time, after spec.hosts[0] (line 5)'),
     (
         "host: a.b",
-        '5: spec.host: found the unknown field "host", expected mode, hosts, url, gateway, server, tls, scraper under ',
+        '5: spec.host: found the unknown field "host", expected mode, hosts, url, gateway, server, tls, scraper, '
+        "instance under ",
     ),
     ("hosts: [a.b]\nhostname: c", '6: spec.hostname: found the unknown field "hostname"'),
     ("hosts: [a.b]\nsecretName: c", "6: spec.secretName: found the unknown field"),
@@ -127,6 +173,9 @@ WRONG = [
     ("hosts: [a.b]\ngateway: {selector: {'': a}}", "6: spec.gateway.selector[]: found an empty text"),
     ("hosts: [a.b]\ngateway: {selector: {on: a}}", "6: spec.gateway.selector[on]: found the boolean on"),
     ("hosts: [a.b]\ngateway: {selector: [a]}", "6: spec.gateway.selector: found a list"),
+    ("hosts: [a.b]\ninstance: 2", "6: spec.instance: found the number 2, expected the name of an instance; quote it"),
+    ("hosts: [a.b]\ninstance: Two", '6: spec.instance: found "Two", expected the name of an instance: lower-case'),
+    ("hosts: [a.b]\ninstance: -two", '6: spec.instance: found "-two", expected the name of an instance: lower-case'),
     ("hosts: [a.b]\ngateway: {namespace: a.b}", '6: spec.gateway.namespace: found "a.b", expected a namespace'),
     ('hosts: ["a.b\\x1b[31m"]', "5: spec.hosts[0]: found invisible characters"),
 ]

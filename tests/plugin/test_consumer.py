@@ -17,9 +17,11 @@ import yaml
 from argocd_istio import cli, consumer
 from argocd_istio.exposure.fields import MODES
 from argocd_istio.exposure.schema import modeline
+from argocd_istio.exposure.wired import API, EXISTING, EXPOSURE_ONLY, LISTENERS, PARENT, WITHOUT_CRDS, Wired
 from tests.plugin.cases import exposure
-from tests.render.consumer import write
-from tests.render.render import ROOT, load
+from tests.plugin.ways_in import COMPONENTS, folder_of
+from tests.render.consumer import one, write
+from tests.render.render import ROOT, build, load
 from tests.render.test_examples import git_finds, repositories  # noqa: F401 - a fixture
 from tools.build import program
 
@@ -151,7 +153,7 @@ def test_a_fault_at_any_step_leaves_nothing(
 
         with monkeypatch.context() as patch:
             patch.setattr(os, function, failing)
-            made = consumer.Consumer("termination", ["cd.acme.io"], None, [], "main", False)
+            made = consumer.Consumer(Wired("termination"), ["cd.acme.io"], None, consumer.Gateway(), "main", False)
             try:
                 made.write("a/b/cd")
             except BaseException:
@@ -172,7 +174,86 @@ def test_an_unwritable_place_exits_3(call: Called, tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
+OPTIONS = {
+    EXISTING: ["--gateway", "edge/shared"],
+    API: ["--class-name", "istio"],
+    PARENT: ["--parent", "edge/shared/https", "--redirect-parent", "edge/shared/http"],
+    LISTENERS: ["--parent", "edge/shared"],
+    "": ["--selector", "istio=edge"],
+}
+
+
+def options(wired: Wired) -> list[str]:
+    """The options of init for a component."""
+    found = ["--mode", wired.mode, "--host", "cd.acme.io", *OPTIONS.get(wired.way, [])]
+    found += ["--way", wired.way] if wired.way else []
+    found += ["--without-crds"] if wired.amount == WITHOUT_CRDS else []
+    server = ["--exposure-only", "--service", "cd-argocd-server", "--label", "app=cd,release=cd"]
+    return found + (server if wired.amount == EXPOSURE_ONLY else [])
+
+
+RULES = {"K08", "K18"}
+"""Notes: a branch in the address, and the owner of a Gateway."""
+
+
+@pytest.mark.parametrize("wired", COMPONENTS, ids=folder_of)
+def test_init_knows_every_way_and_amount(wired: Wired, call: Called, tmp_path: Path) -> None:
+    for checked in ([], ["--checked"]):
+        folder = tmp_path / f"cd{len(checked)}"
+        code, out, error = call("init", folder.name, *options(wired), *checked)
+        assert (code, error) == (0, "")
+        file = folder / "kustomization.yaml"
+        listed = yaml.safe_load(file.read_text())["components"]
+        assert listed[0] == f"{consumer.LIBRARY}//{folder_of(wired)}?ref={consumer.REF}"
+        code, _, error = call("check", "--strict", folder.name)
+        assert code == 0 and set(re.findall(r"^\S+ \S+ (K\d+): ", error, re.M)) <= RULES, error
+        assert error.count("\n") == error.count(": info: "), error
+        insecure = f'server.insecure: "{str(wired.mode != "passthrough").lower()}", and in argocd-cm: url: https://cd.'
+        assert (insecure in out) == (wired.amount == EXPOSURE_ONLY)
+    here = tmp_path / "cd0/kustomization.yaml"
+    local = here.read_text().replace(f"{consumer.LIBRARY}//", f"{os.path.relpath(ROOT, here.parent)}/")
+    here.write_text(local.replace(f"?ref={consumer.REF}", ""))
+    objects = build(here.parent)
+    if wired.way == PARENT:
+        [parent] = one(objects, "HTTPRoute", "argocd-redirect")["spec"]["parentRefs"]
+        whole = {"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "shared", "namespace": "edge"}
+        assert list(parent.items()) == list((whole | {"sectionName": "http"}).items())
+
+
 WRONG = [
+    (["--mode", "termination", *HOSTS, "--way", "gateway"], '--way: found "gateway", expected one of existing-gateway'),
+    (["--mode", "termination", *HOSTS, "--way", API], "--class-name: found nothing, expected the name of a GatewayC"),
+    (["--mode", "termination", *HOSTS, "--way", EXISTING], "--gateway: found nothing, expected the namespace and name"),
+    (["--mode", "termination", *HOSTS, "--way", PARENT], "--parent: found nothing, expected name and namespace of a "),
+    (
+        ["--mode", "termination", *HOSTS, "--way", PARENT, "--parent", "edge/shared"],
+        "--parent: found nothing, expected the name of a listener, for components/gateway-api/existing-gateway/term",
+    ),
+    (
+        ["--mode", "termination", *HOSTS, "--way", LISTENERS, "--parent", "edge/shared/https", "--checked"],
+        "--parent: found a listener, expected none",
+    ),
+    (
+        ["--mode", "termination", *HOSTS, "--way", LISTENERS, "--parent", "edge/shared"],
+        "--host: found several hosts, expected --checked with --way gateway-api/listener-set; add it: each host needs",
+    ),
+    (["--mode", "termination", *HOSTS, "--parent", "shared"], '--parent: found "shared", expected NAMESPACE/NAME or'),
+    (["--mode", "termination", *HOSTS, "--parent", "a/b/c"], "--parent: found a field that components/termination do"),
+    (["--mode", "termination", *HOSTS, "--class-name", "istio"], "--class-name: found a field that components/term"),
+    (
+        ["--mode", "termination", *HOSTS, "--way", API, "--class-name", "istio", "--selector", "a=b"],
+        "--selector: found a field that components/gateway-api/termination does not read, expected none; remove it",
+    ),
+    (
+        ["--mode", "passthrough", *HOSTS, "--way", "behind-load-balancer"],
+        "--mode: found passthrough with --way behind-load-balancer, expected another mode; the gateway gets no TLS",
+    ),
+    (["--mode", "termination", *HOSTS, "--exposure-only"], "--service: found nothing, expected the name of a Service"),
+    (["--mode", "termination", *HOSTS, "--service", "a"], "--service: found a field that components/termination does"),
+    (
+        ["--mode", "termination", *HOSTS, "--exposure-only", "--service", "a", "--label", "b"],
+        '--label: found "b", expected KEY=VALUE such as istio=ingress',
+    ),
     (["--mode", "edge", *HOSTS], '--mode: found "edge", expected one of passthrough, termination, grpc-routing'),
     (["--mode", "grpc-ruting", *HOSTS], "did you mean grpc-routing?"),
     (["--mode", "termination", "--host", "https://cd.acme.io/"], '--host: found "https://cd.acme.io/"'),
@@ -198,7 +279,7 @@ WRONG = [
 def test_a_wrong_option_is_named_without_writing(options: list[str], words: str, call: Called, tmp_path: Path) -> None:
     code, out, error = call("init", "cd", *options)
     assert (code, out) == (2, "") and words in error and error.startswith("--"), error
-    assert error.isprintable() or error[:-1].isprintable()
+    assert all(line.isprintable() for line in error.removesuffix("\n").split("\n"))
     assert list(tmp_path.iterdir()) == []
 
 

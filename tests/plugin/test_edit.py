@@ -688,7 +688,7 @@ BAD_VALUES = [
     (f"host {'a.' * 126}io", "at most 253"),
     ("host a.x.io\x1b[31m", r"\x1b[31m"),
     ("secret-name Upper_Case", "expected the name of a Secret"),
-    ("secret-name ns/name", "its namespace is that of the gateway's pods"),
+    ("secret-name ns/name", "its namespace is not yours to choose here"),
     (f"secret-name {'a' * 254}", "expected"),
     ("secret-name --host http://a.x.io cert", "write a.x.io"),
     ("secret-name ${SECRET}", "unrendered template"),

@@ -26,7 +26,7 @@ from argocd_istio.render.objects import Objects
 from argocd_istio.render.ways import facts
 from argocd_istio.syntax.source import parse
 from argocd_istio.terminal import Terminal
-from tests.plugin.faults_gateway_api import ALL, GRPC, REDIRECT, UI, api_gateway, api_route, gateway_api
+from tests.plugin.faults_gateway_api import ADMITTED, GRPC, REDIRECT, UI, api_gateway, api_route, gateway_api
 from tests.plugin.renders import container, drawn, explained, gateway, overlay, parameters, routes, source, whole
 from tests.render.consumer import MODES, consumer, one
 from tests.render.render import Object, build
@@ -255,7 +255,9 @@ def pictures(folder: Path) -> list[tuple[str, list[Object]]]:
     elsewhere = overlay("grpc-routing")
     elsewhere.remove(one(elsewhere, "Gateway"))
     routed = overlay("grpc-routing")
-    gateway_api(api_gateway(**ALL), api_route("ui", "https", GRPC, UI), api_route("http", "http", REDIRECT))(routed)
+    gateway_api(api_gateway(**ADMITTED), api_route("ui", "https", GRPC, UI), api_route("http", "http", REDIRECT))(
+        routed
+    )
     others = [("two certificates", two_certificates(folder)), ("long", long), ("elsewhere", elsewhere), ("api", routed)]
     return [*((mode, overlay(mode)) for mode in MODES), *others]
 
@@ -289,7 +291,9 @@ def test_explain_of_a_file_ignores_a_nearby_exposure(tmp_path: Path, monkeypatch
 
 def test_httproutes_are_drawn_in_their_order() -> None:
     objects = overlay("grpc-routing")
-    gateway_api(api_gateway(**ALL), api_route("ui", "https", UI, GRPC), api_route("http", "http", REDIRECT))(objects)
+    gateway_api(api_gateway(**ADMITTED), api_route("ui", "https", UI, GRPC), api_route("http", "http", REDIRECT))(
+        objects
+    )
     assert (
         drawn(objects)
         == """\

@@ -146,7 +146,7 @@ def test_the_version_that_was_given_comes_back() -> None:
     assert ran(data)[0]["apiVersion"] == "config.kubernetes.io/v1beta1"
 
 
-@given(specs(valid=False))
+@given(specs(valid=False, api=True))
 def test_a_second_run_changes_no_byte(spec: dict[str, Any]) -> None:
     def again(data: bytes) -> bytes:
         return run(parse_list(data)).to_yaml().encode()
@@ -155,7 +155,7 @@ def test_a_second_run_changes_no_byte(spec: dict[str, Any]) -> None:
     assert again(once) == once
 
 
-@given(specs())
+@given(specs(api=True))
 def test_a_valid_spec_completes_every_host(spec: dict[str, Any]) -> None:
     made = completed(**spec)["spec"]
     hosts = spec["hosts"]
@@ -164,8 +164,17 @@ def test_a_valid_spec_completes_every_host(spec: dict[str, Any]) -> None:
     assert {url.split("/")[2].split(":")[0] for url in urls} == set(hosts) and len(urls) == len(hosts)
     own, names = spec.get("tls", {}).get("secretName", "argocd-certificate"), spec.get("tls", {}).get("secretNames", {})
     wanted = {host: names.get(host, own) for host in hosts}
-    if spec.get("mode") == "passthrough":
+    listeners = made["gateway"].get("listeners", [])
+    assert not ("servers" in made["gateway"] and {"className", "parent"} & made["gateway"].keys())
+    if spec.get("mode") == "passthrough" or "sectionName" in made["gateway"].get("parent", {}):
         assert "tls" not in made and "servers" not in made["gateway"]
+        assert {one["protocol"] for one in listeners} <= {"HTTP", "TLS"}
+    elif listeners:
+        https = [one for one in listeners if one["protocol"] == "HTTPS"]
+        assert {one["hostname"]: one["tls"]["certificateRefs"][0]["name"] for one in https} == wanted
+        assert (
+            len({one["name"] for one in listeners}) == len(listeners) and made["tls"]["secretName"] == wanted[hosts[0]]
+        )
     elif "servers" in made["gateway"]:
         http, *https = made["gateway"]["servers"]
         assert http["hosts"] == [f"./{host}" for host in hosts]

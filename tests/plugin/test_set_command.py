@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import copy
 import re
 import shlex
 import subprocess
 import sys
 from itertools import permutations
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from argocd_istio.exposure.fields import MODES, PASSTHROUGH
-from argocd_istio.exposure.wired import Wired, modes_of
+from argocd_istio.exposure.wired import API, EXISTING, EXPOSURE_ONLY, LISTENERS, PARENT, Wired, modes_of
 from tests.plugin import ways_in
 from tests.plugin.cases import Called, exposure
 from tests.plugin.ways_in import COMPONENTS, folder_of
@@ -203,6 +205,81 @@ def test_a_mode_keeps_its_way_and_amount(wired: Wired, tmp_path: Path, call: Cal
         assert listed.endswith("/" + Wired(mode, wired.way).folder(wired.amount))
 
 
+OF_API = {"group": "gateway.networking.k8s.io", "kind": "Gateway"}
+OF_WAYS: list[tuple[Wired, list[str], str, Any]] = [
+    (Wired("termination", EXISTING), ["gateway", "a/b.c"], "gateway.existing", "a/b.c"),
+    (Wired("termination", API), ["class-name", "a.b"], "gateway.className", "a.b"),
+    (
+        Wired("termination", PARENT),
+        ["parent", "a/b/c"],
+        "gateway.parent",
+        {**OF_API, "namespace": "a", "name": "b", "sectionName": "c"},
+    ),
+    (
+        Wired("termination", PARENT),
+        ["parent", "ListenerSet/a/b/c"],
+        "gateway.parent",
+        {**OF_API, "kind": "ListenerSet", "namespace": "a", "name": "b", "sectionName": "c"},
+    ),
+    (
+        Wired("passthrough", PARENT),
+        ["redirect-parent", "a/b/c"],
+        "gateway.redirectParent",
+        {**OF_API, "namespace": "a", "name": "b", "sectionName": "c"},
+    ),
+    (Wired("passthrough", LISTENERS), ["parent", "a/b"], "gateway.parent", {**OF_API, "namespace": "a", "name": "b"}),
+    (
+        Wired("grpc-routing", "", EXPOSURE_ONLY),
+        ["server", "cd", "--label", "a=b,c=d", "--label", "e="],
+        "server",
+        {"service": "cd", "labels": {"a": "b", "c": "d", "e": ""}},
+    ),
+]
+
+
+@pytest.mark.parametrize(("wired", "command", "path", "value"), OF_WAYS, ids=lambda one: "")
+def test_a_field_of_a_way_is_set(
+    wired: Wired, command: list[str], path: str, value: Any, tmp_path: Path, call: Called
+) -> None:
+    folder = ways_in.consumer(tmp_path / "cd", wired)
+    before = yaml.safe_load((folder / "exposure.yaml").read_text())
+    assert call("set", *command, "--file", str(folder)) == (0, "", "")
+    part, _, key = path.partition(".")
+    expected = copy.deepcopy(before)
+    if key:
+        expected["spec"].setdefault(part, {})[key] = value
+    else:
+        expected["spec"][part] = value
+    assert yaml.safe_load((folder / "exposure.yaml").read_text()) == expected
+    # Without it the component cannot be built, so unset needs --force.
+    assert call("unset", command[0], "--force", "--file", str(folder))[0] == 0
+    left = yaml.safe_load((folder / "exposure.yaml").read_text())["spec"]
+    assert key not in left.get(part, {}) if key else part not in left
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("gateway shared", 'gateway: found "shared", expected the namespace and name of a Gateway'),
+        ("class-name A", 'class-name: found "A", expected the name of a GatewayClass'),
+        ("parent a", 'parent: found "a", expected NAMESPACE/NAME or NAMESPACE/NAME/LISTENER; copy them from the Gatew'),
+        ("parent a/b/c/d", 'parent: found "a/b/c/d", expected NAMESPACE/NAME'),
+        ("parent Secret/a/b", 'parent: found "Secret", expected Gateway or ListenerSet'),
+        ("redirect-parent A/b/c", "redirect-parent: found"),
+        ("redirect-parent a/b/_", 'redirect-parent: found "_", expected the name of a listener'),
+        ("server a/b", 'server: found "a/b", expected the name of a Service'),
+        ("server a --label b", 'label: found "b", expected KEY=VALUE'),
+        ("class-name istio", "a field that components/termination does not read, expected none"),
+    ],
+)
+def test_a_wrong_value_of_a_way_is_refused(command: str, words: str, tmp_path: Path, call: Called) -> None:
+    folder = ways_in.consumer(tmp_path / "cd", Wired("termination"))
+    before = (folder / "exposure.yaml").read_text()
+    code, _, error = call("set", *command.split(), "--file", str(folder))
+    assert words in error and error.count("\n") == 1 and code in (0, 2)
+    assert (code == 0) == ("does not read" in words) == ((folder / "exposure.yaml").read_text() != before)
+
+
 def test_passthrough_behind_a_load_balancer_is_refused(tmp_path: Path, call: Called) -> None:
     folder = ways_in.consumer(tmp_path / "cd", Wired("termination", "behind-load-balancer", "without-crds"))
     before = (folder / "kustomization.yaml").read_text()
@@ -314,14 +391,20 @@ def test_the_pages_examples_run_in_order(here: Path, call: Called) -> None:
     assert call("check", "--strict", "cd/exposure.yaml") == (0, "", "")
 
 
+NEEDS = {command[0]: wired for wired, command, *_ in reversed(OF_WAYS)}
+"""The component that a command of `set` needs."""
+
+
 def test_the_examples_of_help_run_in_their_order(here: Path, call: Called, monkeypatch: pytest.MonkeyPatch) -> None:
     assert call("init", "cd", "--checked", "--mode", "grpc-routing", "--host", "cd.acme.io")[0] == 0
-    monkeypatch.chdir("cd")
     for name, command in every_command():
         if " set " in name:
+            wired = NEEDS.get(name.split()[-1])
+            monkeypatch.chdir(ways_in.consumer(here / name.split()[-1], wired) if wired else here / "cd")
             for line in command.help.split("\b\n")[1].splitlines():
                 code, _, error = call(*shlex.split(line)[1:])
                 assert (code, error) == (0, ""), (line, error)
+    monkeypatch.chdir(here / "cd")
     assert call("check", "--strict") == (0, "", "")
 
 

@@ -23,6 +23,7 @@ from argocd_istio.tree.order import matches
 from tests.plugin.test_fuzz import mutated
 from tests.render.render import ROOT, build
 from tests.render.test_tree import (
+    BESIDE,
     CERTIFICATE,
     COMPONENT,
     CONSUMER,
@@ -30,6 +31,7 @@ from tests.render.test_tree import (
     GENERATOR,
     HOST,
     LITE,
+    NAMED,
     NAMESPACE,
     NO_NAMESPACE,
     ONLY,
@@ -354,6 +356,17 @@ def test_scripts_of_a_local_option_count(tmp_path: Path) -> None:
     assert set(found) == ({"K07"} if any(map(rewritten, scripts)) else set())
 
 
+FURTHER = "namespace: two\n" + BESIDE.replace("crds]", "crds, LIB/components/instance]")
+
+
+def test_a_name_without_the_component_is_a_warning(tmp_path: Path) -> None:
+    [found] = check_folder(str(write(tmp_path, consumer(exposure=NAMED))))
+    assert (found.rule, found.severity, found.path) == ("K17", WARNING, "spec.instance")
+    assert '"two", and no components/instance' in found.message
+    write(tmp_path, {"kustomization.yaml": FURTHER})
+    assert check_folder(str(tmp_path)) == []
+
+
 def test_two_deployments_share_no_cluster(tmp_path: Path) -> None:
     files = {f"two/{name}": text for name, text in consumer("namespace: two\n").items()}
     cluster = "destination: {server: https://one}, "
@@ -361,6 +374,13 @@ def test_two_deployments_share_no_cluster(tmp_path: Path) -> None:
     both = [text.replace("spec: {", f"spec: {{{cluster}") for text in two]
     [found] = deployed(write(tmp_path / "same", files), "---\n".join(both))
     assert (found.rule, found.severity, found.line) == ("K05", ERROR, 6)
+    named = {"two/exposure.yaml": NAMED, "two/kustomization.yaml": FURTHER}
+    assert deployed(write(tmp_path / "instance", named), "---\n".join(both)) == []
+    named["two/kustomization.yaml"] = FURTHER.replace("/without-crds", "")
+    crds = write(tmp_path / "crds", named)
+    [found] = deployed(crds, "---\n".join(both), listing("grpc-routing"))
+    assert (found.rule, found.severity, found.line) == ("K05", WARNING, 6) and "the CRDs a second time" in found.message
+    assert deployed(crds, "---\n".join(both)) == []
     apart = [both[0], both[1].replace("https://one", "https://two")]
     assert deployed(write(tmp_path / "apart", files), "---\n".join(apart)) == []
     assert deployed(write(tmp_path / "again", files), "---\n".join([both[0], both[0]])) == []

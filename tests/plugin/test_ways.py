@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 import copy
+import re
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from argocd_istio.explain import draw, tree
 from argocd_istio.explain.picture import Picture
+from argocd_istio.exposure.wired import API, EXPOSURE_ONLY, LISTENERS, PARENT, WITHOUT_CRDS, Wired
 from argocd_istio.lint.rule import Finding
-from argocd_istio.lint.run import run
+from argocd_istio.lint.run import judge, run
 from argocd_istio.render import istio
 from argocd_istio.render.hosts import Hosts
-from argocd_istio.render.model import Facts
+from argocd_istio.render.model import Facts, Stated
 from argocd_istio.render.objects import Objects
 from argocd_istio.render.paths import head
 from argocd_istio.render.ways import facts
 from argocd_istio.syntax.source import Source
 from argocd_istio.terminal import Terminal
-from tests.plugin.faults_gateway_api import ALL, UI, api_gateway, api_route, gateway_api, tls_policy
+from tests.plugin import ways_in
+from tests.plugin.faults_gateway_api import ADMITTED, UI, api_gateway, api_route, gateway_api, tls_policy
 from tests.plugin.many import SHAPES, render
 from tests.plugin.renders import container, drawn, explained, gateway, overlay, problems_of, routes, rule
+from tests.plugin.ways_in import folder_of
 from tests.render.consumer import MODES, one
-from tests.render.render import Object
+from tests.render.render import Object, build
 from tests.work import LINEAR, growth
 
 
@@ -245,6 +250,36 @@ def test_a_gateway_elsewhere_is_drawn_and_noted() -> None:
         assert "\n└─ Gateway infra/shared (not in these files)\n" in drawn(objects) or mode == "passthrough"
 
 
+def alike(wired: Wired, folder: Path, **more: Any) -> str:
+    """The drawing of a way, without what is different in Istio's objects and those of the Gateway API."""
+    kinds = r"VirtualService|HTTPRoute|TLSRoute"
+    picture = explained(build(ways_in.consumer(folder, wired, **more)))
+    text = tree.draw(Picture(picture.facts, []), width=500)
+    text = re.sub(rf"\((?:{kinds}) argocd/argocd(?:: \w+)?\)", "(route)", text)
+    text = re.sub(r"Secret (?:istio-system|argocd)/a$", "Secret a", text, flags=re.M)
+    return re.sub(r"\((?:ListenerSet argocd/argocd on )?Gateway [^)]*\)", "(Gateway)", text)
+
+
+@pytest.mark.parametrize("way", [API, LISTENERS])
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("amount", [WITHOUT_CRDS, EXPOSURE_ONLY])
+def test_the_gateway_api_is_drawn_as_istio(way: str, mode: str, amount: str, tmp_path: Path) -> None:
+    twin, found = (alike(Wired(mode, one, amount), tmp_path / f"a{len(one)}") for one in ("", way))
+    assert found == twin and "301 to https" in found
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_redirect_elsewhere_is_its_own_listener(mode: str, tmp_path: Path) -> None:
+    wired = Wired(mode, PARENT, WITHOUT_CRDS)
+    spec = ways_in.spec(wired)
+    spec["gateway"]["redirectParent"] = {"name": "shared", "namespace": "edge", "sectionName": "http"}
+    folder = ways_in.consumer(tmp_path, wired, spec, components=[folder_of(wired), "components/gateway-api/redirect"])
+    text = tree.draw(explained(build(folder)), width=500)
+    assert "─ listener https of Gateway edge/shared (not in these files)\n" in text
+    redirect = text.partition("─ listener http of Gateway edge/shared (not in these files)\n")[2]
+    assert redirect.splitlines()[0].endswith("─ 301 to https")
+
+
 def redirecting(port: int, condition: Object) -> list[Object]:
     """A mode whose Gateway serves HTTP on a port, and whose routes first redirect requests with a condition."""
     objects = overlay("termination")
@@ -310,7 +345,11 @@ def judged(shape: str, count: int) -> tuple[Facts, list[Finding]]:
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_the_work_grows_with_the_objects(shape: str) -> None:
-    assert growth(lambda read: run(facts(Objects(read))), many(shape, 40), many(shape, 400)) < 10.5
+    stated = Stated(gateway_labels=("app=x",), istio_version=(1, 31))
+    work = growth(
+        lambda read: judge(facts(Objects(read), "istio-system", stated=stated)), many(shape, 40), many(shape, 400)
+    )
+    assert work < 10.5
 
 
 @pytest.mark.parametrize("form", ["text", "mermaid", "svg"])
@@ -340,7 +379,7 @@ def test_wildcards_count_at_ports_without_the_host_alone() -> None:
 
 
 def test_a_route_is_drawn_once_for_many_hosts() -> None:
-    gate = api_gateway(**ALL)
+    gate = api_gateway(**ADMITTED)
     route = api_route("ui", "https", UI)
     route["spec"]["hostnames"] = ["*.example.com", "argocd.example.com"]
     objects = overlay("termination")
@@ -380,7 +419,7 @@ def test_the_first_backend_policy_by_name_counts() -> None:
 
 def test_a_tls_route_may_follow_tls_that_ends() -> None:
     objects = overlay("termination")
-    gate = api_gateway(**ALL, protocol="TLS")
+    gate = api_gateway(**ADMITTED, protocol="TLS")
     gateway_api(gate, api_route("ui", "https", UI, kind="TLSRoute"))(objects)
     assert [each.hop for _, _, each in explained(objects).facts.destinations()] == ["clear text"]
 

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 CODES = {
     "0": "Done",
     "1": "A problem was found: `check`, `generate` or `set` reported an error (with `--strict` a warning too), a "
-    "generated file is stale, `explain` marked a fault, `drift` found a difference that it cannot explain",
+    "generated file is stale, `lint` found an error, `explain` marked a fault, `drift` found a difference that it "
+    "cannot explain, `probe` found an error (with `--strict` a warning too) or `--watch` an outage",
     "2": "The input cannot be used, or the command line is wrong",
     "3": "A file or the output cannot be read or written",
     "130, 143": "Interrupted; nothing half-written is left",

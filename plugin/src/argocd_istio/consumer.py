@@ -8,14 +8,35 @@ import shlex
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from argocd_istio import API_VERSION
 from argocd_istio.exposure.check import check
 from argocd_istio.exposure.component import KUSTOMIZATIONS
-from argocd_istio.exposure.fields import BY_PATH, FUNCTION, GENERATOR, KINDS, PASSTHROUGH, PLAIN, RUN
+from argocd_istio.exposure.fields import (
+    BY_PATH,
+    FUNCTION,
+    GENERATOR,
+    KINDS,
+    MODES,
+    PASSTHROUGH,
+    PLAIN,
+    RUN,
+    nearest,
+)
 from argocd_istio.exposure.hosts import as_typed
-from argocd_istio.exposure.names import labels_of, shown
+from argocd_istio.exposure.names import labels_of, parent_of, shown
 from argocd_istio.exposure.schema import modeline
+from argocd_istio.exposure.wired import (
+    BALANCER,
+    EXPOSURE_ONLY,
+    LISTENERS,
+    NO_PASSTHROUGH,
+    REDIRECT,
+    WAYS,
+    Wired,
+    modes_of,
+)
 from argocd_istio.files import FileError, read
 from argocd_istio.findings import ERROR
 from argocd_istio.syntax.emit import to_yaml
@@ -33,13 +54,19 @@ kind: Kustomization
 {{list}}:
 - {EXPOSURE}
 components:
-- {{component}}
-"""
+{{components}}"""
 _OPTIONS = {
     "spec.mode": "--mode",
     "spec.hosts": "--host",
     "spec.gateway.namespace": "--gateway-namespace",
     "spec.gateway.selector": "--selector",
+    "spec.gateway.existing": "--gateway",
+    "spec.gateway.className": "--class-name",
+    "spec.gateway.parent": "--parent",
+    "spec.gateway.redirectParent": "--redirect-parent",
+    "spec.server.service": "--service",
+    "spec.server.labels": "--label",
+    "spec.server": "--service, --label",
     "spec.tls.secretName": "--secret-name",
 }
 # Without "+", which kustomize decodes as a space in an address.
@@ -53,27 +80,39 @@ class ConsumerError(Exception):
         super().__init__("\n".join(map(visible, problems)))
 
 
+class Gateway(NamedTuple):
+    """What the options say about the gateway: `labels` and `namespace` of its pods, or the fields of a way."""
+
+    labels: Sequence[str] = ()
+    namespace: str | None = None
+    existing: str | None = None
+    class_name: str | None = None
+    parent: str | None = None
+    redirect_parent: str | None = None
+
+
 class Consumer:
     """A new consumer: the text of its two files, and what the user should know.
 
-    `labels` are the gateway's, as KEY=VALUE. Without `secret` and `labels` the defaults of the Exposure are written.
-    `namespace` is where the gateway's pods are.
+    Without `secret` and labels of the gateway the defaults of the Exposure are written. `server` is the Service, and
+    the labels as KEY=VALUE, of an argocd-server that is already installed.
     Raises ConsumerError.
     """
 
     def __init__(
         self,
-        mode: str,
+        wired: Wired,
         hosts: Sequence[str],
         secret: str | None,
-        labels: Sequence[str],
+        gateway: Gateway,
         ref: str,
         checked: bool,
         *,
-        namespace: str | None = None,
+        server: tuple[str | None, Sequence[str]] = (None, ()),
     ) -> None:
-        self.checked = checked
+        self.wired, self.checked = wired, checked
         written = list(map(as_typed, hosts))
+        self.hosts = written
         self.notices = [
             f"--host: {visible(typed)} is written as {host}"
             for typed, host in zip(hosts, written, strict=True)
@@ -82,41 +121,52 @@ class Consumer:
         if not _REF.fullmatch(ref):
             expected = "a tag, branch or commit of letters, digits, . _ / -"
             raise ConsumerError(f"--ref: found {shown(ref)}, expected {expected}; write {REF}")
-        named = labels_of(labels)
-        if isinstance(named, tuple):
-            raise ConsumerError("--selector: found {}, expected {}; {}".format(*named))
-        pairs = named or BY_PATH["spec.gateway.selector"].default
-        gateway = {"selector": pairs} if namespace is None else {"namespace": namespace, "selector": pairs}
-        spec: dict[str, object] = {"mode": mode, "hosts": written, "gateway": gateway}
-        if mode != PASSTHROUGH or secret is not None:
+        if wired.way and wired.way not in WAYS:
+            hint = nearest(wired.way, WAYS) or "choose one"
+            raise ConsumerError(f"--way: found {shown(wired.way)}, expected one of {', '.join(WAYS)}; {hint}")
+        if wired.mode in MODES and wired.mode not in modes_of(wired.way):
+            found = f"{wired.mode} with --way {wired.way}"
+            raise ConsumerError(f"--mode: found {found}, expected another mode; {NO_PASSTHROUGH}")
+        spec: dict[str, object] = {"mode": wired.mode, "hosts": written, "gateway": _gateway(gateway, wired)}
+        if wired.certificate or secret is not None:
             spec["tls"] = {"secretName": BY_PATH["spec.tls.secretName"].default if secret is None else secret}
-        self._check(spec)
+        service, labels = server[0], _labels("--label", server[1])
+        if service is not None or labels:
+            spec["server"] = ({"service": service} if service is not None else {}) | (
+                {"labels": labels} if labels else {}
+            )
+        self._check(spec, GENERATOR)
         metadata: dict[str, object] = {"name": "argocd"}
         if checked:
             metadata["annotations"] = {FUNCTION: f"{RUN}\n"}
         else:
             # Without the generator the build does not compare the mode with the component.
             del spec["mode"]
+            if wired.way == LISTENERS and len(written) > 1:
+                hint = "add it: each host needs listeners of its own, which the generator writes"
+                raise ConsumerError(f"--host: found several hosts, expected --checked with --way {LISTENERS}; {hint}")
+            self._check(spec, PLAIN)
         kind = GENERATOR if checked else PLAIN
         exposure = {"apiVersion": API_VERSION, "kind": kind, "metadata": metadata, "spec": spec}
+        listed = [wired.folder(wired.amount), *([f"components/{REDIRECT}"] if gateway.redirect_parent else [])]
         self.files = {
             EXPOSURE: f"{modeline(ref)}\n{to_yaml(exposure)}",
             KUSTOMIZATIONS[0]: _KUSTOMIZATION.format(
-                list="generators" if checked else "resources", component=f"{LIBRARY}//components/{mode}?ref={ref}"
+                list="generators" if checked else "resources",
+                components="".join(f"- {LIBRARY}//{folder}?ref={ref}\n" for folder in listed),
             ),
         }
 
-    @staticmethod
-    def _check(spec: dict[str, object]) -> None:
-        """Apply the generator's rules to the options."""
-        document = {"apiVersion": API_VERSION, "kind": GENERATOR, "metadata": {"name": "argocd"}, "spec": spec}
+    def _check(self, spec: dict[str, object], kind: str) -> None:
+        """Apply the rules of a kind to the options."""
+        document = {"apiVersion": API_VERSION, "kind": kind, "metadata": {"name": "argocd"}, "spec": spec}
         try:
             source = parse(to_yaml(document).encode(errors="surrogateescape"), "")
         except SourceError as error:
             raise ConsumerError(f"found {error.found} in an option, expected plain text; write it again") from error
         lines = []
-        for finding in check(source, source.documents[0].root, lines=False)[1]:
-            if finding.severity == ERROR:
+        for finding in check(source, source.documents[0].root, lines=False, component=self.wired)[1]:
+            if finding.severity == ERROR or finding.path in self.wired.unread:
                 option = next((f"{name}: " for path, name in _OPTIONS.items() if finding.path.startswith(path)), "")
                 lines.append(option + finding.message)
         if lines:
@@ -150,6 +200,18 @@ class Consumer:
                 raise FileError(error.filename or folder, f"{error.strerror}; nothing was written") from error
             raise
 
+    @property
+    def settings(self) -> list[str]:
+        """What the owner of the install sets, a line for each way to do so; none for an install of this library."""
+        if self.wired.amount != EXPOSURE_ONLY:
+            return []
+        url, insecure = f"https://{self.hosts[0]}", "false" if self.wired.mode == PASSTHROUGH else "true"
+        return [
+            f'in ConfigMap argocd-cmd-params-cm: server.insecure: "{insecure}", and in argocd-cm: url: {url}',
+            f"or as Helm values: configs: {{params: {{server.insecure: {insecure}}}, cm: {{url: {url}}}}}",
+            f"or in the operator's object: spec.server.insecure: {insecure} and spec.server.host: {self.hosts[0]}",
+        ]
+
     def next_steps(self, folder: str) -> list[str]:
         """The two commands to run next."""
         name = shlex.quote(f"./{folder}" if folder.startswith("-") else folder or ".")
@@ -158,6 +220,33 @@ class Consumer:
             f"argocd-istio explain {explain}{name}",
             f"kustomize build {build}{name} | kubectl apply -f -",
         ]
+
+
+def _labels(option: str, words: Sequence[str]) -> dict[str, str]:
+    found = labels_of(words)
+    if isinstance(found, tuple):
+        raise ConsumerError("{}: found {}, expected {}; {}".format(option, *found))
+    return found
+
+
+def _gateway(options: Gateway, wired: Wired) -> dict[str, object]:
+    """The fields of `spec.gateway`."""
+    selector = _labels("--selector", options.labels)
+    if not selector and wired.way in ("", BALANCER):
+        selector = BY_PATH["spec.gateway.selector"].default
+    found: dict[str, object] = {
+        "namespace": options.namespace,
+        "selector": selector or None,
+        "existing": options.existing,
+        "className": options.class_name,
+    }
+    for name, option in (("parent", options.parent), ("redirectParent", options.redirect_parent)):
+        if option is not None:
+            parent = parent_of(option)
+            if isinstance(parent, tuple):
+                raise ConsumerError("{}: found {}, expected {}; {}".format(_OPTIONS[f"spec.gateway.{name}"], *parent))
+            found[name] = parent
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _fill(file: int, content: bytes) -> None:
@@ -174,8 +263,8 @@ def _fill(file: int, content: bytes) -> None:
 def gateway_namespace(folder: str) -> str:
     """The namespace of the gateway's pods, from the Exposure that the folder lists, directly or in local folders.
 
-    The default if the Exposure omits it; empty without an Exposure. The first Exposure counts; remote resources
-    are not followed.
+    The default if the Exposure omits it; empty without an Exposure, and if it omits it for the Gateway API. The first
+    Exposure counts; remote resources are not followed.
     """
     default: str = BY_PATH["spec.gateway.namespace"].default
     seen: set[str] = set()
@@ -191,7 +280,9 @@ def gateway_namespace(folder: str) -> str:
             continue
         for found in _documents(path, API_VERSION):
             if text(found, "kind") in KINDS and text(found, "apiVersion") == API_VERSION:
-                return text(found, "spec", "gateway", "namespace") or default
+                stated = text(found, "spec", "gateway", "namespace")
+                api = any(found.find("spec", "gateway", field) for field in ("className", "parent"))
+                return stated or ("" if api else default)
     return ""
 
 

@@ -15,10 +15,11 @@ class Finding:
     """`path` is the field (`spec.hosts[0]`); `resource` is the object: apiVersion, kind and name, if present.
 
     `file` is "" if unknown; the line then begins with the object. `line` counts from 1 and is 0 if
-    unknown. `rule` is the ID of the rule, "" if it has none.
+    unknown. `rule` is the ID of the rule, "" if it has none. `name` is the rule's, `subject` the object in words,
+    `fix` what to do, `way` the hosts concerned; "" where the message says it.
     """
 
-    __slots__ = ("file", "line", "message", "path", "resource", "rule", "severity")
+    __slots__ = ("file", "fix", "line", "message", "name", "path", "resource", "rule", "severity", "subject", "way")
 
     def __init__(
         self,
@@ -30,10 +31,15 @@ class Finding:
         resource: dict[str, str] | None = None,
         *,
         rule: str = "",
+        name: str = "",
+        subject: str = "",
+        fix: str = "",
+        way: str = "",
     ) -> None:
         self.severity, self.file, self.line, self.path = severity, file, line, path
         self.message, self.resource = visible(message), resource or {}
-        self.rule = rule
+        self.rule, self.name, self.subject, self.way = rule, name, visible(subject), visible(way)
+        self.fix = visible(fix)
 
     def __str__(self) -> str:
         """`FILE:LINE: PATH: found ..., expected ...; what to do`.

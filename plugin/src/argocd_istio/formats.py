@@ -1,4 +1,4 @@
-"""Findings for programs: JSON, GitHub's workflow commands, and SARIF for code scanning."""
+"""Findings for programs: JSON, GitHub's workflow commands, SARIF for code scanning, and JUnit for test reports."""
 
 from __future__ import annotations
 
@@ -12,16 +12,24 @@ from argocd_istio import __version__
 from argocd_istio.findings import ERROR, INFO, WARNING, Finding
 from argocd_istio.syntax.source import visible
 
-FORMATS = ("text", "json", "github", "sarif")
+FORMATS = ("text", "json", "github", "sarif", "junit")
 _ADDRESS = "https://github.com/argocd-istio/argocd-istio"
 
 
-def formatted(findings: Sequence[Finding], form: str) -> str:
-    """The findings in a format other than text, whose lines are the findings themselves."""
-    return {"json": _json, "github": _github, "sarif": _sarif}[form](findings)
+def formatted(findings: Sequence[Finding], form: str, **more: Any) -> str:
+    """The findings in a format other than text, whose lines are the findings themselves. `more` is for JSON."""
+    if form == "json":
+        return _json(findings, more)
+    return {"github": _github, "sarif": _sarif, "junit": _junit}[form](findings)
 
 
-def _json(findings: Sequence[Finding]) -> str:
+def _text(one: Finding) -> str:
+    """The message with the object and what to do."""
+    text = f"{one.subject}: {one.message}" if one.subject else one.message
+    return f"{text}; {one.fix}" if one.fix else text
+
+
+def _json(findings: Sequence[Finding], more: dict[str, Any]) -> str:
     entries = [
         {
             "severity": one.severity,
@@ -30,11 +38,13 @@ def _json(findings: Sequence[Finding]) -> str:
             "rule": one.rule or None,
             "field": visible(one.path) or None,
             "message": one.message,
+            **{key: value for key in ("name", "way", "fix") if (value := getattr(one, key))},
+            **({"object": one.subject} if one.subject else {}),
         }
         for one in findings
     ]
     counts = {f"{level}s": sum(one.severity == level for one in findings) for level in (ERROR, WARNING, INFO)}
-    return json.dumps({"findings": entries, **counts}, indent=2) + "\n"
+    return json.dumps({"findings": entries, **counts, **more}, indent=2) + "\n"
 
 
 def _github(findings: Sequence[Finding]) -> str:
@@ -44,7 +54,7 @@ def _github(findings: Sequence[Finding]) -> str:
     for one in findings:
         places = [f"file={_escaped(visible(one.file), ':,')}"] + ([f"line={one.line}"] if one.line else [])
         places += [f"title={one.rule}"] if one.rule else []
-        message = f"{one.path}: {one.message}" if one.path else one.message
+        message = f"{one.path}: {_text(one)}" if one.path else _text(one)
         lines.append(f"::{levels[one.severity]} {','.join(places)}::{_escaped(visible(message))}\n")
     return "".join(lines)
 
@@ -64,7 +74,7 @@ def _sarif(findings: Sequence[Finding]) -> str:
         result = {
             "ruleId": _rule(one),
             "level": levels[one.severity],
-            "message": {"text": one.message},
+            "message": {"text": _text(one)},
             "locations": [{"physicalLocation": place}],
         }
         results.append(result)
@@ -73,6 +83,27 @@ def _sarif(findings: Sequence[Finding]) -> str:
     run = {"tool": {"driver": driver}, "results": results}
     schema = "https://json.schemastore.org/sarif-2.1.0.json"
     return json.dumps({"$schema": schema, "version": "2.1.0", "runs": [run]}, indent=2) + "\n"
+
+
+def _junit(findings: Sequence[Finding]) -> str:
+    """https://github.com/testmoapp/junitxml: a test case for each finding, or one that passes."""
+    from xml.sax.saxutils import escape, quoteattr
+
+    cases = []
+    for one in findings:
+        place = f"{visible(one.file)}:{one.line}" if one.line else visible(one.file)
+        attributes = {"classname": visible(one.file), "name": f"{_rule(one)} {one.subject or one.path}".strip()}
+        failure = {"type": one.severity, "message": _text(one)}
+        written = (
+            " ".join(f"{key}={quoteattr(value)}" for key, value in each.items()) for each in (attributes, failure)
+        )
+        case, failed = written
+        cases.append(f"    <testcase {case}><failure {failed}>{escape(place)}</failure></testcase>")
+    if not cases:
+        cases = ['    <testcase classname="argocd-istio" name="no findings"/>']
+    counts = f'tests="{len(cases)}" failures="{len(findings)}"'
+    head = f'<?xml version="1.0" encoding="UTF-8"?>\n<testsuites {counts}>\n  <testsuite name="argocd-istio" {counts}>'
+    return "\n".join([head, *cases, "  </testsuite>", "</testsuites>", ""])
 
 
 def _rule(finding: Finding) -> str:

@@ -10,5 +10,5 @@ from argocd_istio.commands.app import app
 __all__ = ["app"]
 
 # In the order in which --help lists them.
-for _name in ("init", "set", "check", "generate", "explain", "drift", "schema", "completion"):
+for _name in ("init", "set", "check", "generate", "lint", "rules", "explain", "drift", "probe", "schema", "completion"):
     import_module(f"{__name__}.{_name}")

@@ -9,7 +9,7 @@ import typer
 
 from argocd_istio import consumer
 from argocd_istio.commands.app import app
-from argocd_istio.commands.inputs import Substitute, format_option, source_of
+from argocd_istio.commands.inputs import Substitute, format_option, has_kustomization, source_of
 from argocd_istio.formats import FORMATS, formatted
 from argocd_istio.streams import tell
 
@@ -28,7 +28,7 @@ def check_folder(path: str, *, substitute: bool = False) -> list[Finding]:
     from argocd_istio.tree.check import check_folder as check_tree
     from argocd_istio.tree.deploy import DEPLOYED
 
-    if _has_kustomization(path):
+    if has_kustomization(path):
         return check_tree(path, substitute=substitute)
 
     found: list[Finding] = []
@@ -47,16 +47,10 @@ def check_folder(path: str, *, substitute: bool = False) -> list[Finding]:
             files += 1
             found += deployed
     if not files:
-        below = next(filter(_has_kustomization, sorted(entry.path for entry in os.scandir(path) if entry.is_dir())), "")
+        below = next(filter(has_kustomization, sorted(entry.path for entry in os.scandir(path) if entry.is_dir())), "")
         found_none = f"found a folder without a kustomization and without a file of {API_VERSION}, expected one"
         raise FileError(path, f"{found_none}; name {f'its folders, such as {below}' if below else 'the file'}", 2)
     return found
-
-
-def _has_kustomization(folder: str) -> bool:
-    from argocd_istio.exposure.component import KUSTOMIZATIONS
-
-    return any(os.path.lexists(os.path.join(folder, name)) for name in KUSTOMIZATIONS)  # noqa: PTH118
 
 
 def check_path(file: str, *, substitute: bool = False) -> list[Finding]:

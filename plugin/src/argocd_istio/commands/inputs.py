@@ -135,6 +135,12 @@ def built(path: str, enable_exec: bool) -> Source:
     return parse(render(path, enable_exec=enable_exec, waiting=_waiting), path)
 
 
+def has_kustomization(folder: str) -> bool:
+    from argocd_istio.exposure.component import KUSTOMIZATIONS
+
+    return any(os.path.lexists(os.path.join(folder, name)) for name in KUSTOMIZATIONS)  # noqa: PTH118
+
+
 def _waiting(text: str) -> None:
     """Report that a step takes more than a second."""
     if os.isatty(2):

@@ -51,7 +51,7 @@ def _edit(
     tell(*notices, *found)
     refused = not force and any(one.severity == ERROR for one in found)
     if diff:
-        print("".join(_difference(*one) for one in replaced), end="")
+        print("".join(difference(*one) for one in replaced), end="")
     elif refused:
         tell(f"{found[0].file}: nothing was written: check would refuse it; correct that first, or add --force")
     else:
@@ -59,7 +59,7 @@ def _edit(
     return 1 if refused else 0
 
 
-def _difference(file: str, old: bytes, new: bytes) -> str:
+def difference(file: str, old: bytes, new: bytes) -> str:
     """The unified diff of two texts, "" if they are the same."""
     from difflib import unified_diff
 
@@ -99,7 +99,7 @@ def set_host(
 
 @set_app.command("secret-name")
 def set_secret_name(
-    secret: Annotated[str, typer.Argument(metavar="NAME", help="The Secret, in the namespace of the gateway's pods.")],
+    secret: Annotated[str, typer.Argument(metavar="NAME", help="The Secret's name.")],
     old_file: OldFile = None,
     file: File = None,
     host: Hosts = None,
@@ -109,7 +109,8 @@ def set_secret_name(
 ) -> int:
     """Set the Secret of the certificate.
 
-    A Secret for one of several hosts requires an ExposureGenerator with spec.mode.
+    It is in the namespace of the gateway's pods; with the Gateway API in that of Argo CD. A Secret for one of several
+    hosts requires an ExposureGenerator with spec.mode.
 
     \b
     argocd-istio set secret-name cd-certificate
@@ -155,7 +156,9 @@ def set_gateway_namespace(
     diff: Diff = False,
     force: Force = False,
 ) -> int:
-    """Set the namespace of the gateway's pods and Secrets.
+    """Set the namespace of the gateway's pods.
+
+    The Secret of the certificate is in this namespace too, except with the Gateway API.
 
     \b
     argocd-istio set gateway-namespace istio-ingress
@@ -164,6 +167,114 @@ def set_gateway_namespace(
 
     path = file_of(old_file, file)
     changes = [partial(edit.set_gateway_namespace, namespace=namespace, file=path, name=name)]
+    return _edit(path, changes, diff=diff, force=force)
+
+
+@set_app.command("gateway")
+def set_gateway(
+    gateway: Annotated[str, typer.Argument(metavar="NAMESPACE/NAME", help="The Gateway of somebody else.")],
+    file: File = None,
+    name: Name = None,
+    diff: Diff = False,
+    force: Force = False,
+) -> int:
+    """Set the Istio Gateway that the routes bind to.
+
+    \b
+    argocd-istio set gateway istio-ingress/shared
+    """
+    from argocd_istio.exposure import edit
+
+    path = file_of(None, file)
+    return _edit(path, [partial(edit.set_gateway, gateway=gateway, file=path, name=name)], diff=diff, force=force)
+
+
+@set_app.command("class-name")
+def set_class_name(
+    class_name: Annotated[str, typer.Argument(metavar="NAME", help="The GatewayClass.")],
+    old_file: OldFile = None,
+    file: File = None,
+    name: Name = None,
+    diff: Diff = False,
+    force: Force = False,
+) -> int:
+    """Set the class of our Gateway of the Gateway API.
+
+    \b
+    argocd-istio set class-name istio
+    """
+    from argocd_istio.exposure import edit
+
+    path = file_of(old_file, file)
+    changes = [partial(edit.set_class_name, class_name=class_name, file=path, name=name)]
+    return _edit(path, changes, diff=diff, force=force)
+
+
+_PARENT = "The Gateway of somebody else, and its listener. ListenerSet/ before it names a ListenerSet."
+
+
+@set_app.command("parent")
+def set_parent(
+    parent: Annotated[str, typer.Argument(metavar="NAMESPACE/NAME[/LISTENER]", help=_PARENT)],
+    file: File = None,
+    name: Name = None,
+    diff: Diff = False,
+    force: Force = False,
+) -> int:
+    """Set the Gateway of the Gateway API that routes or listeners bind to.
+
+    \b
+    argocd-istio set parent istio-ingress/shared/https
+    """
+    from argocd_istio.exposure import edit
+
+    path = file_of(None, file)
+    changes = [partial(edit.set_parent, what="parent", parent=parent, file=path, name=name)]
+    return _edit(path, changes, diff=diff, force=force)
+
+
+@set_app.command("redirect-parent")
+def set_redirect_parent(
+    parent: Annotated[str, typer.Argument(metavar="NAMESPACE/NAME/LISTENER", help=_PARENT)],
+    file: File = None,
+    name: Name = None,
+    diff: Diff = False,
+    force: Force = False,
+) -> int:
+    """Set the listener for plain HTTP whose requests components/gateway-api/redirect redirects.
+
+    \b
+    argocd-istio set redirect-parent istio-ingress/shared/http
+    """
+    from argocd_istio.exposure import edit
+
+    path = file_of(None, file)
+    changes = [partial(edit.set_parent, what="redirect-parent", parent=parent, file=path, name=name)]
+    return _edit(path, changes, diff=diff, force=force)
+
+
+@set_app.command("server")
+def set_server(
+    service: Annotated[str, typer.Argument(metavar="SERVICE", help="Its Service.")],
+    old_file: OldFile = None,
+    label: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=VALUE", help="A label of its pods; repeat it or use commas for more."),
+    ] = None,
+    file: File = None,
+    name: Name = None,
+    diff: Diff = False,
+    force: Force = False,
+) -> int:
+    """Set the argocd-server that is already installed, for exposure-only.
+
+    \b
+    argocd-istio set server cd-argocd-server --label release=cd
+    """
+    from argocd_istio.exposure import edit
+
+    path = file_of(old_file, file)
+    changes = [partial(edit.set_server, service=service, labels=listed(label or []), file=path, name=name)]
     return _edit(path, changes, diff=diff, force=force)
 
 
@@ -220,7 +331,17 @@ def set_mode(
     return _edit(path, changes, diff=diff, force=force, mode=mode)
 
 
-_OPTIONAL: tuple[Field, ...] = ("secret-name", "selector", "url", "gateway-namespace")
+_OPTIONAL: tuple[Field, ...] = (
+    "secret-name",
+    "selector",
+    "url",
+    "gateway-namespace",
+    "gateway",
+    "class-name",
+    "parent",
+    "redirect-parent",
+    "server",
+)
 
 
 @app.command()

@@ -94,6 +94,7 @@ BY_NAME: dict[str, tuple[str, ...]] = {
     "volumeMounts": ("mountPath",),
     "ports": ("name", "port", "containerPort"),
     "servers": ("name",),
+    "listeners": ("name",),
 }
 
 

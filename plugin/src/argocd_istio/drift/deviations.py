@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from argocd_istio.drift.compare import ABSENT, ANYTHING, Deviation, Matching, Object, Own, name_of, step
+from argocd_istio.drift.install import MARK
 from argocd_istio.drift.own import COPIED, PARAMS, exposed, exposure, mesh, redis, sentinels
 from argocd_istio.drift.prepare import prepared
 
@@ -151,6 +152,12 @@ def moved(namespace: str, own: str) -> tuple[Deviation, ...]:
     return tuple(rows)
 
 
+def instance(name: str) -> tuple[Deviation, ...]:
+    """What components/instance changes besides the names of the cluster roles."""
+    reason = f"components/instance: marks what {name} deploys; the names of its cluster roles end in it too"
+    return (Own(("ConfigMap/argocd-cm",), "data.installationID", ABSENT, f"{MARK}{name}", reason),) if name else ()
+
+
 def copied(settings: Any) -> tuple[Deviation, ...]:
     """The copy of argocd-cmd-params-cm's data on the pods of argocd-server, beside `server.insecure`."""
     return tuple(
@@ -184,7 +191,12 @@ def declared(
     render: Install, against: Install, upstream: list[Object], ours: dict[str, Object]
 ) -> tuple[Deviation, ...]:
     """Every deviation that may occur between two installs; `ours` and `upstream` are their prepared objects."""
-    rows = [*DEVIATIONS, *moved(render.namespace, against.namespace), *patched(render, against, upstream)]
+    rows = [
+        *DEVIATIONS,
+        *instance(render.instance),
+        *moved(render.namespace, against.namespace),
+        *patched(render, against, upstream),
+    ]
     if exposed(ours):
         rows += [*CRDS, *exposure(ours, render), *mesh(ours, render), *copied(ours.get(PARAMS, {}).get("data"))]
     if against.high_availability and sentinels(ours):

@@ -16,6 +16,8 @@ from argocd_istio.syntax.source import Node, Source, SourceError
 from argocd_istio.syntax.values import refuse, value
 
 SERVER = "argocd-server"
+MARK = "argocd-"
+"""The start of `installationID`, before the name of the instance."""
 CRD = "CustomResourceDefinition"
 
 RELEASES = "https://raw.githubusercontent.com/argoproj/argo-cd"
@@ -32,6 +34,7 @@ _PARTS = ("Service/argocd-redis-sentinel", "PodDisruptionBudget/argocd-redis-sen
 class Install:
     """`objects` by the names that the report shows, as they were read.
 
+    `instance` is the end of the names of its cluster roles, "" if they have upstream's names.
     `own` is the namespace that the install states, "" if none; an object without one is then not in it. `image` is
     that of argocd-server, `version` its tag, "" if the image has none. `high_availability` is None
     if it has no Redis.
@@ -43,6 +46,7 @@ class Install:
     image: str
     version: str
     high_availability: bool | None
+    instance: str
 
     @property
     def namespace(self) -> str:
@@ -152,7 +156,7 @@ def _no_install(source: Source, items: list[Object], *, piped: bool) -> SourceEr
         hint = "name its folder, or what kustomize build prints of it"
     elif "Exposure" in kinds or "ExposureGenerator" in kinds:
         hint = "name the folder that the build reads it from"
-    elif "VirtualService" in kinds and "Deployment" not in kinds and "StatefulSet" not in kinds:
+    elif {"VirtualService", "HTTPRoute", "TLSRoute"} & {*kinds} and not {"Deployment", "StatefulSet"} & {*kinds}:
         hint = "these are routes to an install of somebody else, as of exposure-only: compare that install"
     elif chart:
         hint = f"{shown(chart)} is a name of a Helm chart: render it with fullnameOverride: argocd"
@@ -167,6 +171,14 @@ def _namespace(argocd: Object, items: list[Object]) -> str:
     known = [item for item in items if item["kind"] in DEFAULTS and item["kind"] not in CLUSTER_SCOPED]
     [(most, count)] = Counter(item["metadata"].get("namespace", "") for item in known).most_common(1)
     return str(named or (most if 2 * count > len(known) else ""))
+
+
+def _instance(objects: dict[str, Object]) -> str:
+    """The name that components/instance gives an install: it is in argocd-cm and in the names of all cluster roles."""
+    data = objects.get("ConfigMap/argocd-cm", {}).get("data")
+    marked = data.get("installationID") if isinstance(data, dict) else None
+    name = marked.removeprefix(MARK) if isinstance(marked, str) and marked.startswith(MARK) else ""
+    return name if name and f"ClusterRoleBinding/{SERVER}-{name}" in objects else ""
 
 
 def install(source: Source, *, piped: bool = False) -> Install:
@@ -207,6 +219,7 @@ def install(source: Source, *, piped: bool = False) -> Install:
         image=image,
         version=tag[1] if tag and tag.end() == len(image) else "",
         high_availability=available or (not plain if plain or part else None),
+        instance=_instance(objects),
     )
 
 

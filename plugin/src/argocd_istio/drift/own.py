@@ -27,6 +27,18 @@ COPIED = "a copy of argocd-cmd-params-cm: argocd-server restarts when that chang
 _ISTIO = "networking.istio.io/v1"
 _GATEWAY = "Gateway.networking.istio.io/argocd"
 _ROUTES = "VirtualService.networking.istio.io/argocd"
+_API = "gateway.networking.k8s.io/v1"
+_API_GATEWAY, _LISTENER_SET, _HTTP_ROUTE, _TLS_ROUTE, _REDIRECT = (
+    f"{name}.gateway.networking.k8s.io/argocd{more}"
+    for name, more in (
+        ("Gateway", ""),
+        ("ListenerSet", ""),
+        ("HTTPRoute", ""),
+        ("TLSRoute", ""),
+        ("HTTPRoute", "-redirect"),
+    )
+)
+_OF_API = (_API_GATEWAY, _LISTENER_SET, _HTTP_ROUTE, _TLS_ROUTE)
 _SIDECAR = "Sidecar.networking.istio.io/argocd-server"
 _GRPC_SERVICE = "Service/argocd-server-grpc"
 _SERVER = "Deployment/argocd-server"
@@ -77,8 +89,8 @@ def _own(
 
 
 def exposed(ours: Objects) -> bool:
-    """Whether a render is of this library: it has the Gateway or VirtualService, by group, name and namespace."""
-    return _GATEWAY in ours or _ROUTES in ours
+    """Whether a render is of this library: it has the Gateway or routes, by group, name and namespace."""
+    return any(title in ours for title in (_GATEWAY, _ROUTES, *_OF_API))
 
 
 # ---- the modes, and a consumer's Exposure -------------------------------------------------------------------------
@@ -100,11 +112,78 @@ _SHARED = Matching(
 _SECRET = Matching("the name of a Secret", lambda value: isinstance(value, str) and bool(value))
 
 
+_PARENT_KEYS = {"group", "kind", "name", "namespace", "sectionName"}
+_CLASS = Matching("the name of a GatewayClass", lambda value: isinstance(value, str) and bool(value))
+_LISTENER = Matching(
+    "a listener of somebody else, with sectionName", lambda value: _is_parent(value) and "sectionName" in value
+)
+_PARENT = Matching("a Gateway of somebody else", lambda value: _is_parent(value) and "sectionName" not in value)
+
+
+def _is_parent(value: Any) -> bool:
+    texts = isinstance(value, dict) and all(isinstance(item, str) and item for item in value.values())
+    return texts and "name" in value and value.keys() <= _PARENT_KEYS
+
+
+def _is_reference(value: Any) -> bool:
+    found = _mappings(value)
+    if len(found) != 1 or found != value:
+        return False
+    return found[0] == {"group": "", "kind": "Secret", "name": found[0].get("name")} and _SECRET.accepts(
+        found[0].get("name")
+    )
+
+
+_SECRETS = Matching("a list with the name of one Secret", _is_reference)
+
+
 class _Exposed:
-    """The mode and hosts of a render, from its Gateway and VirtualService, and the values that follow from them."""
+    """The mode and hosts of a render, from its Gateway and routes, and the values that follow from them."""
+
+    hosts: list[str]
+    _mode: str
 
     def __init__(self, ours: Objects, render: Install) -> None:
         self._ours, self._render = ours, render
+
+    def rows(self) -> list[Own]:
+        """The Gateway and the routes."""
+        raise NotImplementedError
+
+    def _every(self, found: Any, prefix: str = "") -> Any:
+        """All hosts, in the order of occurrence."""
+        wanted = [prefix + host for host in self.hosts]
+        return found if isinstance(found, list) and sorted(_texts(found)) == sorted(wanted) else wanted
+
+    def insecure(self) -> tuple[str, bool]:
+        """The expected `server.insecure`, and whether it is required: not in `base`, which has no mode."""
+        places = (
+            _at(self._ours.get(PARAMS), "data"),
+            _at(self._ours.get(_SERVER), "spec", "template", "metadata", "annotations"),
+        )
+        stated = any(isinstance(place, dict) and "server.insecure" in place for place in places)
+        wanted = "false" if self._mode == "passthrough" else "true"
+        return wanted, stated or self._mode != "termination" or self.hosts != [_STANDARD]
+
+    def is_address(self, value: Any) -> bool:
+        parts = split_url(value) if isinstance(value, str) else None
+        return parts is not None and parts[0] in self.hosts
+
+    def are_addresses(self, value: Any) -> bool:
+        hosts = set(self.hosts)
+        lines = value.splitlines() if isinstance(value, str) else []
+        parts = [split_url(line[2:]) if line.startswith("- ") else None for line in lines]
+        return bool(lines) and all(part is not None and part[0] in hosts for part in parts)
+
+    def has_grpc(self) -> bool:
+        return self._mode == "grpc-routing"
+
+
+class _OfIstio(_Exposed):
+    """With Istio's Gateway and VirtualService."""
+
+    def __init__(self, ours: Objects, render: Install) -> None:
+        super().__init__(ours, render)
         self._servers = {
             server["name"]: server
             for server in reversed(_mappings(_at(ours.get(_GATEWAY), "spec", "servers")))
@@ -141,11 +220,6 @@ class _Exposed:
                 return hosts
         claimed = _texts(_at(self._ours.get(_ROUTES), "spec", "hosts"))
         return [host for host in dict.fromkeys(claimed) if host_problem(host) is None]
-
-    def _every(self, found: Any, prefix: str = "") -> Any:
-        """All hosts, in the order of occurrence."""
-        wanted = [prefix + host for host in self.hosts]
-        return found if isinstance(found, list) and sorted(_texts(found)) == sorted(wanted) else wanted
 
     def _server(self, name: str) -> dict[str, Any]:
         found = _at(self._servers.get(name), "hosts")
@@ -205,33 +279,118 @@ class _Exposed:
             spec["tls"] = [{"match": [{"port": 443, "sniHosts": names}], **to("argocd-server", 443)}]
         return _own(self._render, _ISTIO, "VirtualService", "argocd", {}, spec=spec)
 
-    def insecure(self) -> tuple[str, bool]:
-        """The expected `server.insecure`, and whether it is required: not in `base`, which has no mode."""
-        places = (
-            _at(self._ours.get(PARAMS), "data"),
-            _at(self._ours.get(_SERVER), "spec", "template", "metadata", "annotations"),
-        )
-        stated = any(isinstance(place, dict) and "server.insecure" in place for place in places)
-        wanted = "false" if self._mode == "passthrough" else "true"
-        return wanted, stated or self._mode != "termination" or self.hosts != [_STANDARD]
+    def rows(self) -> list[Own]:
+        rows = [Own((_ROUTES,), "", ABSENT, self.routes(), _ROUTE)]
+        if not self.existing:
+            rows.append(Own((_GATEWAY,), "", ABSENT, self.gateway(), _OPENS))
+        return rows
 
-    def is_address(self, value: Any) -> bool:
-        parts = split_url(value) if isinstance(value, str) else None
-        return parts is not None and parts[0] in self.hosts
 
-    def are_addresses(self, value: Any) -> bool:
-        hosts = set(self.hosts)
-        lines = value.splitlines() if isinstance(value, str) else []
-        parts = [split_url(line[2:]) if line.startswith("- ") else None for line in lines]
-        return bool(lines) and all(part is not None and part[0] in hosts for part in parts)
+_OWN_NAMESPACE = {"allowedRoutes": {"namespaces": {"from": "Same"}}}
+_EVERY_PATH = {"path": {"type": "PathPrefix", "value": "/"}}
 
-    def has_grpc(self) -> bool:
-        return self._mode == "grpc-routing"
+
+class _OfGatewayApi(_Exposed):
+    """With the Gateway, or the listeners or routes alone, of the Gateway API."""
+
+    def __init__(self, ours: Objects, render: Install) -> None:
+        super().__init__(ours, render)
+        self._home = _LISTENER_SET if _LISTENER_SET in ours else _API_GATEWAY
+        self._listeners = _mappings(_at(ours.get(self._home), "spec", "listeners"))
+        self._https = [one for one in self._listeners if one.get("protocol") in ("HTTPS", "TLS")]
+        passes = _TLS_ROUTE in ours or any(one.get("protocol") == "TLS" for one in self._https)
+        self._route = _TLS_ROUTE if passes and _HTTP_ROUTE not in ours else _HTTP_ROUTE
+        self._spec = _at(ours.get(self._route), "spec") or {}
+        grpc = _GRPC_SERVICE in ours or any(one.get("name") == "grpc" for one in _mappings(_at(self._spec, "rules")))
+        self._mode = "passthrough" if self._route == _TLS_ROUTE else "grpc-routing" if grpc else "termination"
+        claimed = _texts(_at(self._spec, "hostnames")) or _texts([one.get("hostname") for one in self._https])
+        self.hosts = [host for host in dict.fromkeys(claimed) if host_problem(host) is None]
+        bound = _mappings(_at(self._spec, "parentRefs"))
+        own = _LISTENER_SET in ours or _API_GATEWAY in ours
+        self._elsewhere = not own and bool(bound) and all("sectionName" in one for one in bound)
+        """Whether the routes bind to a listener of somebody else."""
+
+    def _parent(self, port: int) -> Any:
+        if self._elsewhere:
+            return _LISTENER
+        kind = "ListenerSet" if self._home == _LISTENER_SET else "Gateway"
+        return {"group": "gateway.networking.k8s.io", "kind": kind, "name": "argocd", "port": port}
+
+    def _listener(self, name: str, host: str) -> dict[str, Any]:
+        unopened = self._mode == "passthrough"
+        tls: dict[str, Any] = {"mode": "Terminate", "certificateRefs": _SECRETS}
+        found: dict[str, Any] = {"name": name, "port": 443, "protocol": "TLS" if unopened else "HTTPS"}
+        found |= {"hostname": host} if host else {}
+        found |= _OWN_NAMESPACE
+        return found | {"tls": {"mode": "Passthrough"} if unopened else tls}
+
+    def listeners(self) -> Object:
+        """Our Gateway, or our ListenerSet."""
+        several = self._home == _LISTENER_SET
+        hosts = self.hosts or [""]
+        # For one certificate, our Gateway has one listener for all hosts.
+        if not several and not any("hostname" in one for one in self._https):
+            hosts = [""]
+        plain = {"port": 80, "protocol": "HTTP", **_OWN_NAMESPACE}
+        named = [(f"-{at}" if at > 1 else "", host) for at, host in enumerate(hosts, 1)]
+        http = [{"name": f"http{at}", "hostname": host, **plain} for at, host in named if several]
+        https = [self._listener(f"https{at}", host) for at, host in named]
+        wanted = {one["name"]: one for one in (*(http or [{"name": "http", **plain}]), *https)}
+        # Their order in the file has no meaning.
+        there = [one["name"] for one in self._listeners if isinstance(one.get("name"), str)]
+        listed = [wanted[name] for name in dict.fromkeys([*there, *wanted]) if name in wanted]
+        if several:
+            return _own(
+                self._render, _API, "ListenerSet", "argocd", {}, spec={"parentRef": _PARENT, "listeners": listed}
+            )
+        spec = {"gatewayClassName": _CLASS, "listeners": listed}
+        return _own(self._render, _API, "Gateway", "argocd", {}, spec=spec)
+
+    def routes(self) -> Object:
+        def to(name: str, service: str, port: int) -> dict[str, Any]:
+            backend = {"group": "", "kind": "Service", "name": service, "port": port, "weight": 1}
+            return {"name": name, "backendRefs": [backend]}
+
+        rules = [{"matches": [_EVERY_PATH], **to("http", "argocd-server", 80)}]
+        if self.has_grpc():
+            header = {"type": "Exact", "name": "content-type", "value": "application/grpc"}
+            grpc = {"matches": [{**_EVERY_PATH, "headers": [header]}], **to("grpc", "argocd-server-grpc", 443)}
+            # components/gateway-api/no-retries adds this.
+            there = _mappings(_at(self._spec, "rules"))
+            grpc |= {"retry": {"attempts": 0}} if there and "retry" in there[0] else {}
+            rules.insert(0, grpc)
+        if self._mode == "passthrough":
+            rules = [to("tls", "argocd-server", 443)]
+        return self._routing("argocd", 443, rules, self._spec)
+
+    def redirect(self) -> Object:
+        answer = {"type": "RequestRedirect", "requestRedirect": {"scheme": "https", "statusCode": 301}}
+        found = _at(self._ours.get(_REDIRECT), "spec")
+        rule = {"name": "redirect", "matches": [_EVERY_PATH], "filters": [answer]}
+        return self._routing("argocd-redirect", 80, [rule], found)
+
+    def _routing(self, name: str, port: int, rules: list[Any], found: Any) -> Object:
+        hosts = self._every(_at(found, "hostnames"))
+        spec = {"parentRefs": [self._parent(port)], "hostnames": hosts, "rules": rules}
+        kind = "TLSRoute" if self._mode == "passthrough" and port == 443 else "HTTPRoute"
+        return _own(self._render, _API, kind, name, {}, spec=spec)
+
+    def rows(self) -> list[Own]:
+        rows = [Own((self._route,), "", ABSENT, self.routes(), _ROUTE)]
+        if not self._elsewhere:
+            rows.append(Own((self._home,), "", ABSENT, self.listeners(), _OPENS))
+        if not self._elsewhere or _REDIRECT in self._ours:
+            rows.append(Own((_REDIRECT,), "", ABSENT, self.redirect(), "plain HTTP is redirected to https"))
+        return rows
+
+
+_ROUTE, _OPENS = "the route from the gateway to Argo CD", "the gateway's port, host names and certificate"
 
 
 def exposure(ours: Objects, render: Install) -> tuple[Own, ...]:
     """The objects of this library for the render's mode and hosts."""
-    found = _Exposed(ours, render)
+    istio = _GATEWAY in ours or _ROUTES in ours or not any(title in ours for title in _OF_API)
+    found: _Exposed = _OfIstio(ours, render) if istio else _OfGatewayApi(ours, render)
     insecure, required = found.insecure()
     address = Matching("https:// and a host of the Gateway", found.is_address)
     addresses = Matching("a list of https:// and hosts of the Gateway", found.are_addresses)
@@ -239,7 +398,7 @@ def exposure(ours: Objects, render: Install) -> tuple[Own, ...]:
     selected = {"workloadSelector": {"labels": {_NAME: "argocd-server"}}, "ingress": [unread]}
     sidecar = _own(render, _ISTIO, "Sidecar", "argocd-server", {}, spec=selected)
     rows = [
-        Own((_ROUTES,), "", ABSENT, found.routes(), "the route from the gateway to Argo CD"),
+        *found.rows(),
         Own((_SIDECAR,), "", ABSENT, sidecar, "a sidecar forwards argocd-server's port unchanged"),
         Own(("ConfigMap/argocd-cm",), "data.url", ABSENT, address, "the public address"),
         Own(
@@ -262,8 +421,6 @@ def exposure(ours: Objects, render: Install) -> tuple[Own, ...]:
             required=required,
         ),
     ]
-    if not found.existing:
-        rows.append(Own((_GATEWAY,), "", ABSENT, found.gateway(), "the gateway's port, host names and certificate"))
     if found.has_grpc():
         port = {"name": "grpc", "port": 443, "targetPort": 8080, "appProtocol": "kubernetes.io/h2c"}
         labels = _labels("argocd-server-grpc", "server")

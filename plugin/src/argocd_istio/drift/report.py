@@ -139,7 +139,21 @@ def _side(install: Install, namespace: str) -> dict[str, Object]:
     if space:
         metadata = {**space["metadata"], "name": namespace}
         objects[f"Namespace/{namespace}"] = {**space, "metadata": metadata}
-    return {name: prepared(item, namespace, install.own) for name, item in objects.items()}
+    return dict(
+        _upstreams_name(name, prepared(item, namespace, install.own), install) for name, item in objects.items()
+    )
+
+
+def _upstreams_name(title: str, item: Object, install: Install) -> tuple[str, Object]:
+    """A prepared object, with upstream's names if it is a cluster role of an instance."""
+    end = f"-{install.instance}"
+    if not install.instance or item["kind"] not in ("ClusterRole", "ClusterRoleBinding") or not title.endswith(end):
+        return title, item
+    item["metadata"]["name"] = item["metadata"]["name"].removesuffix(end)
+    role = item.get("roleRef")
+    if isinstance(role, dict) and isinstance(role.get("name"), str):
+        item["roleRef"] = {**role, "name": role["name"].removesuffix(end)}
+    return title.removesuffix(end), item
 
 
 def _words(value: Any) -> Any:

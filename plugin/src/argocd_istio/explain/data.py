@@ -24,7 +24,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
     return {
         field.name: getattr(finding, field.name)
         for field in dataclasses.fields(finding)
-        if field.name not in ("facts", "name")
+        if field.name not in ("facts", "name", "place", "mends")
     }
 
 

@@ -29,9 +29,13 @@ def port(listener: Listener) -> str:
 
 def gateway(listener: Listener) -> str:
     """The object with the listener, and the pods it is on."""
-    name = f"Gateway {listener.gateway}"
-    if not listener.here:
-        return visible(f"{name} (not in these files)")
+    name = listener.gateway_title
+    if listener.listener_set:
+        name = f"ListenerSet {listener.listener_set} on {name}"
+    if listener.name:
+        name = f"{'' if ' ' in listener.name else 'listener '}{listener.name} of {name}"
+    if not listener.gateway_here:
+        return visible(f"{name}, not in these files" if listener.here else f"{name} (not in these files)")
     if listener.api != "Istio":
         return visible(f"{name} of the Gateway API")
     selector = ",".join(listener.selector)

@@ -11,6 +11,7 @@ from argocd_istio.exposure.fields import (
     GENERATED,
     GENERATOR,
     KINDS,
+    LISTENER_SET,
     MADE,
     MODE_LABEL,
     NAME,
@@ -26,7 +27,7 @@ from argocd_istio.exposure.fields import (
 )
 from argocd_istio.exposure.hosts import split_url
 from argocd_istio.exposure.names import SUBSTITUTE, Problem, cut, shown
-from argocd_istio.exposure.wired import BALANCER, EXISTING, Wired
+from argocd_istio.exposure.wired import API, BALANCER, EXISTING, LISTENERS, PARENT, Wired
 from argocd_istio.findings import ERROR, INFO, WARNING, Finding
 from argocd_istio.syntax.scalars import reading, tag_name
 from argocd_istio.syntax.source import Mapping, Node, Scalar, Sequence, Source, SourceError, parse
@@ -393,6 +394,7 @@ class _Checker:
             hint = "change one of them, with 'argocd-istio set mode'"
             self.add("spec.mode", (mode, f"{self.component.mode}, the component that the kustomization lists", hint))
         self.agree_secrets(first)
+        self.agree_gateway()
         if self.component:
             self.agree_component(self.component)
         for part, keys in (("spec.scraper", SCRAPER), ("spec.server", SERVER)):
@@ -423,11 +425,41 @@ class _Checker:
                 hint = "rename it: Istio reads a CA from Secrets with that ending"
                 self.add(path, (shown(name), "a name without -cacert", hint), severity=WARNING)
 
+    @property
+    def way(self) -> str:
+        """The way of the component, if known; else the one that the stated fields are for."""
+        if self.component:
+            return self.component.way
+        if "spec.gateway.parent" in self.nodes:
+            return PARENT if "spec.gateway.parent.sectionName" in self.nodes else LISTENERS
+        ways = (("spec.gateway.className", API), ("spec.gateway.existing", EXISTING))
+        return next((way for path, way in ways if path in self.nodes), "")
+
+    def agree_gateway(self) -> None:
+        """The fields of a Gateway of our own, and of the Gateway of somebody else."""
+        stated = [path for path in _GATEWAYS if path in self.nodes]
+        for path in stated[1:]:
+            problem = (f"{path} beside {stated[0]}", "one of them", "keep the one that the listed component reads")
+            self.add(path, problem)
+        if self.way != LISTENERS or "spec.gateway.parent" not in self.nodes:
+            return
+        if "spec.gateway.parent.sectionName" in self.nodes:
+            hint = "remove it: the parent of a ListenerSet is a whole Gateway, and the API server refuses a listener"
+            self.add("spec.gateway.parent.sectionName", ("a listener", f"none, for {LISTENERS}", hint))
+        if self.values.get("spec.gateway.parent.kind") == LISTENER_SET:
+            self.add("spec.gateway.parent.kind", (LISTENER_SET, "Gateway", "name the Gateway that it belongs to"))
+        made = MODE_LABEL in self.labels or self.resource["kind"] == GENERATOR
+        if len(self.values["spec.hosts"]) > 1 and not (made and "spec.mode" in self.values):
+            hint = "write spec.mode: each host needs listeners of its own, and these differ by mode"
+            self.add("spec.hosts", ("several hosts", f"an {GENERATOR} with spec.mode for a ListenerSet", hint))
+
     def agree_component(self, component: Wired) -> None:
         """The fields that only some components read."""
-        for path in component.required:
-            if path not in self.values:
-                self.add(path, ("nothing", f"{BY_PATH[path].expected}, for {component.title}", "write it"))
+        missing = [path for path in component.required if path not in self.nodes]
+        for path in missing:
+            if path.rpartition(".")[0] not in missing:
+                expected = BY_PATH[path].expected if path in BY_PATH else "name and namespace of a Gateway"
+                self.add(path, ("nothing", f"{expected}, for {component.title}", "write it"))
         if component.way == BALANCER:
             # The wiring takes the generator's servers, with their port 443, for a Gateway that has only port 80.
             several = "spec.tls.secretNames" in self.values or GENERATED["spec.gateway.servers"] in self.labels
@@ -436,7 +468,7 @@ class _Checker:
                 self.add("spec.tls.secretNames", problem)
         written = MODE_LABEL not in self.labels and not MADE & self.labels.keys()
         for path, hint in component.unread.items():
-            if path in self.values and written:
+            if path in self.nodes and written:
                 problem = (f"a field that {component.title} does not read", "none", hint)
                 self.add(path, problem, severity=WARNING)
 
@@ -445,6 +477,10 @@ class _Checker:
         values = {field.path: self.values.get(field.path, field.default) for field in FIELDS}
         hosts, names = values["spec.hosts"], values["spec.tls.secretNames"] or {}
         secrets = {host: names.get(host, values["spec.tls.secretName"]) for host in hosts}
+        if "spec.gateway.className" in self.values or "spec.gateway.parent" in self.nodes:
+            # The defaults are those of istioctl's gateway.
+            values |= {path: self.values.get(path) for path in _OF_ISTIOCTL}
+        elsewhere = "spec.gateway.parent.sectionName" in self.values
         return Exposure(
             self.values["metadata.name"],
             hosts,
@@ -453,11 +489,20 @@ class _Checker:
             values["spec.gateway.namespace"],
             values["spec.gateway.selector"],
             values["spec.gateway.serviceAccount"],
-            {} if values["spec.mode"] == PASSTHROUGH else secrets,
-            {key: self.values[path] for key, path in SCRAPER.items() if path in self.values},
+            {} if values["spec.mode"] == PASSTHROUGH or elsewhere else secrets,
+            self.below("spec.scraper"),
             values["spec.gateway.existing"],
-            {key: self.values[path] for key, path in SERVER.items() if path in self.values},
+            self.below("spec.server"),
+            instance=values["spec.instance"],
+            class_name=values["spec.gateway.className"],
+            parent=self.below("spec.gateway.parent") or None,
+            redirect_parent=self.below("spec.gateway.redirectParent") or None,
         )
+
+    def below(self, path: str) -> dict[str, Any]:
+        """The stated fields below a path, in the order of the table."""
+        fields = (field.path for field in FIELDS if field.path.rpartition(".")[0] == path)
+        return {one.rpartition(".")[2]: self.values[one] for one in fields if one in self.values}
 
     def plain(self) -> Exposure:
         """Check a plain Exposure: each field that kustomize alone does not wire is a finding."""
@@ -466,13 +511,12 @@ class _Checker:
             if not field.plain and field.path in self.values:
                 self.add(field.path, (f"a field that kustomize alone does not carry in a plain {PLAIN}", "none", hint))
         mode, component = self.values.get("spec.mode"), self.component
-        elsewhere = component.way == EXISTING if component else "spec.gateway.existing" in self.values
-        if "spec.gateway.selector" not in self.values and not elsewhere:
+        if "spec.gateway.selector" not in self.values and self.way in ("", BALANCER):
             self.add(
                 "spec.gateway.selector",
                 ("nothing", "the labels of the gateway's pods: kustomize has no default", "write it"),
             )
-        certificate = component.certificate if component else mode != PASSTHROUGH and not elsewhere
+        certificate = component.certificate if component else mode != PASSTHROUGH and self.way not in (EXISTING, PARENT)
         if "spec.tls.secretName" not in self.values and certificate:
             severity = ERROR if component else WARNING
             problem = (
@@ -509,8 +553,8 @@ class _Checker:
             problem = self.problem(exposure.url, URL)
             if problem:
                 self.add("spec.address", problem, address)
-        if "spec.gateway.servers" in made:
-            exposure.secrets |= self.secrets(spec.find("gateway", "servers"), exposure.hosts)
+        for path in made & {"spec.gateway.servers", "spec.gateway.listeners"} if exposure.secrets else ():
+            exposure.secrets |= self.secrets(spec.find(*path.split(".")[1:]), exposure.hosts)
         expected = complete(exposure)
         labels = expected["metadata"].get("labels", {})
         for key in sorted(labels.keys() | self.labels.keys()):
@@ -523,11 +567,12 @@ class _Checker:
 
     @staticmethod
     def secrets(servers: Node | None, hosts: list[str]) -> dict[str, str]:
-        """The Secret of each host in the servers."""
+        """The Secret of each host in the servers or listeners."""
         found = {}
         inside = servers.target if servers else None
         for server in inside.items if isinstance(inside, Sequence) else []:
-            name, names = server.find("tls", "credentialName"), server.find("hosts")
+            name = server.find("tls", "credentialName") or server.find("tls", "certificateRefs", 0, "name")
+            names = server.find("hosts") or server.find("hostname")
             names = names.target if names else None
             if isinstance(name, Scalar):
                 for host in names.items if isinstance(names, Sequence) else filter(None, [names]):
@@ -540,6 +585,9 @@ SCRAPER = {key: f"spec.scraper.{key}" for key in ("namespace", "serviceAccount")
 """The fields of spec.scraper, which require each other."""
 SERVER = {key: f"spec.server.{key}" for key in ("service", "labels")}
 """The same of spec.server."""
+_GATEWAYS = ("spec.gateway.existing", "spec.gateway.className", "spec.gateway.parent")
+"""The fields for Gateways of different kinds or owners."""
+_OF_ISTIOCTL = ("spec.gateway.namespace", "spec.gateway.selector", "spec.gateway.serviceAccount")
 AGAIN = "run 'argocd-istio generate' again"
 
 

@@ -15,16 +15,20 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
 from argocd_istio import GROUP
-from argocd_istio.exposure.fields import KINDS, MADE, MODE, PASSTHROUGH, PLAIN
+from argocd_istio.exposure.fields import BY_PATH, KINDS, MADE, MODE, PASSTHROUGH, PLAIN
 from argocd_istio.exposure.file import check_file
 from argocd_istio.exposure.hosts import as_typed, host_problem, url_problem
 from argocd_istio.exposure.names import (
     Problem,
+    class_problem,
+    gateway_problem,
     label_key_problem,
     label_value_problem,
     labels_of,
     namespace_problem,
+    parent_of,
     secret_problem,
+    service_problem,
     shown,
 )
 from argocd_istio.exposure.wired import Wired
@@ -35,7 +39,18 @@ from argocd_istio.syntax.source import Mapping, Node, Source, SourceError, visib
 from argocd_istio.syntax.splice import Path, Value, change, former
 
 V = TypeVar("V", str, list[str], dict[str, str])
-Field = Literal["secret-name", "url", "selector", "gateway-namespace"]
+Field = Literal[
+    "secret-name",
+    "selector",
+    "url",
+    "gateway-namespace",
+    "gateway",
+    "class-name",
+    "parent",
+    "redirect-parent",
+    "server",
+]
+"""The fields that `unset` removes."""
 
 HOSTS: Path = ("spec", "hosts")
 URL: Path = ("spec", "url")
@@ -44,6 +59,11 @@ NAMESPACE: Path = ("spec", "gateway", "namespace")
 SELECTOR: Path = ("spec", "gateway", "selector")
 SECRET: Path = ("spec", "tls", "secretName")
 SECRETS: Path = ("spec", "tls", "secretNames")
+EXISTING: Path = ("spec", "gateway", "existing")
+CLASS_NAME: Path = ("spec", "gateway", "className")
+PARENT: Path = ("spec", "gateway", "parent")
+REDIRECT_PARENT: Path = ("spec", "gateway", "redirectParent")
+SERVER: Path = ("spec", "server")
 
 
 @dataclass(frozen=True)
@@ -124,11 +144,56 @@ def set_selector(data: bytes, labels: Sequence[str], *, file: str, name: str | N
     return _set(src.parse(data, file), name, SELECTOR, selector, _selector_problem)
 
 
+def set_gateway(data: bytes, gateway: str, *, file: str, name: str | None = None) -> Edit:
+    """Set spec.gateway.existing."""
+    _require("gateway", gateway_problem(gateway))
+    return _set(src.parse(data, file), name, EXISTING, gateway, gateway_problem)
+
+
+def set_class_name(data: bytes, class_name: str, *, file: str, name: str | None = None) -> Edit:
+    """Set spec.gateway.className."""
+    _require("class-name", class_problem(class_name))
+    return _set(src.parse(data, file), name, CLASS_NAME, class_name, class_problem)
+
+
+def set_parent(data: bytes, what: Field, parent: str, *, file: str, name: str | None = None) -> Edit:
+    """Set spec.gateway.parent or spec.gateway.redirectParent to what `NAMESPACE/NAME/LISTENER` names."""
+    found = parent_of(parent)
+    if isinstance(found, tuple):
+        raise SourceError(what, 0, 0, *found)
+    _require(what, _parent_problem(found))
+    path = PARENT if what == "parent" else REDIRECT_PARENT
+    return _set(src.parse(data, file), name, path, found, _parent_problem)
+
+
+def set_server(data: bytes, service: str, labels: Sequence[str], *, file: str, name: str | None = None) -> Edit:
+    """Set spec.server.service, and with `labels` such as `app=argocd-server` spec.server.labels."""
+    _require("server", service_problem(service))
+    edited = _set(src.parse(data, file), name, (*SERVER, "service"), service, service_problem)
+    if not labels:
+        return edited
+    found = labels_of(labels)
+    if isinstance(found, tuple):
+        raise SourceError("label", 0, 0, *found)
+    _require("label", _selector_problem(found))
+    return _set(src.parse(edited.data, file), name, (*SERVER, "labels"), found, _selector_problem)
+
+
 def unset(data: bytes, what: Field, *, host: str | None = None, file: str, name: str | None = None) -> Edit:
     """Remove a field, so that its default applies; for a Secret with `host`, its entry in spec.tls.secretNames."""
     if host is not None and what != "secret-name":
         _require("host", (f"a host for {what}", "one for secret-name only", "leave it out"))
-    paths = {"secret-name": SECRET, "url": URL, "selector": SELECTOR, "gateway-namespace": NAMESPACE}
+    paths = {
+        "secret-name": SECRET,
+        "url": URL,
+        "selector": SELECTOR,
+        "gateway-namespace": NAMESPACE,
+        "gateway": EXISTING,
+        "class-name": CLASS_NAME,
+        "parent": PARENT,
+        "redirect-parent": REDIRECT_PARENT,
+        "server": SERVER,
+    }
     path = paths[what] if host is None else _secret_of(host)
     source = src.parse(data, file)
     number = _choose(source, name)
@@ -156,6 +221,11 @@ def _hosts_problem(hosts: list[str]) -> Problem | None:
         return "no host", "one or more", "write one"
     host, count = Counter(hosts).most_common(1)[0]
     return (f"{shown(host)} {count} times", "each host once", "write it once") if count > 1 else None
+
+
+def _parent_problem(parent: dict[str, str]) -> Problem | None:
+    problems = (BY_PATH[f"spec.gateway.parent.{key}"].value.problem(value) for key, value in parent.items())
+    return next(filter(None, problems), None)
 
 
 def _selector_problem(labels: dict[str, str]) -> Problem | None:

@@ -23,6 +23,9 @@ _NAME = r"(?:[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)"
 LABEL_KEY, LABEL_VALUE = rf"(?![^/]{{254}})(?:{SUBDOMAIN}/)?{_NAME}", f"{_NAME}?"
 """ECMAScript patterns of what is accepted."""
 
+PARENT_GROUPS = ("gateway.networking.k8s.io",)
+"""The API group of the objects that routes of the Gateway API bind to."""
+
 _TEMPLATE = re.compile(r"\{\{|\$\(|\$\{|\}\}")
 SUBSTITUTE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*(?::?[=-][^{}]*)?\}")
 """Variables that Flux replaces after the build: `${name}`, and `${name:=default}`."""
@@ -83,7 +86,7 @@ def secret_problem(name: str) -> Problem | None:
     """The problem of a text as the name of a certificate Secret."""
     hint = "write the Secret's name alone"
     if "/" in name:
-        hint += ": its namespace is that of the gateway's pods"
+        hint += ": its namespace is not yours to choose here"
     return _subdomain(name, "the name of a Secret", hint)
 
 
@@ -95,10 +98,39 @@ def account_problem(name: str) -> Problem | None:
     return _subdomain(name, "the name of a ServiceAccount", hint)
 
 
+def class_problem(name: str) -> Problem | None:
+    """The problem of a text as the name of a GatewayClass."""
+    return _subdomain(name, "the name of a GatewayClass", "copy it from 'kubectl get gatewayclasses'")
+
+
+def section_problem(name: str) -> Problem | None:
+    """The problem of a text as the name of a listener."""
+    return _subdomain(name, "the name of a listener", "copy it from spec.listeners of the Gateway")
+
+
+def parent_of(text: str) -> dict[str, str] | Problem:
+    """The parent of routes that `[KIND/]NAMESPACE/NAME[/LISTENER]` names, or the problem of the text."""
+    words = text.split("/")
+    # The API server adds group and kind: without them kubectl reports each apply as a change.
+    kind = {"group": PARENT_GROUPS[0], "kind": words.pop(0) if words[0][:1].isupper() else "Gateway"}
+    if not 2 <= len(words) <= 3:
+        return shown(text), "NAMESPACE/NAME or NAMESPACE/NAME/LISTENER", "copy them from the Gateway"
+    section = {"sectionName": words[2]} if len(words) > 2 else {}
+    return {**kind, "name": words[1], "namespace": words[0], **section}
+
+
 def namespace_problem(name: str) -> Problem | None:
     """The problem of a text as the name of a namespace."""
     expected = "a namespace: lower-case letters, digits and '-', at most 63 characters"
     hint = _in_lower_case(name, LABEL) or "write its name"
+    problem = problem_of_text(name, expected)
+    return problem if problem or re.fullmatch(LABEL, name) else (shown(name), expected, hint)
+
+
+def instance_problem(name: str) -> Problem | None:
+    """The problem of a text as the name of an instance."""
+    expected = "the name of an instance: lower-case letters, digits and '-', at most 63 characters"
+    hint = _in_lower_case(name, LABEL) or "write a short word, such as two"
     problem = problem_of_text(name, expected)
     return problem if problem or re.fullmatch(LABEL, name) else (shown(name), expected, hint)
 

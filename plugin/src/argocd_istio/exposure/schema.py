@@ -6,6 +6,7 @@ It covers names, types, patterns and the fields of each kind. `argocd-istio chec
 from __future__ import annotations
 
 import json
+from itertools import combinations
 from typing import Any
 
 from argocd_istio import API_VERSION
@@ -14,14 +15,19 @@ from argocd_istio.exposure.fields import (
     GENERATED,
     GENERATOR,
     KINDS,
+    MODE,
     MODE_LABEL,
     MODES,
     NAME,
+    PARENT_GROUP,
+    PARENT_KIND,
+    PARENT_KINDS,
     PASSTHROUGH,
     PLAIN,
     Field,
     Text,
 )
+from argocd_istio.exposure.names import PARENT_GROUPS
 
 REPOSITORY = "https://raw.githubusercontent.com/argocd-istio/argocd-istio"
 FILE = "exposure.schema.json"
@@ -65,6 +71,10 @@ _GENERATED = {
     "spec.address": ("string", "Written by the generator: the public address without https://."),
     "spec.additionalUrls": ("string", "Written by the generator: the further addresses, a YAML list as text."),
     "spec.gateway.servers": ("array", "Written by the generator: the Gateway's servers, one for each certificate."),
+    "spec.gateway.listeners": (
+        "array",
+        "Written by the generator: the listeners of the Gateway or ListenerSet, one for each host.",
+    ),
 }
 
 
@@ -88,7 +98,8 @@ def _text(kind: Text) -> Schema:
 
 
 def _field(field: Field) -> Schema:
-    value: Schema = _text(field.value) if field.path != "spec.mode" else {"enum": list(MODES)}
+    enums = {MODE: MODES, PARENT_GROUP: PARENT_GROUPS, PARENT_KIND: PARENT_KINDS}
+    value: Schema = {"enum": list(enums[field.value])} if field.value in enums else _text(field.value)
     if field.shape == "list":
         value = {"type": "array", "minItems": 1, "uniqueItems": True, "items": value}
     elif field.key:
@@ -107,6 +118,10 @@ def _at(path: str, value: Schema | bool, *, present: bool = False) -> Schema:
     return result
 
 
+def _stated(path: str) -> Schema:
+    return _at(path, True, present=True)
+
+
 def _if(condition: Schema, *then: Schema, otherwise: Schema | None = None) -> Schema:
     return {"if": condition, "then": {"allOf": list(then)}} | ({"else": otherwise} if otherwise else {})
 
@@ -114,12 +129,14 @@ def _if(condition: Schema, *then: Schema, otherwise: Schema | None = None) -> Sc
 def _agreement() -> list[Schema]:
     """The rules between fields."""
     passthrough = _at("spec.mode", {"const": PASSTHROUGH}, present=True)
-    service, labels = (_at(f"spec.server.{key}", True, present=True) for key in ("service", "labels"))
+    gateways = [_stated(f"spec.gateway.{key}") for key in ("existing", "className", "parent")]
+    service, labels = (_stated(f"spec.server.{key}") for key in ("service", "labels"))
     return [
+        *({"not": {"allOf": [*both]}} for both in combinations(gateways, 2)),
         _if(service, labels),
         _if(labels, service),
         _if(passthrough, _at("spec.tls.secretName", False), _at("spec.tls.secretNames", False)),
-        _if(_at("spec.tls.secretNames", True, present=True), _at("spec.mode", True, present=True)),
+        _if(_stated("spec.tls.secretNames"), _stated("spec.mode")),
     ]
 
 
@@ -128,13 +145,9 @@ def _kinds() -> list[Schema]:
     labels = [*GENERATED.values(), MODE_LABEL]
     none = {"properties": {"metadata": {"properties": {"labels": {"properties": dict.fromkeys(labels, False)}}}}}
     plain = [_at(field.path, False) for field in FIELDS if not field.plain]
-    made = [
-        _if(_label(label), _at(path, True, present=True), otherwise=_at(path, False))
-        for path, label in GENERATED.items()
-    ]
-    # The owner of an existing Gateway states its selector there.
-    existing, selector = (_at(f"spec.gateway.{key}", True, present=True) for key in ("existing", "selector"))
-    needed = _if(existing, {}, otherwise=selector)
+    made = [_if(_label(label), _stated(path), otherwise=_at(path, False)) for path, label in GENERATED.items()]
+    # The owner of an existing Gateway states its selector there, and one of the Gateway API has none.
+    needed = {"anyOf": [_stated(f"spec.gateway.{key}") for key in ("selector", "existing", "className", "parent")]}
     return [_if(_at("kind", {"const": GENERATOR}, present=True), none, otherwise={"allOf": [*plain, needed]}), *made]
 
 

@@ -9,8 +9,13 @@ import re
 
 from argocd_istio.exposure.fields import MODES, PASSTHROUGH
 
-EXISTING, BALANCER = WAYS = ("existing-gateway", "behind-load-balancer")
-"""The ways in besides a Gateway of this library that ends TLS or passes it through."""
+EXISTING, BALANCER = ("existing-gateway", "behind-load-balancer")
+API, PARENT, LISTENERS = GATEWAY_API = ("gateway-api", "gateway-api/existing-gateway", "gateway-api/listener-set")
+"""A Gateway of our own of the Gateway API, a listener of somebody else, our listeners on somebody else's Gateway."""
+WAYS = (EXISTING, BALANCER, *GATEWAY_API)
+"""The ways in besides an Istio Gateway of this library that ends TLS or passes it through."""
+REDIRECT, NO_RETRIES = GATEWAY_API_OPTIONS = ("gateway-api/redirect", "gateway-api/no-retries")
+"""The components for one of these ways, listed after the mode."""
 WITHOUT_CRDS, EXPOSURE_ONLY = AMOUNTS = ("without-crds", "exposure-only")
 
 FOLDER = rf"(?:({'|'.join(WAYS)})/)?({'|'.join(MODES)})(?:/({'|'.join(AMOUNTS)}))?"
@@ -18,6 +23,16 @@ FOLDER = rf"(?:({'|'.join(WAYS)})/)?({'|'.join(MODES)})(?:/({'|'.join(AMOUNTS)})
 
 NO_PASSTHROUGH = "the gateway gets no TLS to pass through, because the load balancer ends it"
 """Why there is no passthrough behind a load balancer."""
+
+
+OLD_CRDS = "Istio 1.30 and newer ignores TLSRoute and ReferenceGrant if the CRDs are older than Gateway API 1.5"
+NEW_CRDS = "ListenerSet requires the CRDs of Gateway API 1.5 or newer"
+"""What a render does not show: the versions of the CRDs."""
+
+
+def way_of(folder: str) -> str:
+    """The longest way that a folder below `components` begins with, "" for none."""
+    return max((way for way in WAYS if f"{folder}/".startswith(f"{way}/")), key=len, default="")
 
 
 def modes_of(way: str) -> tuple[str, ...]:
@@ -42,31 +57,32 @@ class Wired:
     @property
     def certificate(self) -> bool:
         """Whether it reads the Secret of the certificate."""
-        return not self.way and self.mode != PASSTHROUGH
+        return self.way in ("", API, LISTENERS) and self.mode != PASSTHROUGH
 
     @property
     def required(self) -> tuple[str, ...]:
         """The fields that only some components read, and that this one requires."""
-        existing = ("spec.gateway.existing",) if self.way == EXISTING else ()
-        return (*existing, *(_SERVER if self.amount == EXPOSURE_ONLY else ()))
+        return (*_REQUIRED.get(self.way, ()), *(_SERVER if self.amount == EXPOSURE_ONLY else ()))
 
     @property
     def unread(self) -> dict[str, str]:
         """The fields that it does not read, each with the reason or with what to do."""
         found: dict[str, str] = {}
-        if self.way == EXISTING:
-            found["spec.gateway.selector"] = "remove it: the owner of the Gateway chooses its pods"
-        else:
-            found["spec.gateway.existing"] = (
-                f"remove it, or list components/{EXISTING}/{self.mode}: this component has a Gateway of its own"
-            )
-        if self.way:
-            whose = "the owner of the Gateway names it there" if self.way == EXISTING else "the load balancer has it"
+        if self.way in (EXISTING, PARENT):
+            found[_SELECTOR] = "remove it: the owner of the Gateway chooses its pods"
+        elif self.way in GATEWAY_API:
+            found[_SELECTOR] = "remove it: the class of the Gateway chooses its pods"
+        for path, ways in _READ.items():
+            if self.way not in ways:
+                found[path] = f"remove it, or list {' or '.join(f'components/{way}/{self.mode}' for way in ways)}"
+        if self.way not in ("", API, LISTENERS):
+            whose = "the load balancer has it" if self.way == BALANCER else "the owner of the Gateway names it there"
             found["spec.tls.secretName"] = f"remove it: {whose}"
-            if self.way == EXISTING:
+            if self.way != BALANCER:
                 found["spec.tls.secretNames"] = f"remove it: {whose}"
         if self.amount == EXPOSURE_ONLY:
             found["spec.url"] = "remove it, and set url in argocd-cm of that install"
+            found["spec.instance"] = "remove it: this component brings no cluster roles"
         else:
             hint = f"remove it, or list {self.folder(EXPOSURE_ONLY)}: this component installs argocd-server"
             found |= dict.fromkeys(_SERVER, hint)
@@ -88,6 +104,20 @@ class Wired:
 
 
 _SERVER = ("spec.server.service", "spec.server.labels")
+_SELECTOR = "spec.gateway.selector"
+_REQUIRED = {
+    EXISTING: ("spec.gateway.existing",),
+    API: ("spec.gateway.className",),
+    PARENT: ("spec.gateway.parent", "spec.gateway.parent.sectionName"),
+    LISTENERS: ("spec.gateway.parent",),
+}
+# The ways that read a field, if they are few.
+_READ = {
+    "spec.gateway.existing": (EXISTING,),
+    "spec.gateway.className": (API,),
+    "spec.gateway.parent": (PARENT, LISTENERS),
+    "spec.gateway.redirectParent": (PARENT,),
+}
 
 
 def wired(folder: str) -> Wired | None:

@@ -5,9 +5,10 @@ Source: `cmd/argocd-server/commands/argocd_server.go` of Argo CD.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
-from argocd_istio.render.model import ArgocdServer
+from argocd_istio.render.model import ArgocdServer, Value
 from argocd_istio.render.objects import Objects, Place
 from argocd_istio.syntax.nodes import fields, items, text, texts
 from argocd_istio.syntax.source import Node
@@ -39,7 +40,7 @@ def _words(container: Place) -> list[tuple[str, Place]]:
     return [(text(container.node, *path), container.at(*path)) for path in named if text(container.node, *path)]
 
 
-def _flag(container: Place, name: str, bare: str) -> _Value:
+def flag(container: Place, name: str, bare: str) -> _Value:
     """The last value of a command line flag, `bare` if it has none."""
     found = _Value("", f"--{name}", container)
     words = _words(container)
@@ -67,32 +68,63 @@ def argocd_server(container: Place, objects: Objects) -> ArgocdServer:
         basehref.text,
         setting.source,
         setting.place,
+        tuple(_all_insecure(container, objects)),
+        _versions(container, objects),
     )
 
 
+_PARAMETERS, _KEY = "argocd-cmd-params-cm", "server.insecure"
+
+
+def _all_insecure(container: Place, objects: Objects) -> Iterator[Value]:
+    """Every place that states whether argocd-server speaks plain HTTP, the first one that counts first."""
+    stated = flag(container, "insecure", "true")
+    given = variable(container, "ARGOCD_SERVER_INSECURE", objects)
+    item = objects.one("", "ConfigMap", container.object.namespace, _PARAMETERS)
+    place = Place(item).at("data").at(_KEY) if item else container
+    own = _Value(text(item.node if item else None, "data", _KEY), _KEY, place)
+    for each in (stated, given, own):
+        if each.text and not (each is own and own.place.node is given.place.node):
+            yield Value(each.source, each.text, each.place)
+
+
+def _versions(container: Place, objects: Objects) -> tuple[Value, Value]:
+    """The least and the most TLS version; "" if not stated or not known."""
+    found = []
+    for which in ("min", "max"):
+        value = flag(container, f"tls{which}version", "")
+        value = variable(container, f"ARGOCD_TLS_{which.upper()}_VERSION", objects) if value.text == "" else value
+        found.append(Value(value.source, value.text or "", value.place))
+    return found[0], found[1]
+
+
 def _path(container: Place, name: str, objects: Objects) -> _Value:
-    flag = _flag(container, name, "")
-    return _variable(container, f"ARGOCD_SERVER_{name.upper()}", objects) if flag.text == "" else flag
+    given = flag(container, name, "")
+    return variable(container, f"ARGOCD_SERVER_{name.upper()}", objects) if given.text == "" else given
 
 
 def port(container: Place) -> int:
     """The port that argocd-server listens on."""
-    value = _flag(container, "port", "").text or ""
+    value = flag(container, "port", "").text or ""
     return int(value) if value.isascii() and value.isdigit() and len(value) < 6 else PORT
 
 
-def insecure(container: Place, objects: Objects) -> tuple[bool | None, str, _Value]:
-    """Whether argocd-server speaks plain HTTP, and the setting that decides it; None if unknown.
+def insecure(
+    container: Place, objects: Objects, name: str = "insecure", of: str = "ARGOCD_SERVER_INSECURE"
+) -> tuple[bool | None, str, _Value]:
+    """Whether argocd-server speaks plain HTTP, or another flag is set; and the setting that decides it.
+
+    None if unknown.
 
     The flag overrides the variable. The variable is only read as "true" or "false" in any case:
     `util/env.ParseBoolFromEnv` of Argo CD reads everything else as false.
     """
-    flag = _flag(container, "insecure", "true")
-    found = flag if flag.text != "" else _variable(container, "ARGOCD_SERVER_INSECURE", objects)
+    given = flag(container, name, "true")
+    found = given if given.text != "" else variable(container, of, objects)
     value, source = found.text, found.source
     if value is None:
         return None, f"not known: {source}", found
-    if found is flag:
+    if found is given:
         return value in _TRUE, f"{source}={value}", found
     if not value:
         return False, f"{source} not set", found
@@ -100,7 +132,7 @@ def insecure(container: Place, objects: Objects) -> tuple[bool | None, str, _Val
     return value.lower() == "true", f'{source}: "{value}"{counts}', found
 
 
-def _variable(container: Place, name: str, objects: Objects) -> _Value:
+def variable(container: Place, name: str, objects: Objects) -> _Value:
     """An environment variable. The last of several with its name counts; all override envFrom."""
     for at in reversed(range(len(items(container.node, "env")))):
         variable = container.at("env", at)

@@ -21,6 +21,7 @@ from argocd_istio.render.model import (
     Ends,
     Found,
     Hop,
+    Membership,
     Pods,
     Policy,
     Shared,
@@ -28,6 +29,7 @@ from argocd_istio.render.model import (
     Verifies,
 )
 from argocd_istio.render.objects import CORE, ISTIO, Chosen, Object, Objects, Place, Selectors
+from argocd_istio.render.parts import Networks
 from argocd_istio.render.policies import Policies
 from argocd_istio.render.workloads import Mesh, Workload, kept, workloads
 from argocd_istio.syntax.nodes import is_true, items, labels, number, text, texts
@@ -70,7 +72,7 @@ class Named(NamedTuple):
 class Destinations:
     """Finds destinations. Each destination, and the pods behind it, is resolved only once."""
 
-    def __init__(self, objects: Objects) -> None:
+    def __init__(self, objects: Objects, mesh: Membership = "") -> None:
         self.objects = objects
         self.workloads = workloads(objects)
         self.argocd_servers = [each.item for each in self.workloads if each.argocd_server()]
@@ -80,10 +82,11 @@ class Destinations:
         self._chosen: Chosen[Workload] = Chosen()
         for workload in self.workloads:
             self._chosen.add(workload.item.namespace, workload.labels, workload)
-        self._mesh = Mesh(objects)
-        self._policies = Policies(objects, self.workloads, self._mesh)
+        self.mesh = Mesh(objects, mesh, {item.namespace for item in self.argocd_servers})
+        self.policies = Policies(objects, self.workloads, self.mesh)
         self._rules = _Rules(objects)
         self._services = {(item.namespace, item.name): _Service(item) for item in objects.of(CORE, "Service")}
+        self._renamed = dict(_parts(self._services))
         self._by_hand = set(_by_hand(objects))
         self._inbound = Selectors(_inbound(self._services.values()))
         self._found: dict[Named, Destination] = {}
@@ -145,6 +148,7 @@ class Destinations:
             pods=pods,
             place=place,
             target=target.at("targetPort") if target else None,
+            renamed=self._renamed.get(found or ("", ""), "") if service is None else "",
         )
 
     def _lost(self, host: str, found: tuple[str, str] | None) -> Found:
@@ -190,7 +194,7 @@ class Destinations:
         port = workload.ports.get(arrives, 0) if isinstance(arrives, str) else arrives
         container = workload.argocd_server()
         found = argocd_server(container, self.objects) if container else None
-        mesh = self._mesh.membership(workload)
+        mesh = self.mesh.membership(workload)
         certificate = None
         kept_by, kept_at = kept(workload, port)
         if found and found.tls:
@@ -207,11 +211,12 @@ class Destinations:
             kept_at=kept_at,
             plain=workload.labels.get("security.istio.io/tlsMode") == "disabled",
             inbound=self._protocols(workload, port) if found else (),
-            sidecars=self._mesh.sidecars(workload, port) if found else Sidecars(),
-            mutual_tls=self._policies.mutual_tls(workload, port) if found else None,
-            authorizations=self._policies.authorizations(workload, port) if found else Authorizations(),
-            strict=self._policies.strict(item.namespace) if found and mesh == "none" else (),
-            closed=self._policies.closed(item.namespace) if found and mesh == "ambient" else (),
+            sidecars=self.mesh.sidecars(workload, port) if found else Sidecars(),
+            mutual_tls=self.policies.mutual_tls(workload, port) if found else None,
+            authorizations=self.policies.authorizations(workload, port) if found else Authorizations(),
+            strict=self.policies.strict(item.namespace) if found and mesh == "none" else (),
+            closed=self.policies.closed(item.namespace) if found and mesh == "ambient" else (),
+            networks=self.policies.networks(workload) if found else Networks(),
             place=Place(item),
         )
 
@@ -220,6 +225,18 @@ class Destinations:
         targets: list[int | str] = [port, *(name for name, own in workload.ports.items() if own == port)]
         selecting = self._inbound.of(workload.item.namespace, workload.labels)
         return tuple(sorted({each for one in selecting for target in targets for each in one.get(target, ())}))
+
+
+def _parts(services: Iterable[tuple[str, str]]) -> Iterator[tuple[tuple[str, str], str]]:
+    """For each name that a prefix or suffix of kustomize would change into an argocd-server's: that name."""
+    for namespace, name in services:
+        words = name.split("-")
+        if "argocd-server" not in name or len(words) > 8:
+            continue
+        for at in range(1, len(words)):
+            for part in ("-".join(words[at:]), "-".join(words[:at])):
+                if "argocd-server" in part:
+                    yield (namespace, part), name
 
 
 def _by_hand(objects: Objects) -> Iterator[tuple[str, str]]:
@@ -296,7 +313,9 @@ class _Effective:
             verifies = "a given CA" if given else "the system's CAs"
             verifies = "nothing" if is_true(place.node, "insecureSkipVerify") else verifies
         seen = True if _is_backend(self.rule) else istio.sees(_export_to(self.rule), self.rule.namespace, client)
-        return Policy(self.rule.kind, self.rule.title, text(self.rule.spec, "host"), self.tls, verifies, seen, place)
+        named = _is_backend(self.rule) or bool(texts(place.node, "subjectAltNames") or text(place.node, "sni"))
+        host = text(self.rule.spec, "host")
+        return Policy(self.rule.kind, self.rule.title, host, self.tls, verifies, seen, place, named)
 
 
 def _export_to(rule: Object) -> list[str]:

@@ -17,20 +17,24 @@ from argocd_istio.render.install import given
 from argocd_istio.render.match import AGENT, GRPC
 from argocd_istio.render.model import Certificate, Destination, Hop, Listener, Refused, Route, Rules, Stray, Unrouted
 from argocd_istio.render.objects import GATEWAY_API, Object, Objects, Place
-from argocd_istio.syntax.nodes import items, labels, number, text, texts
+from argocd_istio.syntax.nodes import fields, items, labels, number, text, texts
 from argocd_istio.syntax.source import Node
 
 _ROUTES = ("HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute")
+_RULES: dict[str, Rules] = dict(zip(_ROUTES, ("http", "http", "tls", "tcp"), strict=True))
 _ADMITTED = {"HTTP": _ROUTES[:2], "HTTPS": _ROUTES[:2], "TLS": _ROUTES[2:3], "TCP": _ROUTES[3:]}
 
 
 class _Listener:
     """A listener of a Gateway, or of a ListenerSet for it; without a node if its object is not in these files."""
 
-    def __init__(self, title: str, gateway: Object | None, place: Place, node: Node | None) -> None:
+    def __init__(
+        self, title: str, gateway: Object | None, place: Place, node: Node | None, name: str = "", rules: Rules = "http"
+    ) -> None:
         self.title, self.gateway, self.place, self.node = title, gateway, place, node
         self.owner = place.object
-        self.name = text(node, "name")
+        self.name = name or text(node, "name")
+        self._rules = rules
         self.port = number(node, "port")
         self.protocol = text(node, "protocol").upper()
         self.host = text(node, "hostname") or "*"
@@ -54,6 +58,8 @@ class _Listener:
     @property
     def rules(self) -> Rules:
         """The part of a request that routes can match."""
+        if self.node is None:
+            return self._rules
         return "tls" if self.tls == "PASSTHROUGH" else "tcp" if self.protocol in ("TCP", "TLS") else "http"
 
 
@@ -76,6 +82,8 @@ def _from(allowed: Node | None, default: str, home: Object, item: Object, namesp
     return origin == "All" or (origin == "Same" and item.namespace == home.namespace)
 
 
+_Elsewhere = tuple[str, str, str, Rules]
+"""A listener outside these files: kind and title of its object, its name or port, and what its routes match."""
 _Parents = dict[tuple[str, int], Hosts[_Listener]]
 """The ways to refer to a listener: by name, by port, by both or by neither."""
 
@@ -106,7 +114,7 @@ class GatewayApi:
                 self._closed.add(("ListenerSet", item.title))
             else:
                 here["ListenerSet", item.title] = self._parents(item, f"{owner}/{name}", gate)
-        elsewhere: dict[tuple[str, str], _Listener] = {}
+        elsewhere: dict[_Elsewhere, _Listener] = {}
         for kind in _ROUTES:
             for item in objects.of(GATEWAY_API, kind):
                 self._bind(item, here, elsewhere)
@@ -126,7 +134,7 @@ class GatewayApi:
         self,
         item: Object,
         here: dict[tuple[str, str], _Parents],
-        elsewhere: dict[tuple[str, str], _Listener],
+        elsewhere: dict[_Elsewhere, _Listener],
     ) -> None:
         """Register the listeners of a route and the hosts that they accept."""
         hosts = list(dict.fromkeys(texts(item.spec, "hostnames") or ["*"]))
@@ -139,13 +147,15 @@ class GatewayApi:
             key = kind, title
             if key in self._closed:
                 continue
+            section, port = text(parent, "sectionName"), number(parent, "port")
             if key not in here:
                 written = title if kind == "Gateway" else f"of {kind} {title}"
-                listener = elsewhere.setdefault(key, _Listener(written, None, Place(item), None))
+                name, rules = section or (f"port {port}" if port else ""), _RULES[item.kind]
+                listener = _Listener(written, None, Place(item), None, name, rules)
+                listener = elsewhere.setdefault((*key, name, rules), listener)
                 for host in hosts:
                     listener.routed.add(host, item)
                 continue
-            section, port = text(parent, "sectionName"), number(parent, "port")
             named = here[key].get((section, port))
             met = [host for host in hosts if named and self._meets(item, host, named, noted)]
             place = Place(item).at("spec", "parentRefs", at)
@@ -190,14 +200,14 @@ class GatewayApi:
         return Listener(
             api="Gateway API",
             gateway=found.title,
-            here=found.gateway is not None,
+            here=found.node is not None,
             selector=tuple(f"{name}={value}" for name, value in selector.items()) if found.gateway else (),
             namespace=_client(found),
             port=found.port,
             protocol=found.protocol,
             tls=found.tls,
             tls_before=self.balancers.ended(selector, found.port),
-            rules=found.rules if found.node else "http",
+            rules=found.rules,
             redirect=redirect,
             confined="",
             # One readable certificate is enough.
@@ -207,6 +217,8 @@ class GatewayApi:
             candidate=candidate,
             listener_set=found.owner.title if found.owner.kind == "ListenerSet" else "",
             place=found.place,
+            name="" if found.node else found.name,
+            open=text(found.node, "allowedRoutes", "namespaces", "from") == "All" and not found.host.startswith("*"),
         )
 
     def _certificates(self, found: _Listener) -> list[Certificate]:
@@ -225,6 +237,8 @@ class GatewayApi:
             # The API orders each alternative; here the alternatives of one rule stay together.
             conditions = items(rule, "matches")
             words = tuple(_words(each, item.kind) for each in conditions)
+            if item.kind == "TLSRoute" and items(item.spec, "hostnames"):
+                words = ("SNI is the host",)
             routes.append(self._route(found, item, Place(item).at("spec", "rules", at), words, conditions))
         return routes
 
@@ -257,6 +271,12 @@ class GatewayApi:
             ),
             place=place,
             hosts=tuple(texts(item.spec, "hostnames")),
+            hsts=any(
+                map(_hsts, [*items(rule, "filters"), *(own for each in backends for own in items(each, "filters"))])
+            ),
+            by_path=bool(conditions) and all(set(fields(each)) <= {"path"} for each in conditions),
+            attempts=number(rule, "retry", "attempts"),
+            retry_on=",".join(texts(rule, "retry", "codes")),
         )
 
     def _destination(self, found: _Listener, item: Object, place: Place, several: bool) -> Destination:
@@ -280,6 +300,12 @@ class GatewayApi:
         weight = (number(entry, "weight") if text(entry, "weight") else 1) if several else None
         granted = self._grants.allow(item.kind, item.namespace, "Service", owner, name)
         return self.destinations.find(named, place, weight=weight, granted=granted)
+
+
+def _hsts(each: Node) -> bool:
+    """Whether a filter adds Strict-Transport-Security to responses."""
+    added = (header for how in ("set", "add") for header in items(each, "responseHeaderModifier", how))
+    return any(text(header, "name").lower() == "strict-transport-security" for header in added)
 
 
 def _client(found: _Listener) -> str:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import binascii
 from collections.abc import Container, Iterator
 
-from argocd_istio.render.model import Config, Given, Install, Redis, Twice
-from argocd_istio.render.objects import CORE, Objects, Place
+from argocd_istio.render.model import Config, Given, Install, Login, Redis, Twice
+from argocd_istio.render.objects import CORE, Object, Objects, Place
 from argocd_istio.render.shapes import misfits
 from argocd_istio.render.workloads import Workload
-from argocd_istio.syntax.nodes import items, labels, number, text, texts
-from argocd_istio.syntax.source import Node
+from argocd_istio.render.x509 import decode
+from argocd_istio.syntax.nodes import fields, items, labels, number, text, texts
+from argocd_istio.syntax.source import Node, SourceError, parse
 from argocd_istio.syntax.values import value
 
 PART_OF = "app.kubernetes.io/part-of"
@@ -50,14 +52,73 @@ def _configs(objects: Objects) -> Iterator[Config]:
             if item.name == name:
                 label = labels(item.node, "metadata", "labels").get(PART_OF, "")
                 url = text(item.node, "data", "url") if name == "argocd-cm" else ""
-                yield Config(item.namespace, label, url, Place(item))
+                own = item if name == "argocd-cm" else None
+                more = _list(text(own.node, "data", "additionalUrls")) if own else []
+                yield Config(item.namespace, label, url, Place(item), tuple(more), tuple(_logins(own)) if own else ())
+
+
+def _parsed(written: str) -> Node | None:
+    """The YAML inside a value; None if it cannot be read."""
+    try:
+        documents = parse(written.encode(), "").documents
+    except SourceError:
+        return None
+    return documents[0].root if documents else None
+
+
+def _list(written: str) -> list[str]:
+    return texts(_parsed(written)) if written else []
+
+
+_SECRETS = ("clientSecret", "bindPW")
+
+
+def _logins(item: Object) -> Iterator[Login]:
+    """`util/dex/config.go` and `util/settings/settings.go` of Argo CD."""
+    oidc = _parsed(text(item.node, "data", "oidc.config")) if text(item.node, "data", "oidc.config") else None
+    if fields(oidc):
+        yield Login("oidc", text(oidc, "name"), "", tuple(_literal(oidc)))
+    dex = _parsed(text(item.node, "data", "dex.config")) if text(item.node, "data", "dex.config") else None
+    for each in items(dex, "connectors"):
+        config = each.find("config")
+        redirect = text(config, "redirectURI")
+        yield Login("dex", text(each, "id") or text(each, "type"), redirect, tuple(_literal(config)))
+
+
+def _literal(config: Node | None) -> Iterator[str]:
+    return (name for name in _SECRETS if text(config, name) and not text(config, name).startswith("$"))
 
 
 def given(objects: Objects) -> Iterator[Given]:
     """Every Secret in these files, or that an object in them creates."""
     for group, kind, path in _MAKERS:
         for item in objects.of(group, kind):
-            yield Given(item.namespace, (text(item.node, *path) if path else "") or item.name, Place(item))
+            name = (text(item.node, *path) if path else "") or item.name
+            yield _given(item, name) if kind in ("Secret", "Certificate") else Given(item.namespace, name, Place(item))
+
+
+def _given(item: Object, name: str) -> Given:
+    """A Secret with its keys and its certificate, or a Certificate, whose common name is not a host for clients."""
+    if item.kind == "Certificate":
+        return Given(item.namespace, name, Place(item), names=tuple(texts(item.spec, "dnsNames")))
+    plain = labels(item.node, "stringData")
+    found = {**labels(item.node, "data"), **plain}
+    contents = {key: plain[key] if key in plain else _decoded(value) for key, value in found.items() if value}
+    private = next((key for key, value in contents.items() if _PRIVATE in value), "")
+    decoded = decode(contents.get("tls.crt", ""))
+    dates = (decoded.names, decoded.begins, decoded.ends) if decoded else ()
+    return Given(item.namespace, name, Place(item), tuple(contents), private, *dates)
+
+
+_PRIVATE = "PRIVATE KEY-----"
+
+
+def _decoded(value: str) -> str:
+    """The text that Kubernetes reads; empty if it is no base64."""
+    try:
+        return binascii.a2b_base64(value).decode(errors="replace")
+    except binascii.Error:
+        return ""
 
 
 # Settings of a replicated Redis, and a program that watches one.
@@ -97,7 +158,12 @@ def _twice(objects: Objects) -> Iterator[Twice]:
         if first.name and _differ([item.node for item in same]):
             binding = first.group == _RBAC and first.kind == "ClusterRoleBinding"
             subjects = [node for item in same if (node := item.node.find("subjects"))]
-            yield Twice(str(first), len(same), binding and _differ(subjects), Place(last))
+            accounts = dict.fromkeys(map(_account, (one for item in same for one in items(item.node, "subjects"))))
+            yield Twice(str(first), len(same), tuple(accounts) if binding and _differ(subjects) else (), Place(last))
+
+
+def _account(subject: Node) -> str:
+    return "/".join(filter(None, (text(subject, "namespace"), text(subject, "name"))))
 
 
 def _differ(nodes: list[Node]) -> bool:

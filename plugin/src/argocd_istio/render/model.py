@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Literal, TypeVar
 
 from argocd_istio.render.objects import Place
+from argocd_istio.render.parts import Beside, Caller, Edges, Networks
 
 Hop = Literal["clear text", "TLS", "mTLS", "the client's TLS", "the client's bytes"]
 """How bytes travel between gateway and pod: `TLS` is a TLS connection of the gateway itself, `mTLS` of the mesh."""
@@ -99,6 +100,7 @@ class Authorization:
     selected: bool
     of_requests: bool
     place: Place = field(compare=False, repr=False)
+    callers: tuple[Caller, ...] = field(default=(), compare=False, repr=False)
 
 
 class Authorizations(Shared[Authorization]):
@@ -110,16 +112,31 @@ class Authorizations(Shared[Authorization]):
         return tuple(each for each in self if each.selected)
 
     @cached_property
+    def allowing(self) -> tuple[Authorization, ...]:
+        """The policies that admit callers."""
+        return tuple(each for each in self if each.action == "ALLOW")
+
+    @cached_property
     def of_requests(self) -> tuple[Authorization, ...]:
         """The policies that use fields of requests."""
         return tuple(each for each in self if each.of_requests)
 
 
 @dataclass(frozen=True)
+class Value:
+    """A setting as written in one place."""
+
+    source: str
+    text: str
+    place: Place = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True)
 class ArgocdServer:
     """The settings of argocd-server. `tls` is whether it speaks TLS; `because`, `setting` and `place` say why.
 
-    Unknown values are None.
+    Unknown values are None. `insecure` are all places that state whether it does, `versions` the least and the most
+    TLS version that it accepts, as far as stated.
     """
 
     listens: int
@@ -129,6 +146,8 @@ class ArgocdServer:
     basehref: str | None
     setting: str
     place: Place = field(compare=False, repr=False)
+    insecure: tuple[Value, ...] = field(default=(), compare=False, repr=False)
+    versions: tuple[Value, Value] | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -158,6 +177,7 @@ class Pods:
     closed: tuple[str, ...]
     place: Place = field(compare=False, repr=False)
     kept_at: Place = field(compare=False, repr=False)
+    networks: Networks = field(default=Networks(), compare=False, repr=False)
 
     @property
     def redirected(self) -> bool:
@@ -177,8 +197,9 @@ class Behind(Shared[Pods]):
 class Policy:
     """The traffic policy that a DestinationRule, or a BackendTLSPolicy, gives a Service port.
 
-    `tls` is its mode, empty without one. `verifies` is what the gateway checks the pod's certificate with, `seen`
-    whether the policy is visible to the gateway's pods, None if unknown.
+    `tls` is its mode, empty without one. `verifies` is what the gateway checks the pod's certificate with, `named`
+    whether it states the name in the certificate, `seen` whether the policy is visible to the gateway's pods, None if
+    unknown.
     """
 
     kind: str
@@ -188,6 +209,7 @@ class Policy:
     verifies: Verifies
     seen: bool | None
     place: Place = field(compare=False, repr=False)
+    named: bool = field(default=True, compare=False, repr=False)
 
     def __str__(self) -> str:
         return f"{self.kind} {self.rule}"
@@ -203,7 +225,8 @@ class Destination:
     or elsewhere. `ours` is whether its namespace has an argocd-server and Services in these files. `hidden` is the
     DestinationRule that the gateway's pods do not see, `seen` whether they see the Service, None if unknown.
     `granted` is whether the Service's namespace lets the route refer to it, None if these files have neither a
-    ReferenceGrant nor the Service. `target` is the place where the Service states the port of the pods.
+    ReferenceGrant nor the Service. `target` is the place where the Service states the port of the pods. `renamed` is a
+    Service here whose name is this one with a prefix or suffix.
     """
 
     name: str
@@ -229,6 +252,7 @@ class Destination:
     pods: Behind
     place: Place = field(compare=False, repr=False)
     target: Place | None = field(default=None, compare=False, repr=False)
+    renamed: str = field(default="", compare=False, repr=False)
 
     @property
     def to_argocd_server(self) -> bool:
@@ -257,8 +281,10 @@ class Route:
     https. `continues` is the VirtualService outside these files with the further rules. `grpc` is "only" if the rule
     matches exactly the gRPC requests, "wanted" if it was meant to. `reached` is false after a route that matches
     everything. `rewrite` describes the change of the path, `moved` has it for each alternative, if known. `hosts` are
-    all hosts of the object. `seen` is whether it is visible to the gateway's pods, `only_own` whether it is visible
-    only in its own namespace.
+    all hosts of the object. `hsts` is whether it adds Strict-Transport-Security, `by_path` whether all its conditions
+    are on the path alone. `attempts` and `retry_on` are its retries, if stated, `any_origin` whether browsers may
+    send requests of every other site. `seen` is whether it is visible to the gateway's pods, `only_own` whether it is
+    visible only in its own namespace.
     """
 
     kind: str
@@ -279,17 +305,38 @@ class Route:
     destinations: tuple[Destination, ...]
     place: Place = field(compare=False, repr=False)
     hosts: tuple[str, ...] = field(default=(), compare=False, repr=False)
+    hsts: bool = field(default=False, compare=False, repr=False)
+    by_path: bool = field(default=False, compare=False, repr=False)
+    attempts: int = field(default=0, compare=False, repr=False)
+    retry_on: str = field(default="", compare=False, repr=False)
+    any_origin: bool = field(default=False, compare=False, repr=False)
+
+
+@dataclass(frozen=True)
+class TlsSettings:
+    """The fields of a Gateway's tls block as written; `place` is the block's. `ca` is whether it names a CA."""
+
+    credentials: tuple[str, ...]
+    least: str
+    most: str
+    ciphers: tuple[str, ...]
+    redirect: bool
+    ca: bool
+    place: Place = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True)
 class Listener:
     """A server of an Istio Gateway or a listener of the Gateway API, on the pods with the labels of `selector`.
 
-    `here` is false for a Gateway outside these files: only its name and routes are then known. `namespace` is that of
+    `here` is false for a listener outside these files: only its Gateway, perhaps its `name`, and its routes are then
+    known. `namespace` is that of
     the pods, empty if unknown. `tls` is the mode, empty for clear text or if unknown, `tls_before` whether the
     clients' TLS ends before the gateway. `redirect` is the status code of a redirect of everything to https, empty
     without one. `confined` is the namespace before the host: only its routes are admitted. `candidate` is the route
     that `unrouted` is about, `listener_set` the ListenerSet with the listener. `hosts` are all hosts of the server.
+    `settings` are of Istio's Gateways only.
+    `open` is whether it admits routes of every namespace to an exact host.
     """
 
     api: Literal["Istio", "Gateway API"]
@@ -311,6 +358,19 @@ class Listener:
     listener_set: str
     place: Place = field(compare=False, repr=False)
     hosts: tuple[str, ...] = field(default=(), compare=False, repr=False)
+    name: str = ""
+    settings: TlsSettings | None = field(default=None, compare=False, repr=False)
+    open: bool = field(default=False, compare=False, repr=False)
+
+    @property
+    def gateway_title(self) -> str:
+        """Its Gateway with the kind, or the ListenerSet outside these files that has it."""
+        return self.gateway.removeprefix("of ") if " " in self.gateway else f"Gateway {self.gateway}"
+
+    @property
+    def gateway_here(self) -> bool:
+        """Whether its Gateway is in these files: that of a ListenerSet may be elsewhere."""
+        return self.here and bool(self.selector or not self.listener_set)
 
     @property
     def passes_through(self) -> bool:
@@ -327,7 +387,7 @@ class Way:
     hosts: tuple[str, ...]
     listeners: tuple[Listener, ...]
 
-    @property
+    @cached_property
     def to_argocd_server(self) -> bool:
         """Whether one of its routes leads to argocd-server, as far as known."""
         routes = (route for listener in self.listeners for route in listener.routes)
@@ -346,6 +406,15 @@ class Stray:
     host: str
     listener: str
     others: bool
+    place: Place = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True)
+class ForeignSni:
+    """A sniHosts entry of a VirtualService that none of its hosts covers."""
+
+    owner: str
+    sni: str
     place: Place = field(compare=False, repr=False)
 
 
@@ -378,34 +447,59 @@ class TlsPolicy:
 
 
 @dataclass(frozen=True)
+class Login:
+    """A way to log in that argocd-cm states: Dex with one of its connectors, or an OIDC provider.
+
+    `redirect` is its own redirectURI, `literal` the fields with a secret in clear text.
+    """
+
+    kind: Literal["dex", "oidc"]
+    name: str
+    redirect: str
+    literal: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Config:
-    """An object that Argo CD finds by the label part-of, and the public address that it states."""
+    """An object that Argo CD finds by the label part-of, and what argocd-cm states: addresses and logins."""
 
     namespace: str
     part_of: str
     url: str
     place: Place
+    more: tuple[str, ...] = ()
+    logins: tuple[Login, ...] = ()
 
 
 @dataclass(frozen=True)
 class Given:
-    """A Secret in these files, or one that an object in them creates."""
+    """A Secret in these files, or one that an object in them creates.
+
+    `keys` are those of the Secret that are not empty, `private` is the one of them with a readable private key.
+    `names` are the hosts of its certificate, `begins` and `ends` when that is valid, in seconds since 1970; None if
+    unknown.
+    """
 
     namespace: str
     name: str
     place: Place
+    keys: tuple[str, ...] = ()
+    private: str = ""
+    names: tuple[str, ...] | None = None
+    begins: int | None = None
+    ends: int | None = None
 
 
 @dataclass(frozen=True)
 class Twice:
     """An object that occurs several times with different contents.
 
-    `subjects` is whether it is a ClusterRoleBinding with different subjects: one takes the role from the other.
+    `accounts` are the subjects of a ClusterRoleBinding, if they differ: one takes the role from the other.
     """
 
     name: str
     times: int
-    subjects: bool
+    accounts: tuple[str, ...]
     place: Place
 
 
@@ -442,6 +536,25 @@ class Install:
 
 
 @dataclass(frozen=True)
+class Stated:
+    """What the user states about the cluster; None or empty if unknown.
+
+    `gateway_labels` are the labels of the gateway's pods, as key=value; `istio_version` is (1, 30), `mesh` whether
+    Argo CD's pods are in the mesh, `cni` whether istio-cni is installed.
+    `now` is the time for certificates, in seconds since 1970; 0 if they are not to be compared with it.
+    """
+
+    gateway_labels: tuple[str, ...] = ()
+    istio_version: tuple[int, ...] = ()
+    mesh: Membership = ""
+    cni: bool | None = None
+    now: float = 0
+
+
+UNSTATED = Stated()
+
+
+@dataclass(frozen=True)
 class Facts:
     """Everything that the rules know. `namespace` is that of the gateway's pods, empty if unknown.
 
@@ -456,6 +569,10 @@ class Facts:
     install: Install = field(compare=False, repr=False)
     refused: tuple[Refused, ...] = ()
     tls_policies: tuple[TlsPolicy, ...] = ()
+    stated: Stated = UNSTATED
+    foreign_snis: tuple[ForeignSni, ...] = ()
+    beside: Beside = field(default_factory=Beside, compare=False, repr=False)
+    edges: Edges = field(default_factory=Edges, compare=False, repr=False)
 
     def listeners(self) -> Iterator[tuple[Way, Listener]]:
         for way in self.ways:

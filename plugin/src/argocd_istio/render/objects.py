@@ -42,12 +42,14 @@ class Object:
 
 
 class Place:
-    """A place in a file: the object, the path of the field in it, and its node."""
+    """A place in a file: the object, the path of the field in it, as text and as keys, and its node."""
 
-    __slots__ = ("node", "object", "path")
+    __slots__ = ("keys", "node", "object", "path")
 
-    def __init__(self, item: Object, path: str = "", node: Node | None = None) -> None:
-        self.object, self.path, self.node = item, path, node or item.node
+    def __init__(
+        self, item: Object, path: str = "", node: Node | None = None, keys: tuple[str | int, ...] = ()
+    ) -> None:
+        self.object, self.path, self.node, self.keys = item, path, node or item.node, keys
 
     def at(self, *path: str | int) -> Place:
         """The place of a field below, or this place if the field does not exist."""
@@ -55,7 +57,7 @@ class Place:
         if node is None:
             return self
         written = "".join(f".{key}" if isinstance(key, str) and not {*"./"} & {*key} else f"[{key}]" for key in path)
-        return Place(self.object, (self.path + written).removeprefix("."), node)
+        return Place(self.object, (self.path + written).removeprefix("."), node, (*self.keys, *path))
 
 
 Thing = TypeVar("Thing")

@@ -6,11 +6,14 @@ apply to TCP ports in `pilot/pkg/security/authz/model/model.go`.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import chain
+from typing import Literal
 
 from argocd_istio.render.istio import ROOT
 from argocd_istio.render.model import Authorization, Authorizations, MutualTls
 from argocd_istio.render.objects import Object, Objects, Place, Selectors
+from argocd_istio.render.parts import Allowed, Caller, Network, Networks, Peer
 from argocd_istio.render.workloads import Mesh, Workload
 from argocd_istio.syntax.nodes import fields, items, labels, number, text, texts
 from argocd_istio.syntax.source import Node
@@ -28,7 +31,7 @@ _OF_TOKENS = {"requestPrincipals", "notRequestPrincipals"}
 _CONNECTION = ("source.", "destination.", "connection.", "experimental.envoy.filters.network.")
 
 
-class _Selecting:
+class Selecting:
     """Policies by scope: for pods with labels, for a namespace, or for the mesh."""
 
     def __init__(self, found: list[Object], field: str = "selector") -> None:
@@ -48,13 +51,14 @@ class Policies:
     """The policies of these files."""
 
     def __init__(self, objects: Objects, workloads: list[Workload], mesh: Mesh) -> None:
-        self._peers = _Selecting(objects.of(SECURITY, "PeerAuthentication"))
+        self._peers = Selecting(objects.of(SECURITY, "PeerAuthentication"))
         callers = objects.of(SECURITY, "AuthorizationPolicy")
         # Policies with targetRefs are for waypoints.
-        self._callers = _Selecting(
+        self._callers = Selecting(
             [item for item in callers if not (items(item.spec, "targetRefs") or fields(item.spec, "targetRef"))]
         )
-        self._network = _Selecting(objects.of("networking.k8s.io", "NetworkPolicy"), "podSelector")
+        self._network = Selecting(objects.of("networking.k8s.io", "NetworkPolicy"), "podSelector")
+        self._networks: dict[tuple[object, ...], Networks] = {}
         self._closed: dict[str, tuple[str, ...]] = {}
         self._mesh = mesh
         self._workloads: dict[str, list[Workload]] = {}
@@ -86,11 +90,28 @@ class Policies:
             found = [*((item, True) for item in own), *((item, False) for item in whole)]
             self._authorizations[key] = Authorizations(
                 Authorization(
-                    item.title, text(item.spec, "action") or "ALLOW", chosen, _reads_requests(item, port), Place(item)
+                    item.title,
+                    text(item.spec, "action") or "ALLOW",
+                    chosen,
+                    _of_requests(item, port),
+                    Place(item),
+                    tuple(_callers(item, port)),
                 )
                 for item, chosen in found
             )
         return self._authorizations[key]
+
+    def networks(self, workload: Workload, way: Literal["ingress", "egress"] = "ingress") -> Networks:
+        """The NetworkPolicies that select the pods, in one object for equal policies."""
+        namespace = workload.item.namespace
+        key = (way, namespace, frozenset(workload.labels.items()))
+        if key not in self._networks:
+            own = self._network.by_labels.of(namespace, workload.labels)
+            same = (way, namespace, *map(id, own))
+            if same not in self._networks:
+                self._networks[same] = Networks(_networks([*own, *self._network.whole(namespace)], way))
+            self._networks[key] = self._networks[same]
+        return self._networks[key]
 
     def closed(self, namespace: str) -> tuple[str, ...]:
         """Argo CD's workloads in a namespace whose NetworkPolicies together block the port of the ambient mesh."""
@@ -124,7 +145,7 @@ class Policies:
         return self._strict[namespace]
 
 
-def _reads_requests(item: Object, port: int) -> bool:
+def _of_requests(item: Object, port: int) -> bool:
     """Whether a rule for the port uses fields of requests: path, method, host, header or token.
 
     AUDIT and CUSTOM neither admit nor refuse by themselves.
@@ -137,12 +158,69 @@ def _reads_requests(item: Object, port: int) -> bool:
             operations = [each for each in operations if str(port) in (texts(each, "ports") or [str(port)])]
             if not operations:
                 continue
-        sources = [each.find("source") for each in items(rule, "from")]
-        asked = [_OF_REQUESTS & _keys(each) for each in operations] + [_OF_TOKENS & _keys(each) for each in sources]
-        conditions = [text(each, "key") for each in items(rule, "when")]
-        if any(asked) or any(not key.startswith(_CONNECTION) for key in conditions):
+        if _asks(rule, operations):
             return True
     return False
+
+
+def reads_requests(rule: Node) -> bool:
+    """Whether a rule uses fields of requests, at any port."""
+    return _asks(rule, [each.find("operation") for each in items(rule, "to")])
+
+
+def _asks(rule: Node, operations: list[Node | None]) -> bool:
+    sources = [each.find("source") for each in items(rule, "from")]
+    asked = [_OF_REQUESTS & _keys(each) for each in operations] + [_OF_TOKENS & _keys(each) for each in sources]
+    conditions = [text(each, "key") for each in items(rule, "when")]
+    return any(asked) or any(not key.startswith(_CONNECTION) for key in conditions)
+
+
+def _callers(item: Object, port: int) -> Iterator[Caller]:
+    """Whom the rules of a policy admit to a port."""
+    for rule in items(item.spec, "rules"):
+        operations = [each.find("operation") for each in items(rule, "to")]
+        if operations and not any(str(port) in (texts(each, "ports") or [str(port)]) for each in operations):
+            continue
+        sources = [each.find("source") for each in items(rule, "from")] or [None]
+        for source in sources:
+            principals, namespaces = texts(source, "principals"), texts(source, "namespaces")
+            other = set(fields(source)) - {"principals", "namespaces"}
+            yield Caller(tuple(principals), tuple(namespaces), bool(other))
+
+
+def _networks(found: list[Object], way: str) -> Iterator[Network]:
+    """The policies for connections of a way, ingress or egress."""
+    for item in found:
+        default = ["Ingress", "Egress"] if items(item.spec, "egress") else ["Ingress"]
+        if way.capitalize() not in (texts(item.spec, "policyTypes") or default):
+            continue
+        key = "from" if way == "ingress" else "to"
+        rules = []
+        for at, rule in enumerate(items(item.spec, way)):
+            place = Place(item).at("spec", way, at)
+            ports = tuple(_range(each) for each in items(rule, "ports") if text(each, "protocol") in ("", "TCP"))
+            peers = tuple(_peer(place.at(key, n)) for n in range(len(items(rule, key)))) or None
+            # A rule for other protocols alone admits no TCP.
+            if ports or not items(rule, "ports"):
+                rules.append(Allowed(ports, peers, place))
+        yield Network(item.title, tuple(rules), Place(item).at("spec").at(way))
+
+
+def _range(node: Node) -> tuple[int, int]:
+    first = number(node, "port")
+    if not first and not text(node, "port"):
+        return 1, 65535
+    return first, number(node, "endPort") or first
+
+
+def _peer(place: Place) -> Peer:
+    node = place.node
+    chosen = [
+        labels(node, key, "matchLabels") if key in fields(node) else None
+        for key in ("namespaceSelector", "podSelector")
+    ]
+    vague = any(items(node, key, "matchExpressions") for key in ("namespaceSelector", "podSelector"))
+    return Peer(chosen[0], chosen[1], text(node, "ipBlock", "cidr"), vague, place)
 
 
 def _has(at: Node, port: int) -> bool:

@@ -10,28 +10,34 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import replace
 
-from argocd_istio.render import istio, match, paths
+from argocd_istio.render import binding, components, istio, match, paths
 from argocd_istio.render.backend_tls import tls_policies
 from argocd_istio.render.balancers import Balancers
 from argocd_istio.render.destinations import Destinations, Named
+from argocd_istio.render.edges import edges
 from argocd_istio.render.gateway_api import GatewayApi
 from argocd_istio.render.gateway_pods import GatewayPods
 from argocd_istio.render.hosts import Hosts
 from argocd_istio.render.install import install
 from argocd_istio.render.model import (
     HTTP,
+    UNSTATED,
     Certificate,
     Destination,
     Facts,
+    ForeignSni,
     Hop,
     Listener,
     Route,
     Rules,
+    Stated,
     Stray,
+    TlsSettings,
     Unrouted,
     Way,
 )
 from argocd_istio.render.objects import ISTIO, Object, Objects, Place
+from argocd_istio.render.parts import Beside
 from argocd_istio.syntax.nodes import fields, is_true, items, labels, number, text, texts
 from argocd_istio.syntax.source import Node
 
@@ -41,14 +47,19 @@ Rule = tuple[int, Object, Place]
 
 
 def facts(
-    objects: Objects, gateway_namespace: str = "", otherwise: str = "", *, tls_before_gateway: bool = False
+    objects: Objects,
+    gateway_namespace: str = "",
+    otherwise: str = "",
+    *,
+    tls_before_gateway: bool = False,
+    stated: Stated = UNSTATED,
 ) -> Facts:
     """Every way through every Gateway of a render, and through Gateways that only its routes refer to.
 
     `gateway_namespace` is the namespace of the gateways' pods; `otherwise` is the default if neither that nor a
     workload of the render shows it. Both may be empty (unknown). `tls_before_gateway`: TLS ends before all gateways.
     """
-    destinations = Destinations(objects)
+    destinations = Destinations(objects, stated.mesh)
     pods = GatewayPods(destinations.workloads, gateway_namespace, otherwise)
     balancers = Balancers(objects, tls_before_gateway)
     mesh = _Istio(objects, destinations, pods, balancers)
@@ -61,6 +72,7 @@ def facts(
     for host, found in hosts.items():
         listeners = tuple(map(known.one, found))
         ways.setdefault(tuple(map(id, listeners)), (listeners, []))[1].append(host)
+    listeners = tuple(each for found, _ in ways.values() for each in found)
     return Facts(
         objects.file,
         gateway_namespace or otherwise,
@@ -70,7 +82,48 @@ def facts(
         install(objects, destinations.workloads),
         tuple(api.refused),
         tuple(tls_policies(objects, {item.namespace for item in destinations.argocd_servers})),
+        stated,
+        tuple(_foreign_snis(objects)),
+        _beside(objects, destinations),
+        edges(objects, destinations.workloads, listeners),
     )
+
+
+def _beside(objects: Objects, destinations: Destinations) -> Beside:
+    found = tuple(components.components(objects, destinations.workloads, destinations.mesh, destinations.policies))
+    homes = frozenset(item.namespace for item in destinations.argocd_servers)
+    return Beside(
+        components=found,
+        keys=tuple(components.keys(objects)),
+        guards=tuple(components.guards(objects, destinations.workloads)),
+        doors=tuple(components.doors(objects, destinations.workloads)),
+        wide=tuple(components.wide(objects, found)),
+        injections=tuple(components.injections(objects)),
+        projects=tuple(components.projects(objects)),
+        crds=tuple(components.crds(objects)),
+        old=tuple(binding.old(objects)),
+        unplaced=tuple(binding.unplaced(objects)),
+        doubled=tuple(binding.doubled(objects)),
+        scoped=tuple(binding.scoped(objects)),
+        bound=tuple(binding.bound(objects, destinations)),
+        unresolved=tuple(binding.unresolved(objects, homes)),
+        idle=tuple(components.idle(objects, destinations.workloads)),
+        namespaces=components.namespaces(objects),
+        cni=components.has_cni(objects),
+    )
+
+
+def _foreign_snis(objects: Objects) -> Iterator[ForeignSni]:
+    for item in objects.of(ISTIO, "VirtualService"):
+        hosts: Hosts[bool] = Hosts()
+        for host in texts(item.spec, "hosts"):
+            hosts.add(host, True)
+        for at, rule in enumerate(items(item.spec, "tls")):
+            for which, condition in enumerate(items(rule, "match")):
+                for index, sni in enumerate(texts(condition, "sniHosts")):
+                    if not any(True for _ in hosts.wider(sni)):
+                        place = Place(item).at("spec", "tls", at, "match", which, "sniHosts", index)
+                        yield ForeignSni(item.title, sni, place)
 
 
 class _Known:
@@ -100,7 +153,8 @@ class _Server:
         self.title, self.gateway, self.node, self.place = title, gateway, node, place
         self.port = number(node, "port", "number")
         self.protocol = text(node, "port", "protocol").upper()
-        self.redirect = "301" if is_true(node, "tls", "httpsRedirect") else ""
+        # Envoy does not redirect a request that came in through TLS.
+        self.redirect = "301" if self.protocol in HTTP and is_true(node, "tls", "httpsRedirect") else ""
         # The default mode of a tls block is PASSTHROUGH; on an HTTP port only its httpsRedirect counts.
         mode = (text(node, "tls", "mode") or "PASSTHROUGH") if fields(node, "tls") else ""
         self.tls = "" if self.protocol in HTTP else mode
@@ -275,6 +329,7 @@ class _Istio:
             listener_set="",
             place=server.place,
             hosts=server.hosts,
+            settings=_settings(server),
         )
 
     def _certificate(self, server: _Server) -> Certificate | None:
@@ -438,6 +493,11 @@ class _Istio:
             ),
             place=place,
             hosts=self._hosts_of(item),
+            hsts=any(map(_hsts, [rule, *items(rule, "route")])),
+            by_path=bool(conditions) and all(set(fields(each)) <= {"uri", "name"} for each in conditions),
+            attempts=number(rule, "retries", "attempts"),
+            retry_on=text(rule, "retries", "retryOn"),
+            any_origin=_any_origin(rule),
         )
 
     def _hosts_of(self, item: Object) -> tuple[str, ...]:
@@ -464,6 +524,36 @@ class _Istio:
         )
         weight = number(entry, "weight") if text(entry, "weight") else None
         return self.destinations.find(named, place, weight=weight)
+
+
+def _settings(server: _Server) -> TlsSettings | None:
+    block = server.node.find("tls") if server.node else None
+    if block is None or not fields(block):
+        return None
+    names = [text(block, each) for each in ("credentialName", "serverCertificate")]
+    authorities = ("caCertificates", "caCertCredentialName", "caCrl")
+    return TlsSettings(
+        tuple(name for name in (*names, *texts(block, "credentialNames")) if name),
+        text(block, "minProtocolVersion"),
+        text(block, "maxProtocolVersion"),
+        tuple(texts(block, "cipherSuites")),
+        is_true(block, "httpsRedirect"),
+        any(text(block, each) for each in authorities),
+        server.place.at("tls"),
+    )
+
+
+def _hsts(node: Node) -> bool:
+    """Whether a route, or one of its destinations, adds Strict-Transport-Security to responses."""
+    names = (name for how in ("set", "add") for name in fields(node, "headers", "response", how))
+    return any(name.lower() == "strict-transport-security" for name in names)
+
+
+def _any_origin(rule: Node) -> bool:
+    """Whether other sites may send requests, and read the answers."""
+    origins = items(rule, "corsPolicy", "allowOrigins")
+    found = {text(each, "exact") for each in origins} | {text(each, "regex") for each in origins}
+    return bool(found & {"*", ".*", ".+"}) or "*" in texts(rule, "corsPolicy", "allowOrigin")
 
 
 def _gateways(item: Object) -> list[str]:

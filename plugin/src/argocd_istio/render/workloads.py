@@ -5,6 +5,8 @@ Source of the mesh: `injectRequired` in `pkg/kube/inject/inject.go` of Istio, an
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 from argocd_istio.render.argocd_server import is_argocd_server
 from argocd_istio.render.model import Membership, Sidecar, Sidecars
 from argocd_istio.render.objects import CORE, ISTIO, Object, Objects, Place, Selectors
@@ -70,9 +72,13 @@ def _enters(item: Object | None, own: dict[str, str]) -> bool:
 
 
 class Mesh:
-    """Mesh membership as far as these files show it."""
+    """Mesh membership as far as these files show it.
 
-    def __init__(self, objects: Objects) -> None:
+    `stated` is what the user states for the pods in the namespaces `homes`, which counts before their Namespace.
+    """
+
+    def __init__(self, objects: Objects, stated: Membership = "", homes: Container[str] = ()) -> None:
+        self._stated, self._homes = stated, homes
         self._namespaces = {item.name: item for item in objects.of(CORE, "Namespace")}
         self._selecting = Selectors(
             (item.namespace, labels(item.spec, "workloadSelector", "labels"), item)
@@ -86,7 +92,11 @@ class Mesh:
         item = self._namespaces.get(workload.item.namespace)
         injects = own.get("sidecar.istio.io/inject") or workload.annotations.get("sidecar.istio.io/inject")
         refused = injects == "false" or is_true(workload.template, "spec", "hostNetwork")
-        if (not refused and _enters(item, own)) or workload.has("istio-proxy"):
+        if workload.has("istio-proxy"):
+            return "sidecar"
+        if self._stated and workload.item.namespace in self._homes:
+            return "none" if refused and self._stated == "sidecar" else self._stated
+        if not refused and _enters(item, own):
             return "sidecar"
         mode = own.get(_MODE) or text(item.node if item else None, "metadata", "labels", _MODE)
         if mode == "ambient":

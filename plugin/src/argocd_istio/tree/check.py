@@ -21,7 +21,12 @@ from argocd_istio.tree.order import Tree, walk
 
 
 def check_folder(path: str, *, substitute: bool = False) -> list[Finding]:
-    """All findings of a folder with a kustomization, and of the local files that it lists.
+    """All findings of a folder, without its facts; see `read_folder`."""
+    return read_folder(path, substitute=substitute)[0]
+
+
+def read_folder(path: str, *, substitute: bool = False) -> tuple[list[Finding], Tree]:
+    """All findings of a folder with a kustomization and of the local files that it lists, and its facts.
 
     `substitute` accepts `${NAME}` as text, like `check`.
     Raises FileError if there is no kustomization.
@@ -42,7 +47,7 @@ def check_folder(path: str, *, substitute: bool = False) -> list[Finding]:
             more = f"found {MOST} problems, expected fewer; correct these first, there may be more"
             found[more] = Finding(ERROR, path, 0, "", more)
             break
-    return list({str(finding): finding for finding in (*reader.findings, *found.values())}.values())
+    return list({str(finding): finding for finding in (*reader.findings, *found.values())}.values()), tree
 
 
 def check_deployments(source: Source) -> list[Finding] | None:

@@ -16,7 +16,7 @@ from argocd_istio import GROUP
 from argocd_istio.exposure.component import KUSTOMIZATIONS
 from argocd_istio.exposure.fields import PLAIN
 from argocd_istio.exposure.names import shown
-from argocd_istio.findings import ERROR, INFO, Finding
+from argocd_istio.findings import ERROR, INFO, WARNING, Finding
 from argocd_istio.syntax.nodes import fields, items, labels, text
 from argocd_istio.syntax.source import Node
 from argocd_istio.tree import rules
@@ -93,7 +93,7 @@ def deployed(found: Iterable[Document], folder: str, reader: Reader) -> Iterator
 
 
 def _second(one: Deployment, tree: Tree | None, clusters: dict[str, tuple[str, Deployment]]) -> Iterator[Finding]:
-    """K05: two deployments install into one cluster, in different namespaces."""
+    """K05: two deployments install into one cluster, in different namespaces, with the same roles or both with CRDs."""
     if not tree or one.document.kind == "ApplicationSet":
         return
     installs = [wiring.mode for wiring in tree.wirings if not wiring.mode.reference.exposes_only]
@@ -105,12 +105,22 @@ def _second(one: Deployment, tree: Tree | None, clusters: dict[str, tuple[str, D
         cluster = text(spec, "spec", "kubeConfig", "secretRef", "name")
     namespace = text(one.node, "namespace" if one.tool == "Argo CD" else "targetNamespace")
     namespace = namespace or installs[0].namespace
-    before = clusters.setdefault(f"{one.tool} {cluster}", (namespace, one))
+    before = clusters.setdefault(f"{one.tool} {cluster} {installs[0].instance}", (namespace, one))
     if before[0] != namespace:
-        first = before[1].document
-        found = f"a second install, in namespace {shown(namespace)}, beside that of {first.kind} {shown(first.name)}"
-        found += f" ({first.place().short})"
-        yield one.document.place().finding(ERROR, "K05", found, "one install in a cluster", rules.SHARED)
+        found = f"a second install, in namespace {shown(namespace)}, beside that of {_title(before[1])}"
+        yield one.document.place().finding(ERROR, "K05", found, "cluster roles of its own", rules.SHARED)
+        return
+    # No name of an instance has a dot.
+    before = clusters.setdefault(f"{one.tool} {cluster} .crds", before) if installs[0].reference.crds else before
+    if before[0] != namespace:
+        found = f"the CRDs a second time, in {installs[0].reference.title}, beside those of {_title(before[1])}"
+        hint = "add /without-crds to its path: who deletes this install would delete all Applications in the cluster"
+        yield one.document.place().finding(WARNING, "K05", found, "them in one install", hint)
+
+
+def _title(one: Deployment) -> str:
+    document = one.document
+    return f"{document.kind} {shown(document.name)} ({document.place().short})"
 
 
 def _deployed(one: Deployment, root: str, reader: Reader, trees: dict[str, Tree]) -> Iterator[Finding]:

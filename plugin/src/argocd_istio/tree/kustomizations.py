@@ -32,7 +32,7 @@ _BESIDE = 1000
 
 # Other files are not parsed: a bundle of CRDs has megabytes.
 _WORDS = re.compile(
-    rb"Exposure|Namespace|Secret|Certificate|ConfigMap|Application|Kustomization|Transformer|argocd|argo"
+    rb"Exposure|Namespace|Secret|Certificate|ReferenceGrant|ConfigMap|Application|Kustomization|Transformer|argocd|argo"
 )
 
 

@@ -8,8 +8,19 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import PurePath
 
-from argocd_istio.exposure.fields import MODES
-from argocd_istio.exposure.wired import EXISTING, EXPOSURE_ONLY, WAYS, Wired, modes_of, wired
+from argocd_istio.exposure.fields import MODES, PASSTHROUGH
+from argocd_istio.exposure.wired import (
+    API,
+    BALANCER,
+    EXPOSURE_ONLY,
+    GATEWAY_API,
+    GATEWAY_API_OPTIONS,
+    LISTENERS,
+    Wired,
+    modes_of,
+    way_of,
+    wired,
+)
 from argocd_istio.files import FileError, read
 
 MODE, OVERLAY, OPTION, BASE, CRDS, WIRING, OTHER = "mode", "overlay", "option", "base", "crds", "wiring", "other"
@@ -18,14 +29,22 @@ UPSTREAM, MISTAKE = "upstream", "mistake"
 INSTALLS = (MODE, OVERLAY, BASE, UPSTREAM)
 """Parts with the objects of an install, or of its exposure."""
 
-ISTIO_KINDS = ("Gateway", "VirtualService", "Sidecar")
-"""The kinds of Istio's objects in every mode; those of existing-gateway have no Gateway."""
+INSTANCE = "instance"
+OPTIONS = ("high-availability", INSTANCE, "mesh", "mesh-scraper", *GATEWAY_API_OPTIONS)
+"""The components that are listed after the mode."""
+
+API_GATEWAY = "Gateway.gateway.networking.k8s.io"
+"""The kind of the Gateway API that has the name of a kind of Istio."""
+EXPOSING = ("Gateway", "VirtualService", "Sidecar", API_GATEWAY, "ListenerSet", "HTTPRoute", "TLSRoute")
+"""The kinds of objects that expose an install."""
 
 _BRANCHES = ("main", "master", "HEAD")
 _REMOTE = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*://|git::|[\w.-]+@[\w.-]+[:/]|(?:www\.)?(?:github|gitlab)\.com/)")
 _SCHEME = re.compile(r"(?:git::)?(?:[A-Za-z][A-Za-z0-9+.-]*://)?")
 _UPSTREAM = re.compile(r"(?i)argoproj/argo-cd(?:\.git)?/.*manifests(?:/|$)")
 _WITHOUT = "/without-crds"
+_DEPTH = 5
+"""The most folders of a path in the repository."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +67,28 @@ class Reference:
         """Whether it exposes an install that it does not bring."""
         return bool(self.wired and self.wired.amount == EXPOSURE_ONLY)
 
-    def brings(self, kind: str) -> bool:
-        """Whether it has objects of that kind, which installs have."""
+    def brings(self, kind: str, name: str = "") -> bool:
+        """Whether it has objects of that kind, which installs have; with `name` an object of that name."""
         if self.part not in INSTALLS or self.name == "crds":
             return False
-        if kind == "Gateway" and self.wired and self.wired.way == EXISTING:
-            return False
-        if kind in ISTIO_KINDS or kind == "Namespace":
-            return self.part != UPSTREAM and not (kind == "Namespace" and self.exposes_only)
+        if kind in EXPOSING:
+            return self.part != UPSTREAM and self._exposes(kind, name)
+        if kind == "Namespace":
+            return self.part != UPSTREAM and not self.exposes_only
         return not self.exposes_only
+
+    def _exposes(self, kind: str, name: str) -> bool:
+        """Whether its way has that object."""
+        way, mode = (self.wired.way, self.wired.mode) if self.wired else ("", self.name)
+        redirect = way in (API, LISTENERS) and name in ("", "argocd-redirect")
+        return {
+            "Gateway": way in ("", BALANCER),
+            "VirtualService": way not in GATEWAY_API,
+            API_GATEWAY: way == API,
+            "ListenerSet": way == LISTENERS,
+            "HTTPRoute": redirect or (way in GATEWAY_API and mode != PASSTHROUGH and name in ("", "argocd")),
+            "TLSRoute": way in GATEWAY_API and mode == PASSTHROUGH,
+        }.get(kind, True)
 
     @property
     def title(self) -> str:
@@ -95,9 +127,7 @@ def remote(text: str) -> Reference | None:
     ref = ref or next((one.partition("=")[2] for one in query.split("&") if one.startswith("version=")), "")
     found = _part(path, ref)
     ours = "argocd-istio" in repository.rpartition("/")[2]
-    own = found and (
-        found.part in (MODE, MISTAKE) or found.name in (*MODES, "high-availability", "mesh", "mesh-scraper")
-    )
+    own = found and (found.part in (MODE, MISTAKE) or found.name in (*MODES, *OPTIONS))
     return found if ours or own else None
 
 
@@ -141,13 +171,15 @@ def _component(path: str, ref: str | None) -> Reference | None:
     found = wired(folder)
     if found and found.mode in modes_of(found.way):
         return Reference(MODE, found.mode, not found.amount, ref, found)
-    return Reference(MISTAKE, path, False, ref) if folder.partition("/")[0] in WAYS else None
+    if folder in GATEWAY_API_OPTIONS:
+        return Reference(OPTION, folder, False, ref)
+    return Reference(MISTAKE, path, False, ref) if way_of(folder) else None
 
 
 def local(real: str) -> Reference | None:
     """The part of the library at a folder's real path; None outside a checkout of this library."""
     folder = PurePath(real)
-    for above in list(folder.parents)[:4]:
+    for above in list(folder.parents)[:_DEPTH]:
         path = folder.relative_to(above).as_posix()
         if path.partition("/")[0] in ("components", "overlays", "base") and is_checkout(str(above)):
             return _part(path, None) or Reference(OTHER, path, False)

@@ -34,11 +34,16 @@ _PATTERN = re.compile(r"[\w. -]*(?:\.\*)?[\w. -]*(?:\|[\w. -]*(?:\.\*)?[\w. -]*)
 
 @dataclass(slots=True, eq=False)
 class Install:
-    """A mode or another install as listed. `namespace` is the namespace that later steps move it to."""
+    """A mode or another install as listed. `namespace` is the namespace that later steps move it to.
+
+    `further` is components/instance that is listed after it, `instance` the name that it gives it, "" without one.
+    """
 
     entry: Entry
     reference: library.Reference
     namespace: str = "argocd"
+    further: Entry | None = None
+    instance: str = ""
 
 
 @dataclass(slots=True, eq=False)
@@ -155,7 +160,7 @@ class Tree:
     unread: list[Found] = field(default_factory=list)
     """The Exposures that no mode reads."""
     movable: list[tuple[Document, str]] = field(default_factory=list)
-    """The Secrets and Certificates that state a namespace, with their final namespace."""
+    """The Secrets, Certificates and ReferenceGrants that state a namespace, with their final namespace."""
     unknown: bool = False
     """Whether an entry was not read."""
 
@@ -227,8 +232,14 @@ OBJECTS: dict[str, frozenset[str]] = {
 OBJECTS |= {"RoleBinding": OBJECTS["Role"], "ClusterRoleBinding": OBJECTS["ClusterRole"]}
 OBJECTS |= {kind: frozenset(["argocd"]) for kind in ("Gateway", "VirtualService")}
 OBJECTS["Sidecar"] = frozenset(["argocd-server"])
+GATEWAY_API_OBJECTS = {kind: frozenset(["argocd"]) for kind in (library.API_GATEWAY, "ListenerSet", "TLSRoute")}
+GATEWAY_API_OBJECTS["HTTPRoute"] = frozenset(["argocd", "argocd-redirect"])
+"""The same of the ways of the Gateway API."""
 CRDS = frozenset(f"{name}.argoproj.io" for name in ("applications", "applicationsets", "appprojects"))
-_GROUPS = dict.fromkeys(("Gateway", "VirtualService", "Sidecar"), "networking.istio.io") | {"Service": "", "Secret": ""}
+_NAMES = OBJECTS | GATEWAY_API_OBJECTS
+_API = "gateway.networking.k8s.io"
+_GROUPS = {"Service": "", "Secret": ""} | dict.fromkeys(GATEWAY_API_OBJECTS, _API)
+_GROUPS |= dict.fromkeys(("Gateway", "VirtualService", "Sidecar"), "networking.istio.io")
 
 
 def walk(reader: Reader, path: str, appended: Iterable[Entry] = ()) -> Tree:
@@ -319,6 +330,10 @@ class _Walker:
             if entry.reference.part == library.OPTION:
                 first = scope.options.setdefault(entry.reference.name, entry)
                 self.tree.repeated += [(first, entry)] if first is not entry else []
+                if entry.reference.name == library.INSTANCE and scope.mode:
+                    scope.mode.further = entry
+                    for one in scope.exposures[:1]:
+                        scope.mode.instance = text(one.document.root, "spec", "instance")
             if entry.folder:
                 self.own_generators(entry.folder)
         elif entry.folder and self.enter(entry, depth):
@@ -346,13 +361,13 @@ class _Walker:
             found = Found(document, scope.key, scope.configures)
             self.tree.documents.append(found)
             scope.all.append(document)
-            kind, name = document.kind, document.name
+            kind, name = kind_of(document), document.name
             if document.ours and kind in (PLAIN, GENERATOR) and (kind == PLAIN or scope.configures):
                 scope.exposures.append(found)
                 scope.unread.append(found)
             elif is_object(document):
                 new[kind, document.namespace, name] = found
-            if kind in ("Secret", "Certificate") and document.namespace:
+            if kind in ("Secret", "Certificate", "ReferenceGrant") and document.namespace:
                 scope.movable.append((document, document.namespace))
             if any(text(document.root, "metadata", "annotations", one) for one in FUNCTIONS) and not scope.configures:
                 scope.unknown = True
@@ -527,12 +542,17 @@ def _true(node: Node, key: str) -> bool:
     return text(node, key) in ("true", "True", "TRUE")
 
 
+def kind_of(document: Document) -> str:
+    """The kind of an object, with its group for the Gateway of the Gateway API."""
+    return library.API_GATEWAY if (document.kind, document.group) == ("Gateway", _API) else document.kind
+
+
 def is_object(document: Document) -> bool:
     """Whether an install may contain an object of that kind and name."""
-    kind, name = document.kind, document.name
+    kind, name = kind_of(document), document.name
     if kind in _GROUPS and document.group != _GROUPS[kind]:
         return False
-    return kind == "Namespace" or name in OBJECTS.get(kind, ()) or (kind == "CustomResourceDefinition" and name in CRDS)
+    return kind == "Namespace" or name in _NAMES.get(kind, ()) or (kind == "CustomResourceDefinition" and name in CRDS)
 
 
 def _overlap(one: library.Reference, other: library.Reference) -> bool:
@@ -547,7 +567,7 @@ def _clash(install: Install, kind: str, namespace: str, name: str) -> bool:
     """Whether an install has an object of that kind, namespace and name. No namespace means the install's."""
     if kind == "CustomResourceDefinition":
         return install.reference.crds
-    if not install.reference.brings(kind):
+    if not install.reference.brings(kind, name):
         return False
     if kind == "Namespace":
         return name == install.namespace

@@ -12,6 +12,7 @@ from argocd_istio.exposure.check import check, differences
 from argocd_istio.exposure.fields import (
     FUNCTIONS,
     GENERATOR,
+    GRPC_ROUTING,
     MADE,
     MODES,
     PASSTHROUGH,
@@ -20,14 +21,30 @@ from argocd_istio.exposure.fields import (
     complete,
     nearest,
 )
-from argocd_istio.exposure.hosts import host_problem
+from argocd_istio.exposure.hosts import host_problem, split_url
 from argocd_istio.exposure.names import cut, gateway_problem, shown
-from argocd_istio.exposure.wired import AMOUNTS, EXISTING, NO_PASSTHROUGH, modes_of
+from argocd_istio.exposure.wired import (
+    AMOUNTS,
+    API,
+    EXISTING,
+    EXPOSURE_ONLY,
+    GATEWAY_API,
+    LISTENERS,
+    NEW_CRDS,
+    NO_PASSTHROUGH,
+    NO_RETRIES,
+    OLD_CRDS,
+    PARENT,
+    REDIRECT,
+    Wired,
+    modes_of,
+    way_of,
+)
 from argocd_istio.findings import ERROR, INFO, WARNING, Finding
 from argocd_istio.syntax.nodes import fields, items, labels, text
 from argocd_istio.tree import library
 from argocd_istio.tree.kustomizations import Document, Entry, Reader
-from argocd_istio.tree.order import CLUSTER, Install, Labels, Patch, Setting, Tree, is_object
+from argocd_istio.tree.order import CLUSTER, Found, Install, Labels, Patch, Setting, Tree, Wiring, is_object, kind_of
 
 FIELDS = (
     "apiVersion",
@@ -72,7 +89,8 @@ _KNOWN = frozenset(map(str.lower, FIELDS))
 PART_OF, NAME = "app.kubernetes.io/part-of", "app.kubernetes.io/name"
 FIRST = "patch it in a component that is listed before the mode, or in the Exposure's own folder under resources:"
 
-SHARED = "remove one: both use the same ClusterRoleBindings, and the one applied last takes the permissions"
+SHARED = "list components/instance in one: both have the same ClusterRoleBindings, and the last apply takes them"
+APART = "list each in a build of its own: in one, kustomize writes the accounts of one into the other's roles"
 
 
 def after(install: Install) -> str:
@@ -109,7 +127,7 @@ def renamed(tree: Tree) -> Iterator[Finding]:
 def renaming(install: Install) -> tuple[str, str]:
     """Whose names a prefix or suffix changes, and what to do."""
     if install.reference.exposes_only:
-        return "routes", "remove it: kustomize does not rename the Gateway and Services in a VirtualService"
+        return "routes", "remove it: kustomize does not rename the Gateway and Services in a route"
     return "an install", "remove it: Argo CD finds argocd-cm, argocd-secret and others by their fixed names"
 
 
@@ -164,6 +182,27 @@ def repeated(tree: Tree) -> Iterator[Finding]:
             yield again.place.finding(ERROR, "K10", found, "each object once", "remove one")
 
 
+def further_installs(tree: Tree) -> Iterator[Finding]:
+    """K05: notes for an install beside another Argo CD in the cluster, which this folder does not show."""
+    for wiring in tree.wirings:
+        mode = wiring.mode
+        if mode.reference.exposes_only:
+            continue
+        if mode.further and mode.reference.crds:
+            found = f"components/instance after {after(mode)}, which brings the CRDs"
+            expected = "a path with /without-crds for a further install"
+            hint = "add it: who deletes this install would delete all Applications in the cluster"
+            yield mode.further.place.finding(INFO, "K05", found, expected, hint)
+        named = any(text(found.document.root, "spec", "instance") for found in wiring.exposures[:1])
+        if mode.namespace == "argocd" or mode.further or named or tree.unknown:
+            continue
+        moves = [one for one in tree.settings if one.key == "namespace" and one.value == mode.namespace and one.install]
+        place = moves[-1].place if moves else mode.entry.place
+        found = f"an install in namespace {shown(mode.namespace)} without components/instance"
+        hint = "else list components/instance and set spec.instance: this install takes the cluster roles of the other"
+        yield place.finding(INFO, "K05", found, "no other Argo CD in the cluster", hint)
+
+
 def _second(first: Install, other: Install, one_scope: bool) -> Finding:
     place = other.entry.place
     modes = first.reference.part == other.reference.part == library.MODE
@@ -172,7 +211,7 @@ def _second(first: Install, other: Install, one_scope: bool) -> Finding:
         return place.finding(ERROR, "K09", found, "one mode", "remove one")
     if modes and first.namespace != other.namespace:
         found = f"a second install, in namespace {shown(other.namespace)}, beside {after(first)}"
-        return place.finding(ERROR, "K05", found, "one install in a cluster", SHARED)
+        return place.finding(ERROR, "K05", found, "one install in a build", APART)
     found = f"{other.reference.title} beside {after(first)}, which brings the same objects"
     upstream = library.UPSTREAM in (first.reference.part, other.reference.part)
     hint = "remove upstream's: this library brings it" if upstream else "list the mode only"
@@ -180,10 +219,26 @@ def _second(first: Install, other: Install, one_scope: bool) -> Finding:
 
 
 def moved(tree: Tree) -> Iterator[Finding]:
-    """K06: `namespace:` moves the gateway's certificate."""
+    """K06: `namespace:` moves the gateway's certificate, or a ReferenceGrant."""
     secrets, namespaces = gateway_secrets(tree)
     for one in tree.settings:
         yield from moved_by(one, secrets, namespaces)
+    for wiring in tree.wirings:
+        yield from _elsewhere(wiring, tree)
+
+
+def _elsewhere(wiring: Wiring, tree: Tree) -> Iterator[Finding]:
+    """K06: the certificate of a Gateway of the Gateway API is not in its namespace."""
+    listed, namespace = wiring.mode.reference.wired, wiring.mode.namespace
+    if not listed or not listed.certificate or listed.way not in GATEWAY_API:
+        return
+    secrets = {name for found in wiring.exposures for name in _secrets(found)}
+    reads = "Gateway" if listed.way == API else "ListenerSet"
+    for document, final in tree.movable:
+        if _secret(document) in secrets and final != namespace:
+            found = f"{document.kind} {shown(document.name)} in namespace {shown(final)}"
+            hint = f"write it there: the {reads} reads the Secret in its own namespace"
+            yield document.place().finding(WARNING, "K06", found, f"it in {shown(namespace)}, as Argo CD", hint)
 
 
 def gateway_secrets(tree: Tree) -> tuple[set[str], set[str]]:
@@ -191,25 +246,54 @@ def gateway_secrets(tree: Tree) -> tuple[set[str], set[str]]:
     secrets: set[str] = set()
     namespaces: set[str] = set()
     wired = [wiring.mode.reference.wired for wiring in tree.wirings]
-    if wired and not any(one and one.certificate for one in wired):
+    if wired and not any(one and one.certificate and not one.way for one in wired):
         return secrets, namespaces
     for found in tree.exposures:
-        root = found.document.root
-        secrets.add(text(root, "spec", "tls", "secretName") or "argocd-certificate")
-        secrets |= set(labels(root, "spec", "tls", "secretNames").values())
-        namespaces.add(text(root, "spec", "gateway", "namespace"))
+        secrets |= _secrets(found)
+        namespaces.add(text(found.document.root, "spec", "gateway", "namespace"))
     return secrets, namespaces - {""}
+
+
+def _secrets(found: Found) -> set[str]:
+    """The names of the Secrets in an Exposure."""
+    root = found.document.root
+    first = text(root, "spec", "tls", "secretName") or "argocd-certificate"
+    return {first, *labels(root, "spec", "tls", "secretNames").values()}
+
+
+def _secret(document: Document) -> str:
+    """The name of a Secret, or of that which a Certificate creates; "" of a ReferenceGrant."""
+    if document.kind == "ReferenceGrant":
+        return ""
+    return text(document.root, "spec", "secretName") if document.kind == "Certificate" else document.name
+
+
+def _left_behind(grant: Document, one: Setting) -> bool:
+    """Whether `namespace:` leaves something behind that a ReferenceGrant grants.
+
+    It moves the Secrets and Certificates beside it too, and an install from namespace argocd.
+    """
+    if one.install and not one.install.reference.exposes_only and grant.namespace == "argocd":
+        return False
+    along = {_secret(other) for other in one.moved if other.namespace == grant.namespace}
+    granted = ((text(to, "kind"), text(to, "name")) for to in items(grant.root, "spec", "to"))
+    return not all(kind == "Secret" and name in along - {""} for kind, name in granted)
 
 
 def moved_by(one: Setting, secrets: set[str], namespaces: set[str]) -> Iterator[Finding]:
     """K06 for one `namespace:`."""
     for document in one.moved if one.value not in namespaces else ():
-        certificate = document.kind == "Certificate"
-        if (text(document.root, "spec", "secretName") if certificate else document.name) in secrets:
+        if _secret(document) in secrets:
             found = f"namespace: {cut(one.value)}, which moves {document.kind} {shown(document.name)} "
             found += f"({document.place().short}) out of {shown(document.namespace)}"
             hint = "list it in a kustomization of its own"
             yield one.place.finding(ERROR, "K06", found, "the namespace of the gateway's pods", hint)
+    for document in one.moved:
+        if document.kind == "ReferenceGrant" and _left_behind(document, one):
+            found = f"namespace: {cut(one.value)}, which moves ReferenceGrant {shown(document.name)} "
+            found += f"({document.place().short}) out of {shown(document.namespace)}"
+            hint = "list it in a kustomization of its own: it grants only what is in its own namespace"
+            yield one.place.finding(ERROR, "K06", found, "the namespace of what it grants", hint)
 
 
 def unpinned(tree: Tree) -> Iterator[Finding]:
@@ -255,12 +339,14 @@ def order(tree: Tree) -> Iterator[Finding]:
 
 def _no_folder(entry: Entry, reference: library.Reference) -> Finding:
     """A way in without a mode, or with one that it does not have."""
-    _, way, *below = reference.name.split("/")
+    folder = reference.name.removeprefix("components/")
+    way = way_of(folder)
+    below = folder.removeprefix(way).strip("/").split("/")
     modes = modes_of(way)
     hint = f"write one of {', '.join(f'components/{way}/{mode}' for mode in modes)}"
-    if below and below[0] == PASSTHROUGH and PASSTHROUGH not in modes:
+    if below[0] == PASSTHROUGH and PASSTHROUGH not in modes:
         hint += f": {NO_PASSTHROUGH}"
-    elif below and below[0] in modes:
+    elif below[0] in modes:
         hint = f"write one of {', '.join('/'.join(['components', way, below[0], *some]) for some in _AMOUNTS)}"
     return entry.place.finding(ERROR, "K09", f"{reference.title}, which is not there", "a mode", hint)
 
@@ -305,7 +391,7 @@ def misses(tree: Tree) -> Iterator[Finding]:
     """K16: a patch that names an object of the install without its namespace, which the build does not find."""
     for patch in tree.patches:
         for body in patch.bodies if patch.target is None else ():
-            those = [one.reference for one in patch.installs if one.reference.brings(body.kind)]
+            those = [one.reference for one in patch.installs if one.reference.brings(kind_of(body), body.name)]
             # Upstream's objects have no namespace.
             known = bool(those) and all(one.part != library.UPSTREAM for one in those)
             if known and is_object(body) and body.kind not in CLUSTER and not body.namespace:
@@ -317,7 +403,9 @@ def misses(tree: Tree) -> Iterator[Finding]:
 _NEEDS = {
     "mesh": ("spec.gateway.namespace", "spec.gateway.serviceAccount"),
     "mesh-scraper": ("spec.scraper.namespace", "spec.scraper.serviceAccount"),
+    REDIRECT: ("spec.gateway.redirectParent",),
 }
+_PODS = "write it: 'kubectl get pods -A' with the label of those pods shows both"
 
 
 def needs(tree: Tree) -> Iterator[Finding]:
@@ -327,25 +415,104 @@ def needs(tree: Tree) -> Iterator[Finding]:
     if "mesh-scraper" in names and "mesh" not in names[: names.index("mesh-scraper")] and not tree.unknown:
         place, hint = options[names.index("mesh-scraper")].place, "list components/mesh before it"
         yield place.finding(ERROR, "K17", "components/mesh-scraper alone: it locks out the gateway", "mesh too", hint)
+    modes = {id(found.document.root): wiring.mode for wiring in tree.wirings for found in wiring.exposures}
     for name in dict.fromkeys(names):
         for found in tree.exposures:
-            document = found.document
-            missing = [path for path in _NEEDS.get(name, ()) if not text(document.root, *path.split("."))]
-            if document.kind == GENERATOR and name == "mesh":
-                # The generator's defaults are istioctl's and fit no other gateway.
-                own = bool(text(document.root, "spec", "gateway", "namespace")) or bool(
-                    fields(document.root, "spec", "gateway", "selector")
-                )
-                missing = missing[-1:] if own and _NEEDS["mesh"][1] in missing else []
-            if missing:
-                hint = "write it: 'kubectl get pods -A' with the label of those pods shows both"
-                what, expected = f"no {' and no '.join(missing)}", f"both fields, which components/{name} needs"
-                severity = WARNING if document.kind == GENERATOR and name == "mesh" else ERROR
-                yield document.place("spec", "spec").finding(severity, "K17", what, expected, hint)
+            yield from _needs(name, found.document, modes.get(id(found.document.root)))
+
+
+def _needs(name: str, document: Document, mode: Install | None) -> Iterator[Finding]:
+    """K17 for one component and one Exposure, which a mode reads."""
+    listed = mode.reference.wired if mode else None
+    missing = [path for path in _NEEDS.get(name, ()) if not text(document.root, *path.split("."))]
+    if name == REDIRECT and document.root.find("spec", "gateway", "redirectParent"):
+        missing = []  # The checks of the Exposure report what is missing in it.
+    severity, hint = ERROR, _PODS
+    if listed and listed.way in GATEWAY_API:
+        if name == "mesh" and mode and listed.way == API:
+            account = f"argocd-{text(document.root, 'spec', 'gateway', 'className')}"
+            yield from _other_pods(document, mode.namespace, account)
+            hint = f"write {shown(mode.namespace)} and {shown(account)}: istiod makes those pods beside the Gateway"
+    elif document.kind == GENERATOR and name == "mesh":
+        # The generator's defaults are istioctl's and fit no other gateway.
+        own = bool(text(document.root, "spec", "gateway", "namespace")) or bool(
+            fields(document.root, "spec", "gateway", "selector")
+        )
+        missing = missing[-1:] if own and _NEEDS["mesh"][1] in missing else []
+        severity = WARNING
+    if name == REDIRECT:
+        hint = "write the listener of the Gateway that serves plain HTTP"
+    if missing:
+        what = f"no {' and no '.join(missing)}"
+        expected = f"{'it' if len(missing) == 1 else 'both fields'}, for components/{name}"
+        yield document.place("spec", "spec").finding(severity, "K17", what, expected, hint)
+
+
+def _other_pods(document: Document, namespace: str, account: str) -> Iterator[Finding]:
+    """K17: fields that are not those of the pods that istiod makes for a Gateway of our own."""
+    for path, right in zip(_NEEDS["mesh"], (namespace, account), strict=True):
+        found = text(document.root, *path.split("."))
+        if found and found != right:
+            hint = "write it, unless other pods are this Gateway: components/mesh admits only the pods that you name"
+            place = document.place(path, *path.split("."))
+            yield place.finding(WARNING, "K17", shown(found), f"{shown(right)}, as istiod makes the pods", hint)
+
+
+def gateway_api(tree: Tree) -> Iterator[Finding]:
+    """K09, K17: a component for some ways of the Gateway API, beside another way; a field that none reads."""
+    names = set()
+    for one in tree.listed:
+        option, install = one.entry.reference, one.install
+        if not option or option.part != library.OPTION:
+            continue
+        names.add(option.name)
+        listed = install.reference.wired if install else None
+        if not install or option.name not in _FITS or (listed and _FITS[option.name][0](listed)):
+            continue
+        found = f"{option.title} after {after(install)}"
+        hint = "remove it"
+        if option.name == REDIRECT and listed and listed.way in GATEWAY_API:
+            hint = "remove it: that component redirects plain HTTP already"
+        yield one.entry.place.finding(ERROR, "K09", found, _FITS[option.name][1], hint)
+    for wiring in tree.wirings if REDIRECT not in names and not tree.unknown else ():
+        listed = wiring.mode.reference.wired
+        for exposure in wiring.exposures[:1] if listed and listed.way == PARENT else ():
+            keys = ("spec", "gateway", "redirectParent")
+            if exposure.document.root.find(*keys):
+                hint = "list it after the mode, or remove the field"
+                place = exposure.document.place(".".join(keys), *keys)
+                found = f"a field that only components/{REDIRECT} reads"
+                yield place.finding(WARNING, "K17", found, "that component too", hint)
+
+
+_FITS: dict[str, tuple[Callable[[Wired], bool], str]] = {
+    REDIRECT: (lambda listed: listed.way == PARENT, f"it after components/{PARENT}/<mode>"),
+    NO_RETRIES: (
+        lambda listed: listed.way in GATEWAY_API and listed.mode == GRPC_ROUTING,
+        f"it after {GRPC_ROUTING} of the Gateway API",
+    ),
+}
+"""What each of these components fits, and the words for it."""
+
+
+def instances(tree: Tree) -> Iterator[Finding]:
+    """K17: components/instance without a name, or a name without the component."""
+    for wiring in tree.wirings:
+        mode = wiring.mode
+        for document in [found.document for found in wiring.exposures[:1]]:
+            name, place = text(document.root, "spec", "instance"), document.place("spec", "spec")
+            if mode.further and not name:
+                expected, hint = "the field, which components/instance needs", "write a short name, such as two"
+                yield place.finding(ERROR, "K17", "no spec.instance", expected, hint)
+            elif name and not (mode.further or mode.reference.exposes_only or tree.unknown):
+                place = document.place("spec.instance", "spec", "instance")
+                hint = "list it after the mode: without it, this install takes the cluster roles of another"
+                yield place.finding(WARNING, "K17", f"{shown(name)}, and no components/instance", "both", hint)
 
 
 _WITH_INSTALL = {
     "high-availability": "it changes workloads that this folder does not install",
+    library.INSTANCE: "it renames cluster roles that this folder does not install",
     "mesh": "its policies select the labels of this library's own install, and may select none of the other's pods",
     "mesh-scraper": "its policy selects the labels of this library's own install",
 }
@@ -364,26 +531,85 @@ def without_install(tree: Tree) -> Iterator[Finding]:
             yield one.entry.place.finding(ERROR, "K17", found, "an install of this library", hint)
 
 
-def existing_gateways(tree: Tree) -> Iterator[Finding]:
-    """A note for the owner of an existing Gateway, which this folder does not change."""
+def owners(tree: Tree) -> Iterator[Finding]:
+    """K18: a note for the owner of a Gateway, which this folder does not change."""
+    options = {one.entry.reference.name for one in tree.listed if one.entry.reference}
     for wiring in tree.wirings:
         listed = wiring.mode.reference.wired
-        if not listed or listed.way != EXISTING:
+        for found in wiring.exposures[:1] if listed else ():
+            hosts = [text(item) for item in items(found.document.root, "spec", "hosts")]
+            if listed and hosts and not any(map(host_problem, hosts)):
+                own = wiring.mode.namespace
+                yield from _owner(found.document, listed, own, hosts)
+                if listed.way == PARENT:
+                    passes = listed.mode == PASSTHROUGH
+                    protocol = "TLS, mode Passthrough" if passes else "HTTPS, mode Terminate"
+                    more = OLD_CRDS if passes else "a certificate of another namespace needs a ReferenceGrant there"
+                    yield from _listener(found.document, "parent", protocol, own, hosts, f"; {more}")
+                if listed.way == PARENT and REDIRECT in options:
+                    yield from _listener(found.document, "redirectParent", "HTTP", own, hosts)
+
+
+def _owner(document: Document, listed: Wired, own: str, hosts: list[str]) -> Iterator[Finding]:
+    gateway = text(document.root, "spec", "gateway", "existing")
+    parent = labels(document.root, "spec", "gateway", "parent")
+    title = f"{parent.get('namespace') or own}/{parent.get('name', '')}"
+    passes = listed.mode == PASSTHROUGH
+    if listed.way == EXISTING and not gateway_problem(gateway):
+        confined = ", ".join(f"{own}/{host}" for host in hosts[:3]) + (", ..." if len(hosts) > 3 else "")
+        place = document.place("spec.gateway.existing", "spec", "gateway", "existing")
+        hint = "with a bare host there, any namespace could take over these paths; *. and the domain works too"
+        expected = f"hosts: [{confined}] and tls mode {'PASSTHROUGH' if passes else 'SIMPLE'} in it"
+        yield place.finding(INFO, "K18", f"a Gateway of somebody else, {gateway}", expected, hint)
+    if listed.way == LISTENERS and not gateway_problem(title):
+        place = document.place("spec.gateway.parent", "spec", "gateway", "parent")
+        expected = f"allowedListeners in it that admits only namespace {own}"
+        hint = f"without it a Gateway admits no ListenerSet; {NEW_CRDS}"
+        yield place.finding(INFO, "K18", f"a Gateway of somebody else, {title}", expected, hint)
+
+
+def _listener(
+    document: Document, field: str, protocol: str, own: str, hosts: list[str], more: str = ""
+) -> Iterator[Finding]:
+    """K18: a listener that admits our routes. Without its name, `check` reports the missing field."""
+    keys = ("spec", "gateway", field)
+    parent = labels(document.root, *keys)
+    title, section = f"{parent.get('namespace') or own}/{parent.get('name', '')}", parent.get("sectionName", "")
+    if gateway_problem(title) or not section:
+        return
+    named = ", ".join(hosts[:3]) + (", ..." if len(hosts) > 3 else "")
+    found = f"listener {cut(section)} of somebody else, of {cut(parent.get('kind', 'Gateway'))} {title}"
+    expected = f"protocol {protocol}, for {named}, and allowedRoutes that admits only namespace {own}"
+    hint = f"without it a listener admits routes of its own namespace only{more}"
+    yield document.place(".".join(keys), *keys).finding(INFO, "K18", found, expected, hint)
+
+
+def installed(tree: Tree) -> Iterator[Finding]:
+    """K19: the settings of an Argo CD in this folder do not fit the mode that exposes it."""
+    patched = any(patch.touches("ConfigMap", "") for patch in tree.patches)
+    for wiring in tree.wirings if not patched else ():
+        listed = wiring.mode.reference.wired
+        if not listed or listed.amount != EXPOSURE_ONLY:
             continue
-        for found in wiring.exposures[:1]:
+        hosts = [text(item) for found in wiring.exposures[:1] for item in items(found.document.root, "spec", "hosts")]
+        insecure = "false" if listed.mode == PASSTHROUGH else "true"
+        for found in tree.documents:
             document = found.document
-            gateway = text(document.root, "spec", "gateway", "existing")
-            hosts = [text(item) for item in items(document.root, "spec", "hosts")]
-            if gateway_problem(gateway) or not hosts or any(map(host_problem, hosts)):
+            if (document.kind, document.group) != ("ConfigMap", "") or found.configures:
                 continue
-            confined = ", ".join(f"{wiring.mode.namespace}/{host}" for host in hosts[:3])
-            confined += ", ..." if len(hosts) > 3 else ""
-            mode = "PASSTHROUGH" if listed.mode == PASSTHROUGH else "SIMPLE"
-            place = document.place("spec.gateway.existing", "spec", "gateway", "existing")
-            what = f"a Gateway of somebody else, {gateway}"
-            hint = "with a bare host there, any namespace could take over these paths; *. and the domain works too"
-            expected = f"hosts: [{confined}] and tls mode {mode} in it"
-            yield place.finding(INFO, "K18", what, expected, hint)
+            if document.namespace not in ("", wiring.mode.namespace):
+                continue
+            data = labels(document.root, "data")
+            key = "server.insecure" if document.name == "argocd-cmd-params-cm" else ""
+            if key in data and data[key].lower() != insecure:
+                place = document.place(f"data.{key}", "data", key)
+                hint = f'write {key}: "{insecure}", and restart argocd-server'
+                yield place.finding(ERROR, "K19", shown(data[key]), f"{shown(insecure)} for {listed.title}", hint)
+            parts = split_url(data.get("url", "")) if document.name == "argocd-cm" else None
+            if parts and hosts and parts[0] not in hosts:
+                place = document.place("data.url", "data", "url")
+                hint = f"write url: https://{cut(hosts[0])}: links and single sign-on use it"
+                yield place.finding(WARNING, "K19", shown(data["url"]), "a host of spec.hosts", hint)
 
 
 def generators(tree: Tree) -> Iterator[Finding]:
@@ -452,6 +678,7 @@ RULES: tuple[Callable[[Tree], Iterator[Finding]], ...] = (
     order,
     exposures,
     two_installs,
+    further_installs,
     repeated,
     late_patch,
     renamed,
@@ -461,7 +688,10 @@ RULES: tuple[Callable[[Tree], Iterator[Finding]], ...] = (
     unknown_fields,
     misses,
     needs,
+    gateway_api,
+    instances,
     without_install,
-    existing_gateways,
+    owners,
+    installed,
     unpinned,
 )

@@ -11,10 +11,12 @@ from functools import partial
 
 from argocd_istio.exposure.hosts import host_problem
 from argocd_istio.exposure.names import SUBSTITUTE
-from argocd_istio.lint.rule import UNROUTED, Fault, Rule, named_few
+from argocd_istio.exposure.wired import NEW_CRDS, OLD_CRDS
+from argocd_istio.lint.rule import UNROUTED, Fault, Mend, Rule, named_few
 from argocd_istio.render.hosts import Hosts
 from argocd_istio.render.model import Facts, Listener, Route, Way
 from argocd_istio.render.objects import Place
+from argocd_istio.syntax.nodes import texts
 
 _AROUND = re.compile(r"[:/@?#\s]")
 
@@ -43,12 +45,22 @@ def _wildcard(facts: Facts) -> Iterator[Fault]:
                 yield Fault(way, listener.place, message, "name the host")
 
 
+def _small(listener: Listener) -> Iterator[Mend]:
+    """The lists of hosts, of the server and its VirtualServices, in small letters."""
+    lists = [listener.place.at("hosts"), *(Place(each.place.object).at("spec", "hosts") for each in listener.routes)]
+    for place in {id(each.node): each for each in lists}.values():
+        hosts = texts(place.node)
+        if any(host != host.lower() for host in hosts):
+            yield Mend.at(place, value=[host.lower() for host in hosts])
+
+
 def _upper(facts: Facts) -> Iterator[Fault]:
     for way, listener in _ours(facts):
         for host in way.hosts:
             if host != host.lower():
                 message = f"{host} has capitals: browsers ask for {host.lower()}, and the gateway answers 404"
-                yield Fault(way, listener.place, message, f"write {host.lower()}")
+                mends = tuple(_small(listener))
+                yield Fault(way, listener.place, message, f"write {host.lower()}", mends=mends)
 
 
 def _address(facts: Facts) -> Iterator[Fault]:
@@ -61,14 +73,14 @@ def _address(facts: Facts) -> Iterator[Fault]:
                 yield Fault(way, listener.place, message, f"write {bare}" if bare else "write the host alone")
 
 
-_NAMES: dict[str, tuple[str, str]] = {
-    "a final dot": ("C10", "final-dot"),
-    "a host of": ("C12", "long-host"),
-    "the IP address": ("C13", "address-as-host"),
-    "letters beyond ASCII": ("C15", "letters-beyond-ascii"),
-    "which does not decode": ("C15", "letters-beyond-ascii"),
-    "the single label": ("C16", "single-label"),
-    "": ("C11", "bad-label"),
+_NAMES = {
+    "a final dot": "C10",
+    "a host of": "C12",
+    "the IP address": "C13",
+    "letters beyond ASCII": "C15",
+    "which does not decode": "C15",
+    "the single label": "C16",
+    "": "C11",
 }
 """The rule for each problem of `host_problem`."""
 
@@ -79,7 +91,7 @@ def _no_name(facts: Facts, rule_id: str) -> Iterator[Fault]:
         for host in way.hosts:
             others = "*" in host or _AROUND.search(host) or SUBSTITUTE.search(host)
             problem = None if others else host_problem(host.lower())
-            if problem and rule_id == next(each for words, (each, _) in _NAMES.items() if words in problem[0]):
+            if problem and rule_id == next(each for words, each in _NAMES.items() if words in problem[0]):
                 message = f"{problem[0]}: Istio refuses it, or no request matches it"
                 yield Fault(way, listener.place, message, problem[2])
 
@@ -188,6 +200,32 @@ def _owner(facts: Facts) -> Iterator[Fault]:
         )
         fix = f"its owner writes hosts: [{wanted}] there, with TLS mode {mode}"
         yield Fault(listener, Place(route.place.object).at("spec", "gateways"), message, fix)
+    for way, listener in facts.listeners():
+        if listener.api == "Gateway API" and way.to_argocd_server and not listener.gateway_here:
+            yield from _owner_of_api(listener)
+
+
+def _owner_of_api(listener: Listener) -> Iterator[Fault]:
+    """The same for the Gateway API, which admits nothing of other namespaces by default."""
+    own = listener.place.object.namespace
+    if listener.here and listener.redirect:
+        return  # Another listener reports it.
+    if listener.here:
+        message = f"Gateway {listener.gateway} is not in these files: by default it admits no ListenerSet"
+        fix = f"its owner admits namespace {own} in allowedListeners; {NEW_CRDS}"
+        yield Fault(listener, Place(listener.place.object).at("spec", "parentRef"), message, fix)
+        return
+    if listener.gateway.rpartition(" ")[2].partition("/")[0] == own:
+        return
+    named = f"{'' if ' ' in listener.name else 'listener '}{listener.name} of " if listener.name else ""
+    for route in listener.routes[:1]:
+        passes = route.kind == "TLSRoute"
+        mode = "Passthrough" if passes else "Terminate"
+        message = f"{named}{listener.gateway_title} is not in these files: "
+        message += "by default a listener admits only routes of its own namespace"
+        fix = f"its owner admits namespace {own} in allowedRoutes"
+        fix += "" if route.redirect else f", with TLS mode {mode}" + (f"; {OLD_CRDS}" if passes else "")
+        yield Fault(listener, Place(route.place.object).at("spec", "parentRefs"), message, fix)
 
 
 def _open(facts: Facts) -> Iterator[Fault]:
@@ -197,22 +235,798 @@ def _open(facts: Facts) -> Iterator[Fault]:
             yield Fault(listener, listener.place.at("hosts"), message, f"write hosts: [{wanted}] there")
 
 
+def _own_open(facts: Facts) -> Iterator[Fault]:
+    """A Gateway beside its VirtualService; `_open` is for a Gateway of another namespace."""
+    for listener, route in facts.routes():
+        own = route.owner.partition("/")[0]
+        ours = any(each.to_argocd_server for each in route.destinations)
+        beside = listener.api == "Istio" and listener.here and listener.gateway.partition("/")[0] == own
+        if beside and ours and not listener.confined and not listener.redirect:
+            wanted = named_few([f"./{host}" for host in listener.hosts])
+            message = f"Gateway {listener.gateway} names the host without a namespace: {_TAKEN}"
+            mend = Mend.at(listener.place, "hosts", value=[f"./{host}" for host in listener.hosts])
+            yield Fault(listener, listener.place.at("hosts"), message, f"write hosts: [{wanted}]", mends=(mend,))
+
+
+def _foreign_sni(facts: Facts) -> Iterator[Fault]:
+    for each in facts.foreign_snis:
+        message = (
+            f"sniHosts of VirtualService {each.owner} has {each.sni}, which is not in hosts: Istio refuses the object"
+        )
+        yield Fault(None, each.place, message, "name the same host in both")
+
+
+_EXAMPLES = (".example", ".invalid", ".test", ".localhost")
+_LEFT = re.compile(r"change[-_]?me|your[-_.]?(domain|host)|<|>|\$\{|todo", re.I)
+
+
+def _placeholder(facts: Facts) -> Iterator[Fault]:
+    for way, listener in _ours(facts):
+        for host in way.hosts:
+            low = f".{host.lower()}"
+            example = re.search(r"\.example\.(com|org|net)$", low) or low.endswith(_EXAMPLES)
+            if example or (_LEFT.search(host) and not SUBSTITUTE.search(host)):
+                message = f"{host} is a placeholder: no client can ask for it"
+                yield Fault(way, listener.place, message, "write the host of Argo CD, or run argocd-istio set host")
+
+
+def _overlapping(facts: Facts) -> Iterator[Fault]:
+    """For the exact name the gateway chooses its server; a certificate for the wildcard makes browsers reuse it."""
+    wide: dict[tuple[object, ...], list[tuple[str, Listener]]] = {}
+    for way, listener in facts.listeners():
+        if listener.api == "Istio" and listener.here and listener.selector and listener.tls:
+            key = (tuple(sorted(listener.selector)), listener.port)
+            wide.setdefault(key, []).extend((host, listener) for host in way.hosts if host.startswith("*."))
+    for way, listener in facts.listeners():
+        if not (listener.api == "Istio" and listener.tls and way.to_argocd_server):
+            continue
+        for host in way.hosts:
+            for pattern, other in wide.get((tuple(sorted(listener.selector)), listener.port), []):
+                if other.gateway != listener.gateway and host.endswith(pattern[1:]) and not host.startswith("*"):
+                    message = (
+                        f"Gateway {other.gateway} takes {pattern} on the same pods: a browser that uses another of "
+                    )
+                    message += "its hosts may reuse that connection and get 404"
+                    yield Fault(listener, listener.place, message, "put both into one Gateway, or on other addresses")
+                    break
+
+
+_SERVERS = """
+    kind: Gateway
+    metadata: {{name: argocd}}
+    spec:
+      servers:
+      - port: {{number: 80, name: http, protocol: HTTP}}
+        hosts: [{0}]
+        tls: {{httpsRedirect: true}}
+      - port: {{number: 443, name: https, protocol: HTTPS}}
+        hosts: [{0}]
+        tls: {{mode: SIMPLE, credentialName: argocd-certificate}}
+"""
+_HOST = (
+    _SERVERS.replace("{0}", "./{0}")
+    + """
+    ---
+    kind: VirtualService
+    metadata: {{name: argocd}}
+    spec: {{hosts: [{0}]}}
+"""
+)
+_TLS_ROUTE = """
+    kind: VirtualService
+    metadata: {{name: argocd}}
+    spec:
+      hosts: [argocd.example.com]
+      tls:
+      - match: [{{port: 443, sniHosts: [argocd.example.com, {0}]}}]
+        route: [{{destination: {{host: argocd-server.argocd.svc.cluster.local, port: {{number: 443}}}}}}]
+"""
+_WILDCARD = """
+    apiVersion: networking.istio.io/v1
+    kind: Gateway
+    metadata: {{name: shop, namespace: shop}}
+    spec:
+      selector: {{istio: ingressgateway}}
+      servers:
+      - port: {{number: 443, name: https, protocol: HTTPS}}
+        hosts: ["{0}"]
+        tls: {{mode: SIMPLE, credentialName: shop}}
+"""
+
 RULES = (
-    Rule("C01", "host-of-everything", "error", _everything),
-    Rule("C02", "wildcard-host", "warning", _wildcard),
-    Rule("C04", "host-not-in-gateway", "error", lambda facts: _strays(facts, False)),
-    Rule("C05", "some-host-not-in-gateway", "error", lambda facts: _strays(facts, True)),
-    Rule("C09", "upper-case-host", "error", _upper),
-    *(
-        Rule(rule_id, name, "warning" if rule_id == "C16" else "error", partial(_no_name, rule_id=rule_id))
-        for rule_id, name in sorted(set(_NAMES.values()))
+    Rule(
+        "C01",
+        "host-of-everything",
+        "error",
+        _everything,
+        effect="Argo CD receives the requests of every application behind the gateway.",
+        decided="A host that leads to argocd-server is *.",
+        source="https://istio.io/latest/docs/reference/config/networking/gateway/#Server",
+        wrong="""
+            kind: Gateway
+            metadata: {name: argocd}
+            spec:
+              servers:
+              - port: {number: 80, name: http, protocol: HTTP}
+                hosts: ["./*"]
+                tls: {httpsRedirect: true}
+              - port: {number: 443, name: https, protocol: HTTPS}
+                hosts: ["./*"]
+                tls: {mode: SIMPLE, credentialName: argocd-certificate}
+            ---
+            kind: VirtualService
+            metadata: {name: argocd}
+            spec:
+              hosts: ["*"]
+
+        """,
+        right="""
+            kind: Gateway
+            metadata: {name: argocd}
+            spec:
+              servers:
+              - port: {number: 80, name: http, protocol: HTTP}
+                hosts: [./cd.acme.io]
+                tls: {httpsRedirect: true}
+              - port: {number: 443, name: https, protocol: HTTPS}
+                hosts: [./cd.acme.io]
+                tls: {mode: SIMPLE, credentialName: argocd-certificate}
+            ---
+            kind: VirtualService
+            metadata: {name: argocd}
+            spec:
+              hosts: [cd.acme.io]
+
+        """,
     ),
-    Rule("C14", "more-than-a-host", "error", _address),
-    Rule("C18", "host-twice", "error", _repeated),
-    Rule("C19", "two-gateways-one-host", "error", _two_gateways),
-    Rule("C21", "two-virtual-services-one-host", "error", _two_virtual_services),
-    Rule("C26", "host-without-route", "error", _nothing_routes),
-    Rule("C27", "host-open-to-every-namespace", "warning", _open),
-    Rule("C28", "gateway-of-somebody-else", "info", _owner),
-    Rule("D24", "route-not-admitted", "error", _not_admitted),
+    Rule(
+        "C02",
+        "wildcard-host",
+        "warning",
+        _wildcard,
+        effect="Links and single sign-on use one name; the others fail.",
+        decided="A host that leads to argocd-server begins with *.",
+        source="RedirectURL in util/settings/settings.go of Argo CD",
+        wrong="""
+            kind: Gateway
+            metadata: {name: argocd}
+            spec:
+              servers:
+              - port: {number: 80, name: http, protocol: HTTP}
+                hosts: ["./*.acme.io"]
+                tls: {httpsRedirect: true}
+              - port: {number: 443, name: https, protocol: HTTPS}
+                hosts: ["./*.acme.io"]
+                tls: {mode: SIMPLE, credentialName: argocd-certificate}
+            ---
+            kind: VirtualService
+            metadata: {name: argocd}
+            spec:
+              hosts: ["*.acme.io"]
+
+        """,
+        right="""
+            kind: Gateway
+            metadata: {name: argocd}
+            spec:
+              servers:
+              - port: {number: 80, name: http, protocol: HTTP}
+                hosts: [./cd.acme.io]
+                tls: {httpsRedirect: true}
+              - port: {number: 443, name: https, protocol: HTTPS}
+                hosts: [./cd.acme.io]
+                tls: {mode: SIMPLE, credentialName: argocd-certificate}
+            ---
+            kind: VirtualService
+            metadata: {name: argocd}
+            spec:
+              hosts: [cd.acme.io]
+
+        """,
+    ),
+    Rule(
+        "C03",
+        "own-host-open-to-every-namespace",
+        "warning",
+        _own_open,
+        advice=True,
+        effect="Whoever may create a VirtualService anywhere can take /api/v1/session of Argo CD, and with it "
+        "passwords.",
+        decided="The host in a Gateway that leads to argocd-server has no namespace before it, or */. C27 is the "
+        "same for a Gateway of another namespace.",
+        source="https://istio.io/latest/docs/reference/config/networking/gateway/#Server",
+        wrong=_SERVERS.format("argocd.example.com"),
+        right=_SERVERS.format("./argocd.example.com"),
+    ),
+    Rule(
+        "C04",
+        "host-not-in-gateway",
+        "error",
+        lambda facts: _strays(facts, False),
+        effect="The gateway answers 404, or resets the connection.",
+        decided="No host of a VirtualService is one of the Gateways that it names, all in these files.",
+        source="pilot/pkg/model/gateway.go of Istio",
+        istioctl="IST0132",
+        wrong="""
+            kind: VirtualService
+            metadata: {name: argocd}
+            spec:
+              hosts: [cd.acme.io]
+
+        """,
+        right="""
+            kind: VirtualService
+            metadata: {name: argocd}
+            spec:
+              hosts: [argocd.example.com]
+
+        """,
+    ),
+    Rule(
+        "C05",
+        "some-host-not-in-gateway",
+        "error",
+        lambda facts: _strays(facts, True),
+        effect="One of several hosts does not work.",
+        decided="A host of a VirtualService is in none of its Gateways, others are.",
+        source="pilot/pkg/model/gateway.go of Istio",
+        wrong="""
+            kind: VirtualService
+            metadata: {name: argocd}
+            spec:
+              hosts: [argocd.example.com, cd.acme.io]
+
+        """,
+        right="""
+            kind: VirtualService
+            metadata: {name: argocd}
+            spec:
+              hosts: [argocd.example.com]
+
+        """,
+    ),
+    Rule(
+        "C06",
+        "sni-not-in-hosts",
+        "error",
+        _foreign_sni,
+        effect="The API server refuses the VirtualService; without the webhook, Argo CD is not reachable by that name.",
+        decided="An entry of tls.match.sniHosts is not covered by hosts of the same VirtualService.",
+        source="validateSniHost in pkg/config/validation/virtualservice.go of Istio",
+        istioctl="IST0106",
+        mode="passthrough",
+        wrong=_TLS_ROUTE.format("cd.example.com"),
+        right=_TLS_ROUTE.format("argocd.example.com"),
+    ),
+    Rule(
+        "C09",
+        "upper-case-host",
+        "error",
+        _upper,
+        effect="The gateway answers 404: browsers ask for the name in small letters.",
+        decided="A host that leads to argocd-server has capitals. Istio accepts them.",
+        source="Run with Envoy",
+        wrong="""
+            kind: Gateway
+            metadata: {name: argocd}
+            spec:
+              servers:
+              - port: {number: 80, name: http, protocol: HTTP}
+                hosts: [./CD.acme.io]
+                tls: {httpsRedirect: true}
+              - port: {number: 443, name: https, protocol: HTTPS}
+                hosts: [./CD.acme.io]
+                tls: {mode: SIMPLE, credentialName: argocd-certificate}
+            ---
+            kind: VirtualService
+            metadata: {name: argocd}
+            spec:
+              hosts: [CD.acme.io]
+
+        """,
+        right="""
+            kind: Gateway
+            metadata: {name: argocd}
+            spec:
+              servers:
+              - port: {number: 80, name: http, protocol: HTTP}
+                hosts: [./cd.acme.io]
+                tls: {httpsRedirect: true}
+              - port: {number: 443, name: https, protocol: HTTPS}
+                hosts: [./cd.acme.io]
+                tls: {mode: SIMPLE, credentialName: argocd-certificate}
+            ---
+            kind: VirtualService
+            metadata: {name: argocd}
+            spec:
+              hosts: [cd.acme.io]
+
+        """,
+    ),
+    Rule(
+        "C10",
+        "final-dot",
+        "error",
+        partial(_no_name, rule_id="C10"),
+        effect="The gateway answers 404.",
+        decided="A host that leads to argocd-server ends with a dot. Istio accepts it.",
+        source="https://www.rfc-editor.org/rfc/rfc6066#section-3",
+        wrong="""
+            kind: Gateway
+            metadata: {name: argocd}
+            spec:
+              servers:
+              - port: {number: 80, name: http, protocol: HTTP}
+                hosts: [./cd.acme.io.]
+                tls: {httpsRedirect: true}
+              - port: {number: 443, name: https, protocol: HTTPS}
+                hosts: [./cd.acme.io.]
+                tls: {mode: SIMPLE, credentialName: argocd-certificate}
+            ---
+            kind: VirtualService
+            metadata: {name: argocd}
+            spec:
+              hosts: [cd.acme.io.]
+
+        """,
+        right="""
+            kind: Gateway
+            metadata: {name: argocd}
+            spec:
+              servers:
+              - port: {number: 80, name: http, protocol: HTTP}
+                hosts: [./cd.acme.io]
+                tls: {httpsRedirect: true}
+              - port: {number: 443, name: https, protocol: HTTPS}
+                hosts: [./cd.acme.io]
+                tls: {mode: SIMPLE, credentialName: argocd-certificate}
+            ---
+            kind: VirtualService
+            metadata: {name: argocd}
+            spec:
+              hosts: [cd.acme.io]
+
+        """,
+    ),
+    Rule(
+        "C11",
+        "bad-label",
+        "error",
+        partial(_no_name, rule_id="C11"),
+        effect="Istio refuses the object, or no request matches.",
+        decided="A host is no DNS name: a label with an underscore, a hyphen at an end, or more than 63 characters.",
+        source="https://www.rfc-editor.org/rfc/rfc1123",
+        istioctl="IST0106",
+        wrong="""
+            kind: Gateway
+            metadata: {name: argocd}
+            spec:
+              servers:
+              - port: {number: 80, name: http, protocol: HTTP}
+                hosts: [./cd_1.acme.io]
+                tls: {httpsRedirect: true}
+              - port: {number: 443, name: https, protocol: HTTPS}
+                hosts: [./cd_1.acme.io]
+                tls: {mode: SIMPLE, credentialName: argocd-certificate}
+            ---
+            kind: VirtualService
+            metadata: {name: argocd}
+            spec:
+              hosts: [cd_1.acme.io]
+
+        """,
+        right="""
+            kind: Gateway
+            metadata: {name: argocd}
+            spec:
+              servers:
+              - port: {number: 80, name: http, protocol: HTTP}
+                hosts: [./cd.acme.io]
+                tls: {httpsRedirect: true}
+              - port: {number: 443, name: https, protocol: HTTPS}
+                hosts: [./cd.acme.io]
+                tls: {mode: SIMPLE, credentialName: argocd-certificate}
+            ---
+            kind: VirtualService
+            metadata: {name: argocd}
+            spec:
+              hosts: [cd.acme.io]
+
+        """,
+    ),
+    Rule(
+        "C12",
+        "long-host",
+        "error",
+        partial(_no_name, rule_id="C12"),
+        effect="No client can ask for it.",
+        decided="A host has more than 253 characters.",
+        source="https://www.rfc-editor.org/rfc/rfc1035",
+        istioctl="IST0106",
+    ),
+    Rule(
+        "C13",
+        "address-as-host",
+        "error",
+        partial(_no_name, rule_id="C13"),
+        effect="Certificates and SNI have no IP addresses: the gateway resets the connection.",
+        decided="A host that leads to argocd-server is an IP address.",
+        source="https://www.rfc-editor.org/rfc/rfc6066#section-3",
+        istioctl="IST0106",
+        wrong="""
+            kind: Gateway
+            metadata: {name: argocd}
+            spec:
+              servers:
+              - port: {number: 80, name: http, protocol: HTTP}
+                hosts: [./192.0.2.1]
+                tls: {httpsRedirect: true}
+              - port: {number: 443, name: https, protocol: HTTPS}
+                hosts: [./192.0.2.1]
+                tls: {mode: SIMPLE, credentialName: argocd-certificate}
+            ---
+            kind: VirtualService
+            metadata: {name: argocd}
+            spec:
+              hosts: [192.0.2.1]
+
+        """,
+        right="""
+            kind: Gateway
+            metadata: {name: argocd}
+            spec:
+              servers:
+              - port: {number: 80, name: http, protocol: HTTP}
+                hosts: [./cd.acme.io]
+                tls: {httpsRedirect: true}
+              - port: {number: 443, name: https, protocol: HTTPS}
+                hosts: [./cd.acme.io]
+                tls: {mode: SIMPLE, credentialName: argocd-certificate}
+            ---
+            kind: VirtualService
+            metadata: {name: argocd}
+            spec:
+              hosts: [cd.acme.io]
+
+        """,
+    ),
+    Rule(
+        "C15",
+        "letters-beyond-ascii",
+        "error",
+        partial(_no_name, rule_id="C15"),
+        effect="Istio refuses the object, or no request matches: clients ask for the xn-- form.",
+        decided="A host has letters beyond ASCII, or an xn-- label that does not decode.",
+        source="https://www.rfc-editor.org/rfc/rfc5891",
+        istioctl="IST0106",
+        wrong="""
+            kind: Gateway
+            metadata: {name: argocd}
+            spec:
+              servers:
+              - port: {number: 80, name: http, protocol: HTTP}
+                hosts: [./xn--a.acme.io]
+                tls: {httpsRedirect: true}
+              - port: {number: 443, name: https, protocol: HTTPS}
+                hosts: [./xn--a.acme.io]
+                tls: {mode: SIMPLE, credentialName: argocd-certificate}
+            ---
+            kind: VirtualService
+            metadata: {name: argocd}
+            spec:
+              hosts: [xn--a.acme.io]
+
+        """,
+        right="""
+            kind: Gateway
+            metadata: {name: argocd}
+            spec:
+              servers:
+              - port: {number: 80, name: http, protocol: HTTP}
+                hosts: [./cd.acme.io]
+                tls: {httpsRedirect: true}
+              - port: {number: 443, name: https, protocol: HTTPS}
+                hosts: [./cd.acme.io]
+                tls: {mode: SIMPLE, credentialName: argocd-certificate}
+            ---
+            kind: VirtualService
+            metadata: {name: argocd}
+            spec:
+              hosts: [cd.acme.io]
+
+        """,
+    ),
+    Rule(
+        "C16",
+        "single-label",
+        "warning",
+        partial(_no_name, rule_id="C16"),
+        effect="Istio completes the name to a Service; no public certificate exists for it.",
+        decided="A host that leads to argocd-server has no dot.",
+        source="pkg/config/host of Istio",
+        wrong="""
+            kind: Gateway
+            metadata: {name: argocd}
+            spec:
+              servers:
+              - port: {number: 80, name: http, protocol: HTTP}
+                hosts: [./argocd]
+                tls: {httpsRedirect: true}
+              - port: {number: 443, name: https, protocol: HTTPS}
+                hosts: [./argocd]
+                tls: {mode: SIMPLE, credentialName: argocd-certificate}
+            ---
+            kind: VirtualService
+            metadata: {name: argocd}
+            spec:
+              hosts: [argocd]
+
+        """,
+        right="""
+            kind: Gateway
+            metadata: {name: argocd}
+            spec:
+              servers:
+              - port: {number: 80, name: http, protocol: HTTP}
+                hosts: [./cd.acme.io]
+                tls: {httpsRedirect: true}
+              - port: {number: 443, name: https, protocol: HTTPS}
+                hosts: [./cd.acme.io]
+                tls: {mode: SIMPLE, credentialName: argocd-certificate}
+            ---
+            kind: VirtualService
+            metadata: {name: argocd}
+            spec:
+              hosts: [cd.acme.io]
+
+        """,
+    ),
+    Rule(
+        "C14",
+        "more-than-a-host",
+        "error",
+        _address,
+        effect="Istio refuses the object, or no request matches.",
+        decided="A host contains a scheme, port, path or user.",
+        source="pkg/config/validation/validation.go of Istio",
+        istioctl="IST0106",
+        wrong="""
+            kind: Gateway
+            metadata: {name: argocd}
+            spec:
+              servers:
+              - port: {number: 80, name: http, protocol: HTTP}
+                hosts: ["./cd.acme.io:443"]
+                tls: {httpsRedirect: true}
+              - port: {number: 443, name: https, protocol: HTTPS}
+                hosts: ["./cd.acme.io:443"]
+                tls: {mode: SIMPLE, credentialName: argocd-certificate}
+            ---
+            kind: VirtualService
+            metadata: {name: argocd}
+            spec:
+              hosts: ["cd.acme.io:443"]
+
+        """,
+        right="""
+            kind: Gateway
+            metadata: {name: argocd}
+            spec:
+              servers:
+              - port: {number: 80, name: http, protocol: HTTP}
+                hosts: [./cd.acme.io]
+                tls: {httpsRedirect: true}
+              - port: {number: 443, name: https, protocol: HTTPS}
+                hosts: [./cd.acme.io]
+                tls: {mode: SIMPLE, credentialName: argocd-certificate}
+            ---
+            kind: VirtualService
+            metadata: {name: argocd}
+            spec:
+              hosts: [cd.acme.io]
+
+        """,
+    ),
+    Rule(
+        "C17",
+        "placeholder-host",
+        "error",
+        _placeholder,
+        advice=True,
+        effect="Argo CD is not reachable: nobody owns this name.",
+        decided="A host that leads to argocd-server is of example.com, .org or .net, ends with .test, .invalid, "
+        ".example or .localhost, or contains CHANGEME or the like.",
+        source="https://www.rfc-editor.org/rfc/rfc2606",
+        wrong=_HOST.format("argocd.example.com"),
+        right=_HOST.format("argocd.acme.io"),
+    ),
+    Rule(
+        "C18",
+        "host-twice",
+        "error",
+        _repeated,
+        effect="Istio refuses the object.",
+        decided="A host is repeated in one list, or beside a wildcard that covers it.",
+        source="pkg/config/validation/validation.go of Istio",
+        wrong="""
+            kind: VirtualService
+            metadata: {name: argocd}
+            spec:
+              hosts: [argocd.example.com, argocd.example.com]
+
+        """,
+        right="""
+            kind: VirtualService
+            metadata: {name: argocd}
+            spec:
+              hosts: [argocd.example.com]
+
+        """,
+    ),
+    Rule(
+        "C19",
+        "two-gateways-one-host",
+        "error",
+        _two_gateways,
+        effect="Half of the configuration does nothing: Istio skips one server.",
+        decided="Two servers with TLS, of one or two Gateways, take the same host and port on the same pods. "
+        "Servers without TLS are merged.",
+        source="pilot/pkg/model/gateway.go of Istio",
+        covers=("A07",),
+        istioctl="IST0145",
+        wrong="""
+            kind: Gateway
+            metadata: {name: argocd}
+            spec:
+              servers:
+              - port: {number: 80, name: http, protocol: HTTP}
+                hosts: [./argocd.example.com]
+                tls: {httpsRedirect: true}
+              - port: {number: 443, name: https, protocol: HTTPS}
+                hosts: [./argocd.example.com]
+                tls: {mode: SIMPLE, credentialName: argocd-certificate}
+              - port: {number: 443, name: tls, protocol: TLS}
+                hosts: [./argocd.example.com]
+                tls: {mode: PASSTHROUGH}
+        """,
+        right="""
+            kind: Gateway
+            metadata: {name: argocd}
+            spec:
+              servers:
+              - port: {number: 80, name: http, protocol: HTTP}
+                hosts: [./argocd.example.com]
+                tls: {httpsRedirect: true}
+              - port: {number: 443, name: https, protocol: HTTPS}
+                hosts: [./argocd.example.com]
+                tls: {mode: SIMPLE, credentialName: argocd-certificate}
+        """,
+    ),
+    Rule(
+        "C20",
+        "wildcard-of-another-gateway",
+        "warning",
+        _overlapping,
+        effect="A browser that has another host of the wildcard open may reuse that connection, and gets 404.",
+        decided="Two Gateways with the same selector and port: one names the host of argocd-server, the other a "
+        "wildcard that covers it.",
+        source="https://istio.io/latest/docs/ops/common-problems/network-issues/",
+        wrong=_WILDCARD.format("*.example.com"),
+        right=_WILDCARD.format("*.acme.io"),
+    ),
+    Rule(
+        "C21",
+        "two-virtual-services-one-host",
+        "error",
+        _two_virtual_services,
+        effect="Requests reach the older VirtualService alone.",
+        decided="Two VirtualServices take all of a host on one Gateway, and one leads to argocd-server.",
+        source="sortConfigByCreationTime in pilot/pkg/model/config.go of Istio",
+        istioctl="IST0109",
+        wrong="""
+            apiVersion: networking.istio.io/v1
+            kind: VirtualService
+            metadata: {name: other}
+            spec:
+              hosts: [argocd.example.com]
+              gateways: [argocd]
+              http:
+              - route: [{destination: {host: argocd-server.argocd.svc.cluster.local, port: {number: 80}}}]
+        """,
+        right="""
+            apiVersion: networking.istio.io/v1
+            kind: VirtualService
+            metadata: {name: other}
+            spec:
+              hosts: [argocd.example.com]
+              gateways: [argocd]
+              http:
+              - match: [{uri: {prefix: /other}}]
+                route: [{destination: {host: argocd-server.argocd.svc.cluster.local, port: {number: 80}}}]
+        """,
+    ),
+    Rule(
+        "C26",
+        "host-without-route",
+        "error",
+        _nothing_routes,
+        effect="The gateway answers 404, or resets the connection.",
+        decided="A host of a Gateway has no route in these files, and it can only be argocd-server's.",
+        source="pilot/pkg/networking/core/gateway.go of Istio",
+        wrong="""
+            kind: Gateway
+            metadata: {name: argocd}
+            spec:
+              servers:
+              - port: {number: 80, name: http, protocol: HTTP}
+                hosts: [./argocd.example.com, ./cd.acme.io]
+                tls: {httpsRedirect: true}
+              - port: {number: 443, name: https, protocol: HTTPS}
+                hosts: [./argocd.example.com, ./cd.acme.io]
+                tls: {mode: SIMPLE, credentialName: argocd-certificate}
+        """,
+        right="""
+            kind: Gateway
+            metadata: {name: argocd}
+            spec:
+              servers:
+              - port: {number: 80, name: http, protocol: HTTP}
+                hosts: [./argocd.example.com]
+                tls: {httpsRedirect: true}
+              - port: {number: 443, name: https, protocol: HTTPS}
+                hosts: [./argocd.example.com]
+                tls: {mode: SIMPLE, credentialName: argocd-certificate}
+        """,
+    ),
+    Rule(
+        "C27",
+        "host-open-to-every-namespace",
+        "warning",
+        _open,
+        effect="Any namespace can take /api/v1/session of Argo CD, and with it passwords.",
+        decided="A Gateway of another namespace names the host without the namespace of its routes.",
+        source="https://istio.io/latest/docs/reference/config/networking/gateway/#Server",
+    ),
+    Rule(
+        "C28",
+        "gateway-of-somebody-else",
+        "info",
+        _owner,
+        effect="A note: whether the way works depends on a Gateway that these files do not show.",
+        decided="A route to argocd-server names a Gateway that is not in these files.",
+        source="https://istio.io/latest/docs/reference/config/networking/gateway/#Server",
+    ),
+    Rule(
+        "D24",
+        "route-not-admitted",
+        "error",
+        _not_admitted,
+        effect="The gateway answers 404.",
+        decided="The Gateway admits only VirtualServices of the namespace before the host, and this one is of another.",
+        source="pilot/pkg/model/gateway.go of Istio",
+        wrong="""
+            kind: Gateway
+            metadata: {name: argocd}
+            spec:
+              servers:
+              - port: {number: 80, name: http, protocol: HTTP}
+                hosts: [other/argocd.example.com]
+                tls: {httpsRedirect: true}
+              - port: {number: 443, name: https, protocol: HTTPS}
+                hosts: [other/argocd.example.com]
+                tls: {mode: SIMPLE, credentialName: argocd-certificate}
+        """,
+        right="""
+            kind: Gateway
+            metadata: {name: argocd}
+            spec:
+              servers:
+              - port: {number: 80, name: http, protocol: HTTP}
+                hosts: [argocd/argocd.example.com]
+                tls: {httpsRedirect: true}
+              - port: {number: 443, name: https, protocol: HTTPS}
+                hosts: [argocd/argocd.example.com]
+                tls: {mode: SIMPLE, credentialName: argocd-certificate}
+        """,
+    ),
 )

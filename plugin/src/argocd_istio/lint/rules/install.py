@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from argocd_istio.lint.rule import Fault, Rule
+from argocd_istio.lint.rule import Fault, Mend, Rule
 from argocd_istio.render.install import PART_OF
 from argocd_istio.render.model import Facts
 from argocd_istio.render.shapes import TEXT
+from argocd_istio.syntax.nodes import text
 
 
 def _part_of(facts: Facts) -> Iterator[Fault]:
@@ -25,19 +26,24 @@ def _refused(facts: Facts, config: bool) -> Iterator[Fault]:
         if config is (misfit.place.object.kind == "ConfigMap"):
             message = f"{misfit.field} of {misfit.place.object} is {misfit.found}: the API server refuses the object"
             quoted = misfit.wanted == TEXT and misfit.found not in ("a list", "a mapping")
-            yield Fault(None, misfit.place, message, "put it in quotes" if quoted else f"write {misfit.wanted}")
+            if not quoted:
+                yield Fault(None, misfit.place, message, f"write {misfit.wanted}")
+                continue
+            mend = Mend.at(misfit.place, value=text(misfit.place.node))
+            yield Fault(None, misfit.place, message, "put it in quotes", mends=(mend,))
 
 
 def _roles(facts: Facts) -> Iterator[Fault]:
     for twice in facts.install.twice:
-        if twice.subjects:
-            message = f"{twice.name} exists {twice.times} times, for other accounts: the last install takes its role"
-            yield Fault(None, twice.place, message, "give the bindings of each install their own name")
+        if twice.accounts:
+            whose = " and ".join(twice.accounts[:2]) + (" and others" if len(twice.accounts) > 2 else "")
+            message = f"{twice.name} exists {twice.times} times, for {whose}: the last install takes its role"
+            yield Fault(None, twice.place, message, "list components/instance after the mode in one of the installs")
 
 
 def _twice(facts: Facts) -> Iterator[Fault]:
     for twice in facts.install.twice:
-        if not twice.subjects:
+        if not twice.accounts:
             message = f"{twice.name} exists {twice.times} times with different contents: the last one counts"
             yield Fault(None, twice.place, message, "keep one")
 
@@ -51,10 +57,117 @@ def _redis(facts: Facts) -> Iterator[Fault]:
 
 
 RULES = (
-    Rule("A12", "config-value-without-quotes", "error", lambda facts: _refused(facts, True)),
-    Rule("D22", "object-twice", "warning", _twice),
-    Rule("I11", "refused-by-the-api", "error", lambda facts: _refused(facts, False)),
-    Rule("I12", "label-part-of", "error", _part_of),
-    Rule("I14", "several-redis", "error", _redis),
-    Rule("K05", "cluster-role-taken", "error", _roles),
+    Rule(
+        "A12",
+        "config-value-without-quotes",
+        "error",
+        lambda facts: _refused(facts, True),
+        effect="The API server refuses the ConfigMap.",
+        decided="A value under data is not a text: true, 1 and the like need quotes.",
+        source="ConfigMap in the API of Kubernetes",
+        wrong="""
+            kind: ConfigMap
+            metadata: {name: argocd-cmd-params-cm}
+            data: {server.insecure: true}
+        """,
+        right="""
+            kind: ConfigMap
+            metadata: {name: argocd-cmd-params-cm}
+            data: {server.insecure: "true"}
+        """,
+    ),
+    Rule(
+        "D22",
+        "object-twice",
+        "warning",
+        _twice,
+        effect="Which of them is applied depends on the order.",
+        decided="An object occurs several times in these files with different contents.",
+        source="kubectl apply",
+    ),
+    Rule(
+        "I11",
+        "refused-by-the-api",
+        "error",
+        lambda facts: _refused(facts, False),
+        effect="The API server refuses the object.",
+        decided="A field that these rules read has another type than in the API.",
+        source="The types in the API of Istio, Kubernetes and the Gateway API",
+        wrong="""
+            kind: Service
+            metadata: {name: argocd-server}
+            spec:
+              ports:
+              - {name: http, port: 80, targetPort: 8080, protocol: 6}
+              - {name: https, port: 443, targetPort: 8080}
+        """,
+        right="""
+            kind: Service
+            metadata: {name: argocd-server}
+            spec:
+              ports:
+              - {name: http, port: 80, targetPort: 8080}
+              - {name: https, port: 443, targetPort: 8080}
+        """,
+    ),
+    Rule(
+        "I12",
+        "label-part-of",
+        "error",
+        _part_of,
+        effect="Argo CD does not see its settings, repositories' certificates or its Secret.",
+        decided="argocd-cm and the like have no label app.kubernetes.io/part-of: argocd.",
+        source="util/settings/settings.go of Argo CD",
+        wrong="""
+            apiVersion: v1
+            kind: ConfigMap
+            metadata: {name: argocd-cm, labels: {app.kubernetes.io/part-of: platform}}
+        """,
+        right="""
+            apiVersion: v1
+            kind: ConfigMap
+            metadata: {name: argocd-cm, labels: {app.kubernetes.io/part-of: argocd}}
+        """,
+    ),
+    Rule(
+        "I14",
+        "several-redis",
+        "error",
+        _redis,
+        effect="Logins and caches come and go: each request reaches another Redis.",
+        decided="A workload of Argo CD runs Redis with several replicas and none of the settings of a replicated one.",
+        source="Run in a cluster",
+        wrong="""
+            apiVersion: apps/v1
+            kind: Deployment
+            metadata: {name: argocd-redis}
+            spec:
+              replicas: 2
+              template:
+                metadata: {labels: {app: redis}}
+                spec: {containers: [{name: redis}]}
+        """,
+        right="""
+            apiVersion: apps/v1
+            kind: Deployment
+            metadata: {name: argocd-redis}
+            spec:
+              replicas: 1
+              template:
+                metadata: {labels: {app: redis}}
+                spec: {containers: [{name: redis}]}
+        """,
+    ),
+    Rule(
+        "K05",
+        "cluster-role-taken",
+        "error",
+        _roles,
+        effect="The installs take each other's rights: the last applied one wins.",
+        decided="A ClusterRoleBinding occurs several times with different subjects; or a kustomization has two "
+        "installs in different namespaces. A note for an install in another namespace than argocd without "
+        "components/instance, and for components/instance on a path with the CRDs: another Argo CD in the cluster is "
+        "not in these files.",
+        source="Run in a cluster",
+    ),
 )

@@ -11,7 +11,7 @@ from functools import cache
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from argocd_istio.lint.rule import Fault, Rule
+from argocd_istio.lint.rule import Fault, Rule, named_few
 from argocd_istio.render.model import ArgocdServer, Behind, Facts, Moved, Route
 
 # Paths that argocd-server answers below its root, besides the files of its page and gRPC services.
@@ -138,8 +138,174 @@ def _once(check: Callable[[Facts], Iterator[Fault]]) -> Callable[[Facts], Iterat
     return first
 
 
+def _no_boundary(facts: Facts) -> Iterator[Fault]:
+    """Only Istio's prefix is one of letters; that of the Gateway API is one of whole parts."""
+    for listener, route, _ in facts.argocd_servers():
+        if route.kind != "VirtualService" or not listener.here:
+            continue
+        for moved in route.moved:
+            if not moved.one and len(moved.asked) > 1 and not moved.asked.endswith("/") and moved.asked in route.paths:
+                message = f"the prefix {moved.asked} also takes {moved.asked}-other"
+                fix = f"match exactly {moved.asked}, and the prefix {moved.asked}/"
+                yield Fault(route, route.place, message, fix)
+
+
+# What a browser and the CLI ask for besides the page.
+_NEEDED = ("/api/v1/session", "/assets/favicon/favicon.ico", "/auth/login", "/applications", "/settings")
+
+
+def _left_out(facts: Facts) -> Iterator[Fault]:
+    """Only for listeners that show the page: others may be meant for a webhook alone."""
+    ways: dict[int, list[tuple[Route, str]]] = {}
+    whole: set[int] = set()
+    for listener, route, destination in facts.argocd_servers():
+        base = _base(next(pods.argocd_server for pods in destination.pods.argocd_servers))
+        if base is None or route.grpc == "only" or not route.reached:
+            continue
+        if not (route.match and route.by_path and route.paths and len(route.moved) == len(route.paths)):
+            if not (route.match and route.by_path):
+                whole.add(id(listener))
+            continue
+        ways.setdefault(id(listener), []).append((route, base.pages))
+    for key, routes in ways.items():
+        if key in whole:
+            continue
+        root = f"/{routes[0][1]}" if routes[0][1] else ""
+        moved = [each for route, _ in routes for each in route.moved]
+
+        def takes(path: str, moved: list[Moved] = moved) -> bool:
+            return any(path == each.asked if each.one else path.startswith(each.asked) for each in moved)
+
+        lost = [path for path in _NEEDED if not takes(root + path)]
+        if lost and any(map(takes, (f"{root}/", f"{root}/login", f"{root}/applications"))):
+            message = f"no route takes {named_few([root + path for path in lost])}: the page stays blank or login fails"
+            yield Fault(routes[0][0], routes[0][0].place, message, f"route {root or '/'} as a whole")
+
+
+_PATHS = """
+    kind: VirtualService
+    metadata: {{name: argocd}}
+    spec:
+      http:
+      - match: [{0}]
+        route: [{{destination: {{host: argocd-server.argocd.svc.cluster.local, port: {{number: 80}}}}}}]
+"""
+_ROOTPATH = """
+    ---
+    kind: ConfigMap
+    metadata: {name: argocd-cmd-params-cm}
+    data: {server.rootpath: /argocd}
+"""
+
 RULES = (
-    Rule("G06", "another-path", "error", _once(_unserved)),
-    Rule("G10", "path-without-rootpath", "error", lambda facts: _address(facts, False)),
-    Rule("G11", "rewrite-without-rootpath", "error", _once(_rewritten)),
+    Rule(
+        "G06",
+        "another-path",
+        "error",
+        _once(_unserved),
+        effect="argocd-server answers 404, or the page stays blank.",
+        decided="The path that the routes take, server.rootpath and the path of url are not the same. basehref "
+        "alone may differ: rootpath wins.",
+        source="withRootPath in server/server.go of Argo CD",
+        wrong="""
+            kind: VirtualService
+            metadata: {name: argocd}
+            spec:
+              hosts: [argocd.example.com]
+              http:
+              - match: [{uri: {prefix: /argocd}}]
+                route: [{destination: {host: argocd-server.argocd.svc.cluster.local, port: {number: 80}}}]
+        """,
+        right="""
+            kind: VirtualService
+            metadata: {name: argocd}
+            spec:
+              hosts: [argocd.example.com]
+              http:
+              - match: [{uri: {prefix: /argocd}}]
+                route: [{destination: {host: argocd-server.argocd.svc.cluster.local, port: {number: 80}}}]
+            ---
+            kind: ConfigMap
+            metadata: {name: argocd-cmd-params-cm}
+            data: {server.rootpath: "/argocd"}
+        """,
+    ),
+    Rule(
+        "G07",
+        "prefix-without-boundary",
+        "warning",
+        _no_boundary,
+        advice=True,
+        effect="Requests for another application, such as /argocd-image-updater, reach Argo CD.",
+        decided="A VirtualService matches a prefix that ends within a name. A prefix of the Gateway API ends at a "
+        "slash.",
+        source="https://istio.io/latest/docs/reference/config/networking/virtual-service/#StringMatch",
+        wrong=_PATHS.format("{uri: {prefix: /argocd}}") + _ROOTPATH,
+        right=_PATHS.format("{uri: {exact: /argocd}}, {uri: {prefix: /argocd/}}") + _ROOTPATH,
+    ),
+    Rule(
+        "G08",
+        "paths-left-out",
+        "error",
+        _left_out,
+        effect="The page stays blank, or login, logs and settings answer 404.",
+        decided="Every route to argocd-server is for certain paths, the page is among them, and one that it needs "
+        "is not. Paths for a webhook alone are fine.",
+        source="The paths that argocd-server 3.6 serves: server/server.go of Argo CD",
+        wrong=_PATHS.format("{uri: {exact: /}}, {uri: {prefix: /api/}}, {uri: {prefix: /assets/}}"),
+        right=_PATHS.format("{uri: {prefix: /}}"),
+    ),
+    Rule(
+        "G10",
+        "path-without-rootpath",
+        "error",
+        lambda facts: _address(facts, False),
+        effect="Links and single sign-on lead to 404.",
+        decided="url in argocd-cm has a path, and argocd-server serves at /.",
+        source="util/settings/settings.go of Argo CD",
+        wrong="""
+            apiVersion: v1
+            kind: ConfigMap
+            metadata: {name: argocd-cm, labels: {app.kubernetes.io/part-of: argocd}}
+            data: {url: https://argocd.example.com/cd}
+        """,
+        right="""
+            apiVersion: v1
+            kind: ConfigMap
+            metadata: {name: argocd-cm, labels: {app.kubernetes.io/part-of: argocd}}
+            data: {url: https://argocd.example.com}
+        """,
+    ),
+    Rule(
+        "G11",
+        "rewrite-without-rootpath",
+        "error",
+        _once(_rewritten),
+        effect="The page stays blank: it asks for its files at a path that no route takes.",
+        decided="A route rewrites the prefix, and argocd-server's rootpath or basehref does not fit it.",
+        source="withRootPath in server/server.go of Argo CD",
+        wrong="""
+            kind: VirtualService
+            metadata: {name: argocd}
+            spec:
+              hosts: [argocd.example.com]
+              http:
+              - match: [{uri: {prefix: /argocd}}]
+                route: [{destination: {host: argocd-server.argocd.svc.cluster.local, port: {number: 80}}}]
+                rewrite: {uri: /}
+        """,
+        right="""
+            kind: VirtualService
+            metadata: {name: argocd}
+            spec:
+              hosts: [argocd.example.com]
+              http:
+              - match: [{uri: {prefix: /argocd}}]
+                route: [{destination: {host: argocd-server.argocd.svc.cluster.local, port: {number: 80}}}]
+            ---
+            kind: ConfigMap
+            metadata: {name: argocd-cmd-params-cm}
+            data: {server.rootpath: "/argocd"}
+        """,
+    ),
 )

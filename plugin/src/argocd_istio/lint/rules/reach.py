@@ -5,19 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cache
 
-from argocd_istio.lint.rule import UNROUTED, Fault, Rule, named_few
+from argocd_istio.lint.rule import UNROUTED, Fault, Rule, Unchecked, named_few
 from argocd_istio.render.model import Behind, Destination, Facts, Listener, Pods
 
 ACME = "/.well-known/acme-challenge"
 SAY = "set --gateway-namespace"
 
 
-def _no_service(facts: Facts) -> Iterator[Fault]:
+def _no_service(facts: Facts) -> Iterator[Fault | Unchecked]:
     for _, route, destination in facts.destinations():
+        if destination.found == "not here" and not destination.ours and destination.to_argocd_server:
+            yield Unchecked("", f"whether there is a Service {destination.name}; name the file with it too")
         # The ACME client creates this Service while it requests the certificate.
         if route.paths and all(path.startswith(ACME) for path in route.paths):
             continue
-        lost = destination.found == "nothing" or (destination.found == "not here" and destination.ours)
+        # D05 reports a Service that only has another prefix or suffix.
+        known = destination.ours and not destination.renamed
+        lost = destination.found == "nothing" or (destination.found == "not here" and known)
         if lost and not destination.name:
             message = "the destination names no host: the API server refuses the object"
             yield Fault(destination, destination.place, message, "write the Service's name as its host")
@@ -179,8 +183,14 @@ def _moved_secret(facts: Facts) -> Iterator[Fault]:
             yield Fault(listener, place, f"{message}: it opens no port", fix)
 
 
-def _no_way(facts: Facts) -> Iterator[Fault]:
+def _no_way(facts: Facts) -> Iterator[Fault | Unchecked]:
     if any(facts.argocd_servers()):
+        return
+    if not (facts.ways or facts.strays or facts.empty):
+        yield Unchecked("", "these files have no Gateway and no route; name the files with them too")
+        return
+    if not facts.homes and not any(facts.routes()):
+        yield Unchecked("", "these files have no route and no argocd-server; name the files with them too")
         return
     if any(route.continues for _, route in facts.routes()):
         return
@@ -197,18 +207,339 @@ def _no_way(facts: Facts) -> Iterator[Fault]:
 
 
 RULES = (
-    Rule("A19", "port-not-in-service", "error", _no_port),
-    Rule("A20", "no-such-service", "error", _no_service),
-    Rule("A23", "wrong-target-port", "error", _wrong_port),
-    Rule("A32", "no-such-subset", "error", _no_subset),
-    Rule("D02", "no-selector", "error", _no_selector),
-    Rule("D06", "route-not-exported", "error", _route_hidden),
-    Rule("D07", "destination-rule-not-exported", "warning", _rule_hidden),
-    Rule("D08", "certificate-elsewhere", "error", _moved_secret),
-    Rule("D23", "gateway-without-servers", "error", _no_servers),
-    Rule("D25", "service-without-pods", "error", _no_pods),
-    Rule("D26", "service-not-exported", "error", _service_not_seen),
-    Rule("D27", "service-without-selector", "info", _no_own_pods),
-    Rule("F24", "service-selects-others", "error", _others_too),
-    Rule("H07", "no-way-to-argocd-server", "warning", _no_way),
+    Rule(
+        "A19",
+        "port-not-in-service",
+        "error",
+        _no_port,
+        effect="The gateway answers 503.",
+        decided="The port of a destination, or without one the port of the listener if the Service has several, is "
+        "not in the Service.",
+        source="pilot/pkg/networking/core/route/route.go of Istio",
+        covers=("A18",),
+        istioctl="IST0101",
+        wrong="""
+            kind: VirtualService
+            metadata: {name: argocd}
+            spec:
+              hosts: [argocd.example.com]
+              http:
+              - route: [{destination: {host: argocd-server.argocd.svc.cluster.local, port: {number: 8080}}}]
+        """,
+        right="""
+            kind: VirtualService
+            metadata: {name: argocd}
+            spec:
+              hosts: [argocd.example.com]
+              http:
+              - route: [{destination: {host: argocd-server.argocd.svc.cluster.local, port: {number: 80}}}]
+        """,
+    ),
+    Rule(
+        "A20",
+        "no-such-service",
+        "error",
+        _no_service,
+        effect="The gateway answers 503.",
+        decided="A destination's host names no Service in these files, in a namespace whose Services are in them. "
+        "Only a name without dots is completed; argocd-server.argocd names nothing. Other Services may be elsewhere.",
+        source="pilot/pkg/model/push_context.go of Istio",
+        istioctl="IST0101",
+        wrong="""
+            kind: VirtualService
+            metadata: {name: argocd}
+            spec:
+              hosts: [argocd.example.com]
+              http:
+              - route: [{destination: {host: argocd-server.argocd, port: {number: 80}}}]
+        """,
+        right="""
+            kind: VirtualService
+            metadata: {name: argocd}
+            spec:
+              hosts: [argocd.example.com]
+              http:
+              - route: [{destination: {host: argocd-server, port: {number: 80}}}]
+        """,
+    ),
+    Rule(
+        "A23",
+        "wrong-target-port",
+        "error",
+        _wrong_port,
+        effect="The gateway answers 503, or serves metrics.",
+        decided="The Service's targetPort is not the port that argocd-server listens on (8080, or --port), or names "
+        "no port of its container.",
+        source="cmd/argocd-server/commands/argocd_server.go of Argo CD",
+        wrong="""
+            kind: Service
+            metadata: {name: argocd-server}
+            spec:
+              ports:
+              - {name: http, port: 80, targetPort: 8083}
+              - {name: https, port: 443, targetPort: 8080}
+        """,
+        right="""
+            kind: Service
+            metadata: {name: argocd-server}
+            spec:
+              ports:
+              - {name: http, port: 80, targetPort: 8080}
+              - {name: https, port: 443, targetPort: 8080}
+        """,
+    ),
+    Rule(
+        "A32",
+        "no-such-subset",
+        "error",
+        _no_subset,
+        effect="The gateway answers 503.",
+        decided="A destination names a subset that no DestinationRule here has, or that selects no pods.",
+        source="pilot/pkg/networking/core/cluster_builder.go of Istio",
+        wrong="""
+            kind: VirtualService
+            metadata: {name: argocd}
+            spec:
+              hosts: [argocd.example.com]
+              http:
+              - route: [{destination: {host: argocd-server.argocd.svc.cluster.local, subset: v1, port: {number: 80}}}]
+        """,
+        right="""
+            kind: VirtualService
+            metadata: {name: argocd}
+            spec:
+              hosts: [argocd.example.com]
+              http:
+              - route: [{destination: {host: argocd-server.argocd.svc.cluster.local, port: {number: 80}}}]
+        """,
+    ),
+    Rule(
+        "D02",
+        "no-selector",
+        "error",
+        _no_selector,
+        effect="Every gateway of the cluster serves this host.",
+        decided="A Gateway that leads to argocd-server has no selector.",
+        source="pilot/pkg/model/push_context.go of Istio",
+        wrong="""
+            kind: Gateway
+            metadata: {name: argocd}
+            spec: {selector: null}
+        """,
+        right="""
+            kind: Gateway
+            metadata: {name: argocd}
+            spec: {selector: {istio: ingressgateway}}
+        """,
+    ),
+    Rule(
+        "D06",
+        "route-not-exported",
+        "error",
+        _route_hidden,
+        effect="The gateway answers 404.",
+        decided="exportTo of the VirtualService does not include the namespace of the gateway's pods. A warning if "
+        "that is not known.",
+        source="pilot/pkg/model/push_context.go of Istio",
+        wrong="""
+            kind: VirtualService
+            metadata: {name: argocd}
+            spec:
+              hosts: [argocd.example.com]
+              exportTo: [.]
+
+        """,
+        right="""
+            kind: VirtualService
+            metadata: {name: argocd}
+            spec:
+              hosts: [argocd.example.com]
+              exportTo: [., istio-system]
+
+        """,
+    ),
+    Rule(
+        "D07",
+        "destination-rule-not-exported",
+        "warning",
+        _rule_hidden,
+        effect="The DestinationRule does nothing: TLS to argocd-server is silently off.",
+        decided="exportTo of a DestinationRule for argocd-server does not include the namespace of the gateway's pods.",
+        source="pilot/pkg/model/push_context.go of Istio",
+        wrong="""
+            apiVersion: networking.istio.io/v1
+            kind: DestinationRule
+            metadata: {name: argocd-server}
+            spec:
+              host: argocd-server.argocd.svc.cluster.local
+              exportTo: [.]
+              trafficPolicy: {tls: {mode: SIMPLE}}
+        """,
+        right="""
+            apiVersion: networking.istio.io/v1
+            kind: DestinationRule
+            metadata: {name: argocd-server}
+            spec:
+              host: argocd-server.argocd.svc.cluster.local
+              exportTo: ["*"]
+              trafficPolicy: {tls: {mode: DISABLE}}
+        """,
+    ),
+    Rule(
+        "D08",
+        "certificate-elsewhere",
+        "error",
+        _moved_secret,
+        effect="The gateway opens no port 443.",
+        decided="The Secret, or an object that creates it, has the name of the credential but is not in the "
+        "namespace of the gateway's pods.",
+        source="pilot/pkg/credentials/kube/secrets.go of Istio",
+        wrong="""
+            apiVersion: cert-manager.io/v1
+            kind: Certificate
+            metadata: {name: cd, namespace: argocd}
+            spec: {secretName: argocd-certificate, dnsNames: [argocd.example.com]}
+        """,
+        right="""
+            apiVersion: cert-manager.io/v1
+            kind: Certificate
+            metadata: {name: cd, namespace: istio-system}
+            spec: {secretName: argocd-certificate, dnsNames: [argocd.example.com]}
+        """,
+    ),
+    Rule(
+        "D23",
+        "gateway-without-servers",
+        "error",
+        _no_servers,
+        effect="No port is opened.",
+        decided="A Gateway has no servers.",
+        source="pkg/config/validation/validation.go of Istio",
+        wrong="""
+            kind: Gateway
+            metadata: {name: argocd}
+            spec: {servers: []}
+        """,
+        right="""
+            kind: Gateway
+            metadata: {name: argocd}
+            spec:
+              servers:
+              - port: {number: 80, name: http, protocol: HTTP}
+                hosts: [./argocd.example.com]
+                tls: {httpsRedirect: true}
+              - port: {number: 443, name: https, protocol: HTTPS}
+                hosts: [./argocd.example.com]
+                tls: {mode: SIMPLE, credentialName: argocd-certificate}
+        """,
+    ),
+    Rule(
+        "D25",
+        "service-without-pods",
+        "error",
+        _no_pods,
+        effect="The gateway answers 503.",
+        decided="The selector of argocd-server's Service matches no pods in these files.",
+        source="Services of Kubernetes",
+        wrong="""
+            kind: Service
+            metadata: {name: argocd-server}
+            spec: {selector: {app.kubernetes.io/name: argo}}
+        """,
+        right="""
+            kind: Service
+            metadata: {name: argocd-server}
+            spec: {selector: {app.kubernetes.io/name: argocd-server}}
+        """,
+    ),
+    Rule(
+        "D26",
+        "service-not-exported",
+        "error",
+        _service_not_seen,
+        effect="The gateway answers 503.",
+        decided="networking.istio.io/exportTo of the Service does not include the namespace of the gateway's pods.",
+        source="pilot/pkg/model/push_context.go of Istio",
+        wrong="""
+            kind: Service
+            metadata: {name: argocd-server, annotations: {networking.istio.io/exportTo: "."}}
+        """,
+        right="""
+            kind: Service
+            metadata: {name: argocd-server, annotations: {networking.istio.io/exportTo: "*"}}
+        """,
+    ),
+    Rule(
+        "D27",
+        "service-without-selector",
+        "info",
+        _no_own_pods,
+        effect="A note: where the requests go is not known.",
+        decided="The Service of a route to argocd-server has no selector: it is an alias, or its endpoints are "
+        "written by hand.",
+        source="Services of Kubernetes",
+        wrong="""
+            kind: Service
+            metadata: {name: argocd-server}
+            spec: {selector: null}
+        """,
+        right="""
+            kind: Service
+            metadata: {name: argocd-server}
+            spec: {selector: {app.kubernetes.io/name: argocd-server}}
+        """,
+    ),
+    Rule(
+        "F24",
+        "service-selects-others",
+        "error",
+        _others_too,
+        effect="Some requests reach other pods and fail.",
+        decided="The selector of the Service also matches pods of other workloads.",
+        source="Services of Kubernetes",
+        wrong="""
+            apiVersion: apps/v1
+            kind: Deployment
+            metadata: {name: web}
+            spec:
+              template:
+                metadata: {labels: {app.kubernetes.io/name: argocd-server}}
+                spec: {containers: [{name: web, ports: [{containerPort: 8080}]}]}
+        """,
+        right="""
+            apiVersion: apps/v1
+            kind: Deployment
+            metadata: {name: web}
+            spec:
+              template:
+                metadata: {labels: {app.kubernetes.io/name: web}}
+                spec: {containers: [{name: web, ports: [{containerPort: 8080}]}]}
+        """,
+    ),
+    Rule(
+        "H07",
+        "no-way-to-argocd-server",
+        "warning",
+        _no_way,
+        effect="Argo CD is not reachable through these Gateways.",
+        decided="There is a Gateway or a route, and no route leads to argocd-server. Not checked if the files have "
+        "neither.",
+        source="Seen in published manifests",
+        wrong="""
+            kind: VirtualService
+            metadata: {name: argocd}
+            spec:
+              hosts: [argocd.example.com]
+              http:
+              - route: [{destination: {host: argocd-server.cd.svc.x.y, port: {number: 80}}}]
+        """,
+        right="""
+            kind: VirtualService
+            metadata: {name: argocd}
+            spec:
+              hosts: [argocd.example.com]
+              http:
+              - route: [{destination: {host: argocd-server.argocd.svc.cluster.local, port: {number: 80}}}]
+        """,
+    ),
 )

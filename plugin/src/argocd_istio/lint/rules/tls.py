@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cache
 
-from argocd_istio.lint.rule import UNROUTED, Fault, Rule, Severity
+from argocd_istio.lint.rule import UNROUTED, Fault, Rule, Severity, Unchecked
 from argocd_istio.render.model import ArgocdServer, Behind, Destination, Facts, Listener
 
 
@@ -15,7 +15,19 @@ def _set(argocd: ArgocdServer, value: str) -> str:
     return f"set {argocd.setting}={value}" if flag else f'set {argocd.setting}: "{value}"'
 
 
-def _plain(facts: Facts) -> Iterator[Fault]:
+def _unknown(facts: Facts, *hops: str) -> Iterator[Unchecked]:
+    """Ways to an argocd-server whose setting these files do not show."""
+    for _, _, destination in facts.destinations():
+        if destination.hop not in hops or not destination.to_argocd_server:
+            continue
+        known = {pods.argocd_server.tls for pods in destination.pods.argocd_servers if pods.argocd_server}
+        if not known or None in known:
+            files = "name the files with its Service, Deployment and ConfigMap argocd-cmd-params-cm too"
+            yield Unchecked("", f"whether argocd-server of Service {destination.name} speaks TLS; {files}")
+
+
+def _plain(facts: Facts) -> Iterator[Fault | Unchecked]:
+    yield from _unknown(facts, "the client's TLS")
     for hop, pods in facts.pods(lambda _, destination: destination.hop):
         argocd = pods.argocd_server
         if argocd and argocd.tls is False and hop == "the client's TLS":
@@ -23,7 +35,9 @@ def _plain(facts: Facts) -> Iterator[Fault]:
             yield Fault(pods, argocd.place, message, f"{_set(argocd, 'false')}, or end TLS at the gateway")
 
 
-def _loop(facts: Facts) -> Iterator[Fault]:
+def _loop(facts: Facts) -> Iterator[Fault | Unchecked]:
+    yield from _unknown(facts, "clear text")
+
     # A Gateway outside these files may redirect these requests and pass TLS through by another route.
     passing = {listener.gateway for _, listener in facts.listeners() if listener.rules == "tls"}
 
@@ -40,7 +54,8 @@ def _loop(facts: Facts) -> Iterator[Fault]:
             yield Fault(pods, argocd.place, message, _set(argocd, "true"))
 
 
-def _twice(facts: Facts) -> Iterator[Fault]:
+def _twice(facts: Facts) -> Iterator[Fault | Unchecked]:
+    yield from _unknown(facts, "TLS")
     for (hop, policy), pods in facts.pods(lambda _, destination: (destination.hop, destination.policy)):
         argocd = pods.argocd_server
         seen = policy is None or policy.seen is not None
@@ -157,14 +172,300 @@ def _tls_in_tls(facts: Facts) -> Iterator[Fault]:
 
 
 RULES = (
-    Rule("A01", "plain-server-behind-passthrough", "error", _plain),
-    Rule("A02", "redirect-loop", "error", _loop),
-    Rule("A03", "tls-to-plain-server", "error", _twice),
-    Rule("A05", "plain-server-behind-tcp", "error", _opaque),
-    Rule("A06", "no-rule-for-the-server", "error", _no_rule),
-    Rule("A09", "no-credential", "error", _credential),
-    Rule("A10", "no-tls-block", "error", _tls_block),
-    Rule("A28", "certificate-not-trusted", "warning", _unverified),
-    Rule("A29", "mutual-tls-outside-the-mesh", "error", _not_in_mesh),
-    Rule("A34", "tls-in-tls", "error", _tls_in_tls),
+    Rule(
+        "A01",
+        "plain-server-behind-passthrough",
+        "error",
+        _plain,
+        effect="Every TLS handshake fails: browsers show a protocol error, the CLI reports EOF.",
+        decided="The gateway passes the client's TLS to pods whose argocd-server speaks plain HTTP.",
+        source="cmd/argocd-server/commands/argocd_server.go of Argo CD",
+        mode="passthrough",
+        wrong="""
+            kind: ConfigMap
+            metadata: {name: argocd-cmd-params-cm}
+            data: {server.insecure: "true"}
+        """,
+        right="""
+            kind: ConfigMap
+            metadata: {name: argocd-cmd-params-cm}
+            data: {server.insecure: "false"}
+        """,
+    ),
+    Rule(
+        "A02",
+        "redirect-loop",
+        "error",
+        _loop,
+        effect="Browsers report too many redirects; the CLI fails.",
+        decided="The gateway sends clear text, or mutual TLS of the mesh, to pods whose argocd-server speaks TLS "
+        "and answers with a redirect to https.",
+        source="newRedirectServer in server/server.go of Argo CD",
+        wrong="""
+            kind: ConfigMap
+            metadata: {name: argocd-cmd-params-cm}
+            data: {server.insecure: "false"}
+        """,
+        right="""
+            kind: ConfigMap
+            metadata: {name: argocd-cmd-params-cm}
+            data: {server.insecure: "true"}
+        """,
+        covers=("J15",),
+    ),
+    Rule(
+        "A03",
+        "tls-to-plain-server",
+        "error",
+        _twice,
+        effect="The gateway answers 503 to every request.",
+        decided="A DestinationRule or BackendTLSPolicy makes the gateway speak TLS to pods whose argocd-server "
+        "speaks plain HTTP.",
+        source="cmd/argocd-server/commands/argocd_server.go of Argo CD",
+        wrong="""
+            apiVersion: networking.istio.io/v1
+            kind: DestinationRule
+            metadata: {name: argocd-server}
+            spec:
+              host: argocd-server.argocd.svc.cluster.local
+              trafficPolicy: {tls: {mode: SIMPLE}}
+        """,
+        right="""
+            kind: ConfigMap
+            metadata: {name: argocd-cmd-params-cm}
+            data: {server.insecure: "false"}
+            ---
+            apiVersion: networking.istio.io/v1
+            kind: DestinationRule
+            metadata: {name: argocd-server}
+            spec:
+              host: argocd-server.argocd.svc.cluster.local
+              trafficPolicy: {tls: {mode: SIMPLE, insecureSkipVerify: true}}
+        """,
+    ),
+    Rule(
+        "A05",
+        "plain-server-behind-tcp",
+        "error",
+        _opaque,
+        effect="Passwords and tokens cross the network in clear text, on a port that looks like TLS.",
+        decided="A server with protocol TCP and no TLS leads to pods whose argocd-server speaks plain HTTP. With "
+        "TLS in argocd-server it works.",
+        source="pilot/pkg/networking/core/gateway.go of Istio",
+        wrong="""
+            kind: Gateway
+            metadata: {name: argocd}
+            spec:
+              servers:
+              - port: {number: 80, name: http, protocol: HTTP}
+                hosts: [./argocd.example.com]
+                tls: {httpsRedirect: true}
+              - port: {number: 443, name: tcp, protocol: TCP}
+                hosts: [./argocd.example.com]
+            ---
+            kind: VirtualService
+            metadata: {name: argocd}
+            spec:
+              hosts: [argocd.example.com]
+              tcp:
+              - match: [{port: 443}]
+                route: [{destination: {host: argocd-server.argocd.svc.cluster.local, port: {number: 80}}}]
+        """,
+        right="""
+            kind: Gateway
+            metadata: {name: argocd}
+            spec:
+              servers:
+              - port: {number: 80, name: http, protocol: HTTP}
+                hosts: [./argocd.example.com]
+                tls: {httpsRedirect: true}
+              - port: {number: 443, name: https, protocol: HTTPS}
+                hosts: [./argocd.example.com]
+                tls: {mode: SIMPLE, credentialName: argocd-certificate}
+        """,
+    ),
+    Rule(
+        "A06",
+        "no-rule-for-the-server",
+        "error",
+        _no_rule,
+        effect="The gateway resets the connection, or answers 404.",
+        decided="The server passes TLS through and the VirtualService has no tls route with this host as SNI; or it "
+        "ends TLS and there is no http route; or no match of a route can apply to this port and Gateway.",
+        source="pilot/pkg/networking/core/gateway.go of Istio",
+        covers=("C07", "C08"),
+        mode="passthrough",
+        wrong="""
+            kind: VirtualService
+            metadata: {name: argocd}
+            spec:
+              hosts: [argocd.example.com]
+              tls: []
+              http:
+              - route: [{destination: {host: argocd-server.argocd.svc.cluster.local, port: {number: 443}}}]
+        """,
+        right="""
+            kind: VirtualService
+            metadata: {name: argocd}
+            spec:
+              hosts: [argocd.example.com]
+              tls:
+              - match: [{sniHosts: [argocd.example.com]}]
+                route: [{destination: {host: argocd-server.argocd.svc.cluster.local, port: {number: 443}}}]
+        """,
+    ),
+    Rule(
+        "A09",
+        "no-credential",
+        "error",
+        _credential,
+        effect="The gateway opens no port 443, or resets every connection.",
+        decided="A server that ends TLS names neither a credential nor a certificate file.",
+        source="pkg/config/validation/agent/validation.go of Istio",
+        istioctl="IST0106",
+        wrong="""
+            kind: Gateway
+            metadata: {name: argocd}
+            spec:
+              servers:
+              - port: {number: 80, name: http, protocol: HTTP}
+                hosts: [./argocd.example.com]
+                tls: {httpsRedirect: true}
+              - port: {number: 443, name: https, protocol: HTTPS}
+                hosts: [./argocd.example.com]
+                tls: {mode: SIMPLE}
+        """,
+        right="""
+            kind: Gateway
+            metadata: {name: argocd}
+            spec:
+              servers:
+              - port: {number: 80, name: http, protocol: HTTP}
+                hosts: [./argocd.example.com]
+                tls: {httpsRedirect: true}
+              - port: {number: 443, name: https, protocol: HTTPS}
+                hosts: [./argocd.example.com]
+                tls: {mode: SIMPLE, credentialName: argocd-certificate}
+        """,
+    ),
+    Rule(
+        "A10",
+        "no-tls-block",
+        "error",
+        _tls_block,
+        effect="The API server refuses the Gateway.",
+        decided="A server with protocol HTTPS or TLS has no tls block. A block without mode means PASSTHROUGH.",
+        source="pkg/config/validation/validation.go of Istio",
+        istioctl="IST0106",
+        wrong="""
+            kind: Gateway
+            metadata: {name: argocd}
+            spec:
+              servers:
+              - port: {number: 80, name: http, protocol: HTTP}
+                hosts: [./argocd.example.com]
+                tls: {httpsRedirect: true}
+              - port: {number: 443, name: https, protocol: HTTPS}
+                hosts: [./argocd.example.com]
+        """,
+        right="""
+            kind: Gateway
+            metadata: {name: argocd}
+            spec:
+              servers:
+              - port: {number: 80, name: http, protocol: HTTP}
+                hosts: [./argocd.example.com]
+                tls: {httpsRedirect: true}
+              - port: {number: 443, name: https, protocol: HTTPS}
+                hosts: [./argocd.example.com]
+                tls: {mode: SIMPLE, credentialName: argocd-certificate}
+        """,
+    ),
+    Rule(
+        "A28",
+        "certificate-not-trusted",
+        "warning",
+        _unverified,
+        effect="The gateway answers 503: it does not trust argocd-server's certificate.",
+        decided="TLS to argocd-server is checked with the system's CAs (no CA in the policy, Istio 1.21 or newer), "
+        "and its certificate is the self-signed one, or not in these files.",
+        source="https://istio.io/latest/news/releases/1.21.x/announcing-1.21/upgrade-notes/",
+        wrong="""
+            kind: ConfigMap
+            metadata: {name: argocd-cmd-params-cm}
+            data: {server.insecure: "false"}
+            ---
+            apiVersion: networking.istio.io/v1
+            kind: DestinationRule
+            metadata: {name: argocd-server}
+            spec:
+              host: argocd-server.argocd.svc.cluster.local
+              trafficPolicy: {tls: {mode: SIMPLE}}
+        """,
+        right="""
+            kind: ConfigMap
+            metadata: {name: argocd-cmd-params-cm}
+            data: {server.insecure: "false"}
+            ---
+            apiVersion: networking.istio.io/v1
+            kind: DestinationRule
+            metadata: {name: argocd-server}
+            spec:
+              host: argocd-server.argocd.svc.cluster.local
+              trafficPolicy: {tls: {mode: SIMPLE, caCertificates: /etc/ca.crt, subjectAltNames: [argocd-server]}}
+        """,
+    ),
+    Rule(
+        "A29",
+        "mutual-tls-outside-the-mesh",
+        "error",
+        _not_in_mesh,
+        effect="The gateway answers 503.",
+        decided="A DestinationRule sets ISTIO_MUTUAL, and the pods are not in the mesh. A note if these files do "
+        "not show it.",
+        source="Run in a cluster",
+        wrong="""
+            apiVersion: networking.istio.io/v1
+            kind: DestinationRule
+            metadata: {name: argocd-server}
+            spec:
+              host: argocd-server.argocd.svc.cluster.local
+              trafficPolicy: {tls: {mode: ISTIO_MUTUAL}}
+        """,
+        right="""
+            apiVersion: networking.istio.io/v1
+            kind: DestinationRule
+            metadata: {name: argocd-server}
+            spec:
+              host: argocd-server.argocd.svc.cluster.local
+              trafficPolicy: {tls: {mode: DISABLE}}
+        """,
+    ),
+    Rule(
+        "A34",
+        "tls-in-tls",
+        "error",
+        _tls_in_tls,
+        effect="The TLS handshake fails.",
+        decided="The gateway passes the client's TLS through, and a DestinationRule or BackendTLSPolicy wraps it in "
+        "TLS.",
+        source="pilot/pkg/networking/core/cluster_tls.go of Istio",
+        mode="passthrough",
+        wrong="""
+            apiVersion: networking.istio.io/v1
+            kind: DestinationRule
+            metadata: {name: argocd-server}
+            spec:
+              host: argocd-server.argocd.svc.cluster.local
+              trafficPolicy: {tls: {mode: SIMPLE}}
+        """,
+        right="""
+            apiVersion: networking.istio.io/v1
+            kind: DestinationRule
+            metadata: {name: argocd-server}
+            spec:
+              host: argocd-server.argocd.svc.cluster.local
+              trafficPolicy: {tls: {mode: DISABLE}}
+        """,
+    ),
 )
