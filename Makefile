@@ -9,7 +9,7 @@ OFFLINE := -m pytest tests --ignore tests/live --numprocesses auto $(SIDE_BY_SID
 MOST := --numprocesses $(shell echo $$(($$(nproc) < 4 ? $$(nproc) + 2 : 6))) $(SIDE_BY_SIDE)
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status doctor test test-faults test-mesh check lint verify-crds update-crds verify-reference update-reference bump history bench
+.PHONY: help up down status doctor test test-faults test-mesh test-ways check lint verify-crds update-crds verify-reference update-reference bump history bench
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -28,7 +28,7 @@ doctor: ## list missing system packages, with the command that installs them
 
 test: lint ## run make check, and test every mode with the real programs
 	@$(PY) -m live doctor --install
-	@$(PY) -m pytest tests --ignore tests/live/faults --ignore tests/live/mesh $(MOST)
+	@$(PY) -m pytest tests --ignore tests/live/faults --ignore tests/live/mesh --ignore tests/live/all_ways $(MOST)
 
 test-faults: ## test high availability while parts of it are killed, frozen and cut off
 	@$(PY) -m live doctor --install
@@ -37,6 +37,10 @@ test-faults: ## test high availability while parts of it are killed, frozen and 
 test-mesh: ## test every mode with Istio's sidecars, and what mistakes with them break; needs root
 	@$(PY) -m live doctor --install
 	@$(PY) -m pytest tests/live/mesh
+
+test-ways: ## test every row of the truth table in every way, and write results/ways.md
+	@$(PY) -m live doctor --install
+	@$(PY) -m pytest tests/live/all_ways $(MOST)
 
 check: lint ## run everything that needs no running cluster
 	@$(PY) $(OFFLINE)

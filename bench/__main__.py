@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from bench import applies, builds, drift, functions, reader, starts
+from bench import applies, builds, drift, fleet, functions, reader, starts
 from live.errors import LiveError
 from tools.build import ToolError, say
 
@@ -24,6 +24,13 @@ def main() -> int:
         default=2,
         metavar="ROUNDS",
         help="number of timed runs of kubectl apply and of a cluster start (default: 2)",
+    )
+    parser.add_argument(
+        "--consumers",
+        type=int,
+        default=fleet.CONSUMERS,
+        metavar="NUMBER",
+        help=f"number of consumers of one repository to build (default: {fleet.CONSUMERS})",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures to FILE")
     arguments = parser.parse_args()
@@ -45,6 +52,10 @@ def main() -> int:
         drifts = drift.compare(arguments.rounds)
         print("\n" + drift.table(drifts))
         figures["drift"] = drifts.as_json()
+        if arguments.consumers > 0:
+            many = fleet.measure(arguments.consumers)
+            print("\n" + fleet.table(many))
+            figures["fleet"] = asdict(many)
         if arguments.live > 0:
             times = applies.compare(arguments.live)
             print("\n" + applies.table(times))

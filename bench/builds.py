@@ -23,21 +23,38 @@ from tools.build import HERE, ToolError, argocd_module, program
 ROOT = HERE.parent
 MODES = ("passthrough", "termination", "grpc-routing")
 UPSTREAM = "upstream install"
-# Each way, and the build of the mode that it is compared with. Without the CRDs it has no target: kustomize takes
-# about 10 ms to delete our Gateway, whatever else there is.
+MODE = "components/grpc-routing"
+BASES = ((MODE, UPSTREAM, None), (f"{MODE}/without-crds", UPSTREAM, None))
+# The ways in that take the place of a mode's path.
 WAYS = (
-    ("components/existing-gateway/grpc-routing", "components/grpc-routing", 1.10),
-    ("components/behind-load-balancer/grpc-routing", "components/grpc-routing", 1.10),
-    ("components/grpc-routing/exposure-only", "components/grpc-routing", 1.10),
-    ("components/existing-gateway/grpc-routing/without-crds", "components/grpc-routing/without-crds", None),
-    ("components/behind-load-balancer/grpc-routing/without-crds", "components/grpc-routing/without-crds", None),
+    "existing-gateway",
+    "behind-load-balancer",
+    "gateway-api",
+    "gateway-api/existing-gateway",
+    "gateway-api/listener-set",
 )
+BESIDE = {
+    "components/gateway-api/redirect": "components/gateway-api/existing-gateway/grpc-routing",
+    "components/gateway-api/no-retries": "components/gateway-api/grpc-routing",
+}
+"""The components that are listed after a way's path."""
+COMPARED = (
+    *((f"components/{way}/grpc-routing{end}", f"{MODE}{end}", 1.10) for end in ("", "/without-crds") for way in WAYS),
+    (f"{MODE}/exposure-only", MODE, 1.10),
+    *((f"{path} {component}", path, 1.15) for component, path in BESIDE.items()),
+)
+"""What is listed, separated by spaces; what it is compared with; and the highest ratio."""
 EXPOSURE = """apiVersion: argocd-istio.github.io/v1alpha1
 kind: Exposure
 metadata: {name: argocd}
 spec:
   hosts: [cd.acme.io]
-  gateway: {selector: {istio: ingressgateway}, existing: istio-ingress/shared}
+  gateway:
+    selector: {istio: ingressgateway}
+    existing: istio-ingress/shared
+    className: istio
+    parent: {name: shared, namespace: edge, sectionName: https}
+    redirectParent: {name: shared, namespace: edge, sectionName: http}
   tls: {secretName: argocd-certificate}
   server: {service: argocd-server, labels: {app.kubernetes.io/name: argocd-server}}
 """
@@ -55,12 +72,13 @@ class Case:
 
 @dataclass(frozen=True)
 class Sample:
-    """One build: seconds of CPU (user and system) and of wall time, and the size of its output."""
+    """One build: seconds of CPU (user and system) and of wall time, the size of its output, and its memory in bytes."""
 
     cpu: float
     wall: float
     bytes: int
     lines: int
+    memory: int
 
 
 @dataclass(frozen=True)
@@ -114,18 +132,16 @@ def cases() -> list[Case]:
 
 @contextmanager
 def consumers() -> Iterator[list[Case]]:
-    """The cases of the ways in, in temporary folders: the modes themselves first."""
+    """The cases of the ways in, in temporary folders."""
     with tempfile.TemporaryDirectory() as name:
-        listed = dict.fromkeys(base for _, base, _ in WAYS)
         found = []
-        for path, base, target in [*((base, UPSTREAM, None) for base in listed), *WAYS]:
-            folder = Path(name).resolve() / path.replace("/", "-")
+        for number, (listed, base, target) in enumerate([*BASES, *COMPARED]):
+            folder = Path(name).resolve() / str(number)
             folder.mkdir()
             (folder / "exposure.yaml").write_text(EXPOSURE)
-            (folder / "kustomization.yaml").write_text(
-                f"resources: [exposure.yaml]\ncomponents: [{os.path.relpath(ROOT / path, folder)}]\n"
-            )
-            found.append(Case(path, folder, target, base))
+            components = ", ".join(os.path.relpath(ROOT / path, folder) for path in listed.split())
+            (folder / "kustomization.yaml").write_text(f"resources: [exposure.yaml]\ncomponents: [{components}]\n")
+            found.append(Case(listed, folder, target, base))
         yield found
 
 
@@ -160,7 +176,7 @@ def measure(command: list[str], data: bytes = b"", env: Mapping[str, str] | None
             raise ToolError(f"{' '.join(command)}: exit code {process.returncode}: {message[0]}")
         output.seek(0)
         text = output.read()
-    return Sample(usage.ru_utime + usage.ru_stime, wall, len(text), text.count(b"\n"))
+    return Sample(usage.ru_utime + usage.ru_stime, wall, len(text), text.count(b"\n"), usage.ru_maxrss * 1024)
 
 
 def compare(rounds: int) -> list[Row]:
@@ -201,15 +217,16 @@ def table(rows: list[Row]) -> str:
     def ratio(value: Spread) -> str:
         return f"{value.median:.2f} ({value.min:.2f}-{value.max:.2f})"
 
+    width = 2 + max(len(row.name) for row in rows)
     lines = [
-        f"{'kustomize build':58}{'CPU s':>7}  {'ratio':18}{'wall s':>7}  {'ratio':18}"
+        f"{'kustomize build':{width}}{'CPU s':>7}  {'ratio':18}{'wall s':>7}  {'ratio':18}"
         f"{'kB':>6}{'ratio':>7}{'lines':>8}{'ratio':>7}  target"
     ]
     for row in rows:
         target = "" if row.target is None else f"{row.target:.2f} {'reached' if row.reached else 'MISSED'}"
         target += "" if row.base == UPSTREAM else f" (to {row.base})"
         lines.append(
-            f"{row.name:58}{row.cpu.median:7.2f}  {ratio(row.cpu_ratio):18}{row.wall.median:7.2f}  "
+            f"{row.name:{width}}{row.cpu.median:7.2f}  {ratio(row.cpu_ratio):18}{row.wall.median:7.2f}  "
             f"{ratio(row.wall_ratio):18}{row.bytes / 1000:6.0f}{row.bytes_ratio:7.2f}{row.lines:8}"
             f"{row.lines_ratio:7.2f}  {target}"
         )

@@ -21,10 +21,13 @@ from tools.build import OWN, ToolError, own_program
 Figures = dict[str, int]
 
 ORDER = (
+    "tests/live/test_probe.py",
     "tests/live/test_high_availability.py",
     "tests/live/test_apply.py",
     "tests/live/test_commands.py",
     "tests/live/test_ways.py",
+    "tests/live/test_gateway_api.py",
+    "tests/live/test_instances.py",
     "tests/live/",
     "",
 )

@@ -1,5 +1,5 @@
-"""Generate reference parts of the docs and the package: fields, commands, versions, the library's reference, a picture,
-the JSON Schema.
+"""Generate reference parts of the docs and the package: fields, commands, rules, versions, the library's reference, a
+picture, the JSON Schema.
 
 python -m tools.reference update|verify
 """
@@ -22,17 +22,19 @@ from argocd_istio.explain import draw
 from argocd_istio.explain.picture import Picture
 from argocd_istio.exposure import schema
 from argocd_istio.exposure.fields import BY_PATH, FIELDS, Field
+from argocd_istio.lint import catalogue
 from argocd_istio.lint.run import run
 from argocd_istio.render.objects import Objects
 from argocd_istio.render.ways import facts
 from argocd_istio.syntax.source import parse
 from argocd_istio.terminal import Terminal
-from tools.build import HERE, ToolError, istio_module, program, say
+from tools.build import HERE, NEWEST_GATEWAY_API, OLDEST_GATEWAY_API, ToolError, istio_module, program, say
 from tools.versions import module, release, versions
 
 ROOT = HERE.parent
 README = Path("README.md")
 PAGE = Path("docs/plugin.md")
+RULES = Path("docs/rules.md")
 PICTURE = Path("docs/explain-grpc-routing.svg")
 SCHEMA = Path("plugin/src/argocd_istio") / schema.FILE
 
@@ -106,6 +108,7 @@ def compatibility() -> str:
         title: versions()[name]
         for title, name in (("Envoy", "envoy"), ("Kubernetes, kubectl", "kubernetes"), ("kustomize", "kustomize"))
     }
+    rows["CRDs of the Gateway API"] = f"{versions()[OLDEST_GATEWAY_API]} and {versions()[NEWEST_GATEWAY_API]}"
     if release() == module():
         lines = ["What the tests run:", "", "| Program | Version |", "|---|---|"]
         return "\n".join([*lines, *(f"| {program} | {version} |" for program, version in rows.items())])
@@ -126,7 +129,11 @@ def codes() -> str:
     return "\n".join([*rows, *(f"| {code} | {meaning} |" for code, meaning in CODES.items())])
 
 
-SECTIONS = {PAGE: {"fields": fields, "codes": codes, "commands": commands}, README: {"versions": compatibility}}
+SECTIONS = {
+    PAGE: {"fields": fields, "codes": codes, "commands": commands},
+    README: {"versions": compatibility},
+    RULES: {"rules": catalogue.page},
+}
 """The sections of a page between `<!-- NAME -->` and `<!-- /NAME -->`."""
 
 

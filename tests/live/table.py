@@ -65,7 +65,9 @@ def _refused(status: str, protocol: str) -> dict[str, Cell]:
 CLAIMED = "path claimed from another namespace"
 _HOST_PORT = ("--header", "host: {host}:443")
 _WRONG_HOST = ("--header", f"host: {OTHER}")
-_WRONG_SNI = ("--connect-to", f"{OTHER}:443:{{ip}}:443")
+# A gateway that ends the TLS of every host shows the certificate of another one.
+_INSECURE = "--insecure"
+_WRONG_SNI = (_INSECURE, "--connect-to", f"{OTHER}:443:{{ip}}:443")
 _POST = ("--request", "POST")
 _FALLBACK = "h2 application/grpc, h1 application/grpc-web+proto"
 # gRPC-Web carries only one message of a client: argocd-server gets the header of the stream, but not the files.
@@ -141,7 +143,7 @@ ROWS: list[Row] = [
     )),
     Row("http, other Host", http("http://{host}/", *_WRONG_HOST), _refused("404", "h1")),
     Row("https, other SNI", http(f"https://{OTHER}/", *_WRONG_SNI), _refused("reset", "TLS")),
-    Row("https, no SNI", http("https://{ip}/"), _refused("reset", "TLS")),
+    Row("https, no SNI", http("https://{ip}/", _INSECURE), _refused("reset", "TLS")),
     # A gateway that does not end TLS cannot see the Host.
     Row("https, other Host, HTTP/1.1", http("/", *_WRONG_HOST), _each(
         Cell("200", "h1", TLS), Cell("404", "h1", NOBODY)
@@ -169,7 +171,7 @@ def measure(client: Client, row: Row) -> Cell:
     """Ask the question, and find in the gateway's access log who served it."""
     start = time.time()
     answer = row.question(client)
-    entries = _entries(client.cluster, answer.since or start)
+    entries = log_entries(client.cluster, answer.since or start)
     if answer.since:  # other requests came while this one was open
         entries = entries[:1]
     return Cell(
@@ -179,7 +181,7 @@ def measure(client: Client, row: Row) -> Cell:
     )
 
 
-def _entries(cluster: Cluster, since: float) -> list[dict[str, Any]]:
+def log_entries(cluster: Cluster, since: float) -> list[dict[str, Any]]:
     """The access log entries of requests that began at `since` (seconds since the epoch) or later, sorted by start."""
     deadline = time.monotonic() + 3
     count = 0

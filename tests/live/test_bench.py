@@ -11,6 +11,7 @@ def test_a_start_reaches_its_points_in_order() -> None:
     start = starts.once()
     points = [start.control_plane, start.applied, start.ready, start.synced]
     assert points == sorted(points) and points[0] > 0
+    assert start.probe > 0 and f"probe {start.probe:.1f} s" in starts.table(start)
     assert f"synced {start.synced:.1f} s" in starts.table(start)
 
 

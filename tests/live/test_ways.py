@@ -13,23 +13,10 @@ from live.cluster import Cluster
 from live.render import kustomize_build
 from tests.live import table, ways
 from tests.live.lifecycle import apply_results, differing, until
+from tests.live.probing import above_info, probed
 from tests.live.questions import Client, curl, location
 from tests.live.table import TERMINATION, Row
-from tests.live.ways import BALANCER, CASES, NEIGHBOUR, OURS, Case, Site
-
-# The browser, gRPC-Web, gRPC, a stream, the certificate, clear text, and a neighbour who claims the host.
-SAMPLE = table.rows(
-    "UI, HTTP/1.1",
-    "/api/version, HTTP/2",
-    "certificate shown",
-    "argocd version",
-    "argocd version --grpc-web",
-    "Python gRPC, VersionService/Version",
-    "event stream, HTTP/2",
-    "http GET",
-    "http POST",
-    table.CLAIMED,
-)
+from tests.live.ways import BALANCER, CASES, EXISTING, NEIGHBOUR, OURS, SAMPLE, Case, Site, installed, unexpose
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +42,11 @@ def test_cell(client: Client, case: Case, row: Row) -> None:
     assert table.measure(client, row) == case.expected(row)
 
 
+def test_the_probe_finds_nothing_to_fix(client: Client, case: Case) -> None:
+    found = probed(client.cluster, "--mode", case.mode)
+    assert above_info(found) == [] and found["behind"] == ("envoy" if case.way == BALANCER else None)
+
+
 def test_second_apply_changes_nothing(client: Client, site: Site, case: Case) -> None:
     again = apply_results(client.cluster.apply(site.consumer).stdout)
     assert differing(again, ["unchanged"]) == {}
@@ -75,6 +67,30 @@ def test_another_application_on_the_pods_is_undisturbed(client: Client, case: Ca
 def test_port_80_serves_behind_a_balancer_only(client: Client, case: Case) -> None:
     direct = curl(client, f"http://{client.cluster.gateway_ip}/healthz", "--header", f"host: {client.host}")
     assert direct.code == (200 if case.way == BALANCER else 301)
+
+
+def test_removal_leaves_the_install_untouched(client: Client, site: Site, case: Case) -> None:
+    """The last test of a case."""
+    before = installed(client.cluster)
+    assert unexpose(client.cluster, site.consumer) == (case.install == OURS)
+    until(lambda: curl(client, "/healthz").code != 200, 30, "Argo CD is no longer exposed")
+    assert installed(client.cluster) == before
+
+
+# --- hosts that any namespace may use
+
+
+def test_a_bare_host_lets_others_take_paths(site: Site) -> None:
+    """Why the Gateway's owner must write our namespace before the host."""
+    client = site.bring_up(Case(EXISTING, TERMINATION))
+    [claimed] = table.rows(table.CLAIMED)
+    assert table.measure(client, claimed).status == "404"
+    gateway = ("gateways.networking.istio.io", "shared", "-n", "edge")
+    servers = json.loads(client.cluster.kubectl("get", *gateway, "-o", "json").stdout)["spec"]["servers"]
+    for server in servers:
+        server["hosts"] = [host.removeprefix("argocd/") for host in server["hosts"]]
+    client.cluster.kubectl("patch", *gateway, "--type=merge", "-p", json.dumps({"spec": {"servers": servers}}))
+    until(lambda: table.measure(client, claimed).status == "418", 20, "the neighbour answers below our host")
 
 
 # --- trust in a load balancer
@@ -117,5 +133,8 @@ def test_a_redirect_by_header_needs_a_trusted_proxy(balanced: Client) -> None:
     cluster.kubectl("rollout", "status", f"deployment/{GATEWAY}", "-n", GATEWAY_NAMESPACE, "--timeout=60s")
     until(lambda: served(balanced) == "200", 30, "it trusts the load balancer")
     # The price: whoever reaches port 80 states what he likes. Through the load balancer he does not.
-    assert location(curl(balanced, f"http://{balanced.host}/healthz", *direct)) == "200"
-    assert served(balanced, "--header", "x-forwarded-proto: http") == "200"
+    # A connection to the pod that ends may still be in the balancer's pool.
+    until(
+        lambda: location(curl(balanced, f"http://{balanced.host}/healthz", *direct)) == "200", 20, "anybody states it"
+    )
+    until(lambda: served(balanced, "--header", "x-forwarded-proto: http") == "200", 20, "the balancer overwrites it")

@@ -19,10 +19,13 @@ from argocd_istio.drift import report as drifts
 from argocd_istio.drift.compare import Own
 from argocd_istio.drift.install import Install, install
 from argocd_istio.drift.report import Entry, Report, report
-from argocd_istio.exposure.wired import BALANCER, EXISTING, EXPOSURE_ONLY, Wired
+from argocd_istio.exposure.wired import API, BALANCER, EXISTING, EXPOSURE_ONLY, LISTENERS, PARENT, Wired
 from argocd_istio.syntax.source import Document, Source, SourceError, parse
 from argocd_istio.terminal import Terminal
 from tests.plugin import ways_in
+from tests.plugin.cases import generator
+from tests.plugin.renders import explained
+from tests.plugin.test_build import completed
 from tests.plugin.ways_in import COMPONENTS, folder_of
 from tests.render.consumer import EXPOSURE, MODES, consumer, exposure, one, write
 from tests.render.render import ROOT, SEPARATOR, Object, build, build_text, load
@@ -31,9 +34,9 @@ from tools import plugin
 from tools.build import argocd_module, program
 from tools.versions import argocd_image, module, release
 
-HIGH_AVAILABILITY = "components/high-availability"
-# Drift compares installs, and this example contains none.
-NO_INSTALL = Path("examples/helm-install")
+HIGH_AVAILABILITY, INSTANCE = "components/high-availability", "components/instance"
+# Drift compares installs, which these examples contain.
+INSTALLS = [one for one in LOCAL if EXPOSURE_ONLY not in (ROOT / one / "kustomization.yaml").read_text()]
 OVERLAYS = [f"overlays/{mode}{end}" for mode in MODES for end in ("", "/without-crds")]
 FLAGS = ("--enable-alpha-plugins", "--enable-exec")
 
@@ -81,6 +84,10 @@ def consumers(folder: Path) -> dict[str, str]:
                 more: dict[str, Any] = {"namespace": namespace} if namespace else {}
                 more["components"] = [f"components/{mode}", *available]
                 result[name] = build_text(consumer(folder / str(len(result)), mode, exposure(), **more))
+        lists = {"components": [f"components/{mode}", INSTANCE], "namespace": "argocd-two"}
+        result[f"{mode} as an instance"] = build_text(
+            consumer(folder / str(len(result)), mode, exposure(instance="two"), **lists)
+        )
     return result
 
 
@@ -95,7 +102,7 @@ def renders(tmp_path_factory: pytest.TempPathFactory, installed: Path) -> dict[s
     """All that is shipped, by name."""
     folder = tmp_path_factory.mktemp("renders")
     found = {name: build_text(name) for name in ("base/argocd", "base", *OVERLAYS)}
-    found |= {str(example): build_text(example) for example in LOCAL if example != NO_INSTALL}
+    found |= {str(example): build_text(example) for example in INSTALLS}
     for mode in MODES:
         lists = {"resources": [f"overlays/{mode}"], "components": [HIGH_AVAILABILITY]}
         found[f"overlays/{mode} with high availability"] = build_text(write(folder / mode, lists))
@@ -123,6 +130,7 @@ def compared(renders: dict[str, Install]) -> Compared:
 # Objects that only the examples have.
 OWN = {
     "environments": Entry("ConfigMap/argocd-cm", "data[ui.bannercontent]", "Questions go to the platform team.", None),
+    "instances/one": Entry("ConfigMap/argocd-cm", "data.installationID", "argocd", None),
     "examples/mesh": Entry("Namespace/argocd", "metadata.labels.istio-injection", "enabled", None, library=True),
 }
 
@@ -325,6 +333,8 @@ def test_an_edit_is_reported_in_its_section(edit: str, local: list[Object]) -> N
             assert wanted is ... or value == wanted
 
 
+GATEWAY_API = "gateway.networking.k8s.io/argocd"
+
 WAYS_EDITS: dict[str, tuple[Wired, Callable[[list[Object]], Any], list[tuple[str, str]]]] = {
     "another Gateway of ours": (
         Wired("termination", EXISTING, "without-crds"),
@@ -341,6 +351,38 @@ WAYS_EDITS: dict[str, tuple[Wired, Callable[[list[Object]], Any], list[tuple[str
         lambda objects: one(objects, "Gateway")["metadata"].pop("annotations"),
         [(GATEWAY, "spec.servers[http].tls"), (GATEWAY, "spec.servers[https]")],
     ),
+    "another listener for plain HTTP": (
+        Wired("termination", API, "without-crds"),
+        lambda objects: one(objects, "Gateway")["spec"]["listeners"].append({"name": "https-2", "port": 8443}),
+        [(f"Gateway.{GATEWAY_API}", "spec.listeners[https-2]")],
+    ),
+    "a route on every port": (
+        Wired("passthrough", API, "without-crds"),
+        lambda objects: one(objects, "TLSRoute")["spec"]["parentRefs"][0].pop("port"),
+        [(f"TLSRoute.{GATEWAY_API}", "spec.parentRefs[0].port")],
+    ),
+    "no redirect of the Gateway API": (
+        Wired("grpc-routing", LISTENERS, "without-crds"),
+        lambda objects: objects.remove(one(objects, "HTTPRoute", "argocd-redirect")),
+        [(f"HTTPRoute.{GATEWAY_API}-redirect", "")],
+    ),
+    "another answer": (
+        Wired("termination", LISTENERS, "without-crds"),
+        lambda objects: one(objects, "HTTPRoute", "argocd-redirect")["spec"]["rules"][0]["filters"][0].update(
+            requestRedirect={"scheme": "https"}
+        ),
+        [(f"HTTPRoute.{GATEWAY_API}-redirect", "spec.rules[0].filters[0].requestRedirect.statusCode")],
+    ),
+    "no route for gRPC": (
+        Wired("grpc-routing", PARENT, "without-crds"),
+        lambda objects: one(objects, "HTTPRoute")["spec"]["rules"].pop(0),
+        [(f"HTTPRoute.{GATEWAY_API}", "spec.rules[0]")],
+    ),
+    "another host of a listener": (
+        Wired("termination", LISTENERS, "without-crds"),
+        lambda objects: one(objects, "ListenerSet")["spec"]["listeners"][1].update(hostname="other.acme.io"),
+        [(f"ListenerSet.{GATEWAY_API}", "spec.listeners[https].hostname")],
+    ),
     "TLS behind the balancer too": (
         Wired("grpc-routing", BALANCER, "without-crds"),
         lambda objects: one(objects, "Gateway")["spec"]["servers"].append({"name": "https", "hosts": ["./cd.acme.io"]}),
@@ -355,6 +397,25 @@ def test_an_edit_of_a_way_is_reported(name: str, tmp_path: Path) -> None:
     objects = build(ways_in.consumer(tmp_path, wired))
     assert unexplained(edited(objects, lambda _: None)) == []
     assert [(entry.object, entry.field) for entry in unexplained(edited(objects, change))] == expected
+
+
+TWO_HOSTS = {"hosts": ["a.acme.io", "b.acme.io"], "tls": {"secretNames": {"b.acme.io": "b"}}}
+
+
+@pytest.mark.parametrize("mode", ["termination", "grpc-routing"])
+@pytest.mark.parametrize("way", [API, LISTENERS, PARENT])
+def test_what_the_gateway_api_may_have_is_explained(way: str, mode: str, tmp_path: Path) -> None:
+    """Listeners of the generator, the redirect of a listener elsewhere, and no retries."""
+    wired = Wired(mode, way, "without-crds")
+    spec = ways_in.spec(wired) | TWO_HOSTS | {"mode": mode}
+    spec["gateway"] |= {"redirectParent": {"name": "a", "sectionName": "http"}} if way == PARENT else {}
+    components = [folder_of(wired), *(["components/gateway-api/redirect"] if way == PARENT else [])]
+    components += ["components/gateway-api/no-retries"] if mode == "grpc-routing" else []
+    lists = {"resources": ["exposure.yaml"], "components": components}
+    objects = build(write(tmp_path, lists, exposure=completed(generator(**spec))))
+    found = edited(objects, lambda _: None)
+    assert unexplained(found) == []
+    assert [one.rule for one in explained(objects).findings] == ["C28"] * (way != API)
 
 
 @pytest.mark.parametrize("wired", [one for one in COMPONENTS if one.amount == EXPOSURE_ONLY], ids=folder_of)
@@ -453,7 +514,7 @@ CRD = "CustomResourceDefinition"
 PARAMS, COPY = "ConfigMap/argocd-cmd-params-cm", "spec.template.metadata.annotations[server.insecure]"
 ROUTES = "VirtualService.networking.istio.io/argocd"
 PASSTHROUGH, TERMINATION, GRPC = (f"overlays/{mode}/without-crds" for mode in MODES)
-AVAILABLE, MESH = "examples/high-availability", "examples/mesh"
+AVAILABLE, MESH, SECOND = "examples/high-availability", "examples/mesh", "examples/instances/two"
 INJECTED = ("added", *OWN["examples/mesh"][:4])
 PEERS = "PeerAuthentication.security.istio.io/argocd-server"
 CALLERS = "AuthorizationPolicy.security.istio.io/argocd-server"
@@ -464,6 +525,16 @@ PLAIN, HA = "install.yaml", "ha/install.yaml"
 
 # A render, a change of it, and the resulting entries: section, object, field, render, upstream's or ours.
 ATTACKS: dict[str, tuple[str, Callable[[list[Object]], Any], list[tuple[Any, ...]]]] = {
+    "an instance with the role of another": (
+        SECOND,
+        lambda objects: one(objects, "ClusterRoleBinding", "argocd-server-two")["roleRef"].update(name="cluster-admin"),
+        [("changed", "ClusterRoleBinding/argocd-server", "roleRef.name", "cluster-admin", "argocd-server")],
+    ),
+    "an instance with the accounts of another": (
+        SECOND,
+        lambda objects: one(objects, "ClusterRoleBinding", "argocd-server-two")["subjects"][0].update(namespace="evil"),
+        [("changed", "ClusterRoleBinding/argocd-server", "subjects[0].namespace", "evil", "argocd")],
+    ),
     "settings of ours in upstream's install": (
         PLAIN,
         upstream_with_settings,

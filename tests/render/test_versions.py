@@ -9,13 +9,21 @@ from collections.abc import Iterator
 import pytest
 
 from tests.render.render import ROOT, Object, build
-from tools.build import PROGRAMS, istio_module, module_version
+from tools.build import (
+    GATEWAY_API_MODULE,
+    NEWEST_GATEWAY_API,
+    OLDEST_GATEWAY_API,
+    PROGRAMS,
+    istio_module,
+    module_version,
+)
 from tools.versions import module, release, versions
 
 # Versions in the text that are not of versions.yaml, with the reason.
 OTHERS = {
     "0.1.0": "this project's own release",
     "1.2.3": "a chart in a sample that is never fetched",
+    "1.3.0": "a release of the Gateway API that is too old",
     "2.1.0": "the version of SARIF, the format that check prints for code scanning",
     **dict.fromkeys(("9.9.1", "9.9.1-rc10", "9.9.1-rc2", "9.9.10", "9.9.2", "9.9.9"), "a release that does not exist"),
 }
@@ -63,7 +71,9 @@ def images(objects: list[Object]) -> Iterator[tuple[str, str, str]]:
 
 def pins() -> Iterator[tuple[str, str, str]]:
     """The places that pin a version: (place, name in versions.yaml, version)."""
-    for folder, path in sorted({(spec.folder, spec.module) for spec in PROGRAMS.values()}):
+    modules = {(spec.folder, spec.module) for spec in PROGRAMS.values()}
+    modules |= {(folder, GATEWAY_API_MODULE) for folder in (NEWEST_GATEWAY_API, OLDEST_GATEWAY_API)}
+    for folder, path in sorted(modules):
         name = "argocd-module" if folder == "argocd" else folder
         yield f"tools/{folder}/go.mod: {path}", name, module_version(folder, path)
     for lock in sorted(ROOT.glob("tools/*/requirements.txt")):

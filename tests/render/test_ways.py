@@ -6,7 +6,7 @@ import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import reduce
-from itertools import product
+from itertools import combinations, product
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,12 @@ import yaml
 from tests.render.consumer import EXPOSURE, MODES, consumer, differences, leaves, one, title, write
 from tests.render.render import ROOT, BuildError, Object, build
 
-OWN, EXISTING, BALANCER = WAYS = ("", "existing-gateway", "behind-load-balancer")
+OWN, EXISTING, BALANCER = ISTIO = ("", "existing-gateway", "behind-load-balancer")
+API, PARENT, LISTENERS = GATEWAY_API = ("gateway-api", "gateway-api/existing-gateway", "gateway-api/listener-set")
+WAYS = (*ISTIO, *GATEWAY_API)
 WITH_CRDS, WITHOUT_CRDS, ONLY = AMOUNTS = ("", "without-crds", "exposure-only")
-AVAILABLE, MESH = "components/high-availability", "components/mesh"
+AVAILABLE, MESH, INSTANCE = "components/high-availability", "components/mesh", "components/instance"
+ROLES = ("argocd-application-controller", "argocd-applicationset-controller", "argocd-server")
 
 
 def path(way: str, mode: str, amount: str) -> str:
@@ -36,14 +39,20 @@ class Case:
     available: bool = False
     meshed: bool = False
     moved: bool = False
+    further: bool = False
 
     def __str__(self) -> str:
         return path(self.way, self.mode, self.amount)
 
     @property
     def listed(self) -> list[str]:
-        after = [AVAILABLE] * self.available + [MESH] * self.meshed
+        after = [AVAILABLE] * self.available + [MESH] * self.meshed + [INSTANCE] * self.further
         return [f"components/{self}", *after]
+
+    @property
+    def certificate(self) -> bool:
+        """Whether our Gateway or ListenerSet ends TLS."""
+        return self.mode != "passthrough" and self.way in (OWN, API, LISTENERS)
 
     @property
     def namespace(self) -> str:
@@ -74,27 +83,42 @@ REFUSED: list[tuple[Callable[[Case], bool], str, str]] = [
         "the mesh's policies select the pods of an install, and there is none",
         "nothing selected by Deployment.*argocd-server",
     ),
+    (
+        lambda case: case.amount == ONLY and case.further,
+        "an instance has cluster roles of an install, and there is none",
+        "nothing selected by ClusterRole.*argocd-server",
+    ),
 ]
 
 
 def cases(way: str, mode: str) -> Iterator[Case]:
-    """All consumers of a way and a mode. With the CRDs only the smallest and the largest: the CRDs are only added."""
+    """All consumers of a way and a mode. With the CRDs only the smallest and the largest: the CRDs are only added.
+
+    Each amount has one further instance, because that changes no object that another component changes.
+    """
     for amount in AMOUNTS:
         for more in product((False, True), repeat=3):
             if amount != WITH_CRDS or len(set(more)) == 1:
                 yield Case(way, mode, amount, *more)
+        every = amount != ONLY
+        yield Case(way, mode, amount, available=every, meshed=every, moved=True, further=True)
 
+
+PARENT_REF = {"name": "marker-shared", "namespace": "marker-edge", "sectionName": "marker-https"}
 
 # Each field with a value that no default equals, and the consumers that read it.
 FIELDS: dict[str, tuple[Any, Callable[[Case], bool]]] = {
     "spec.hosts": (["cd.marker.test"], lambda case: True),
-    "spec.gateway.selector": ({"app": "marker-gateway"}, lambda case: case.way != EXISTING),
+    "spec.gateway.selector": ({"app": "marker-gateway"}, lambda case: case.way in (OWN, BALANCER)),
     "spec.gateway.existing": ("marker-edge/marker-shared", lambda case: case.way == EXISTING),
-    "spec.tls.secretName": ("marker-certificate", lambda case: case.way == OWN and case.mode != "passthrough"),
+    "spec.gateway.className": ("marker-class", lambda case: case.way == API),
+    "spec.gateway.parent": (PARENT_REF, lambda case: case.way in (PARENT, LISTENERS)),
+    "spec.tls.secretName": ("marker-certificate", lambda case: case.certificate),
     "spec.server.service": ("marker-server", lambda case: case.amount == ONLY),
     "spec.server.labels": ({"app": "marker-pods"}, lambda case: case.amount == ONLY),
     "spec.gateway.namespace": ("marker-namespace", lambda case: case.meshed),
     "spec.gateway.serviceAccount": ("marker-account", lambda case: case.meshed),
+    "spec.instance": ("marker-instance", lambda case: case.further),
 }
 
 
@@ -114,22 +138,9 @@ def spec(names: list[str]) -> Object:
 
 def places(case: Case) -> dict[str, str]:
     """Every place that a marker reaches, with its value."""
-    gateway, route, server = "Gateway/argocd spec", "VirtualService/argocd spec", "marker-server"
-    http = (case.way == EXISTING) + (case.mode == "grpc-routing")
-    found = {f"{route}.hosts[0]": "cd.marker.test"}
-    if case.way == EXISTING:
-        found[f"{route}.gateways[0]"] = "marker-edge/marker-shared"
-    else:
-        found[f"{gateway}.selector.app"] = "marker-gateway"
-        found |= {f"{gateway}.servers[{index}].hosts[0]": "./cd.marker.test" for index in range(1 + (case.way == OWN))}
-    if case.way == OWN and case.mode != "passthrough":
-        found[f"{gateway}.servers[1].tls.credentialName"] = "marker-certificate"
-    if case.mode == "passthrough":
-        found[f"{route}.tls[0].match[0].sniHosts[0]"] = "cd.marker.test"
+    found = places_of_gateway_api(case) if case.way in GATEWAY_API else places_of_istio(case)
     if case.amount == ONLY:
-        found[f"{route}.http[{http}].route[0].destination.host"] = server
         found["Sidecar/argocd-server spec.workloadSelector.labels.app"] = "marker-pods"
-        found |= {f"{route}.tls[0].route[0].destination.host": server} if case.mode == "passthrough" else {}
         found |= {"Service/argocd-server-grpc spec.selector.app": "marker-pods"} if case.mode == "grpc-routing" else {}
     else:
         found["ConfigMap/argocd-cm data.url"] = "https://cd.marker.test"
@@ -137,12 +148,57 @@ def places(case: Case) -> dict[str, str]:
         principal = "spec.rules[0].from[0].source.principals[0]"
         account = "cluster.local/ns/marker-namespace/sa/marker-account"
         found[f"AuthorizationPolicy/argocd-server {principal}"] = account
+    if case.further:
+        found["ConfigMap/argocd-cm data.installationID"] = "argocd-marker-instance"
+        for name in (f"{role}-marker-instance" for role in ROLES):
+            found |= {f"{kind}/{name} metadata.name": name for kind in ("ClusterRole", "ClusterRoleBinding")}
+            found[f"ClusterRoleBinding/{name} roleRef.name"] = name
+    return found
+
+
+def places_of_istio(case: Case) -> dict[str, str]:
+    gateway, route = "Gateway/argocd spec", "VirtualService/argocd spec"
+    http = (case.way == EXISTING) + (case.mode == "grpc-routing")
+    found = {f"{route}.hosts[0]": "cd.marker.test"}
+    if case.way == EXISTING:
+        found[f"{route}.gateways[0]"] = "marker-edge/marker-shared"
+    else:
+        found[f"{gateway}.selector.app"] = "marker-gateway"
+        found |= {f"{gateway}.servers[{index}].hosts[0]": "./cd.marker.test" for index in range(1 + (case.way == OWN))}
+    if case.certificate:
+        found[f"{gateway}.servers[1].tls.credentialName"] = "marker-certificate"
+    if case.mode == "passthrough":
+        found[f"{route}.tls[0].match[0].sniHosts[0]"] = "cd.marker.test"
+    if case.amount == ONLY:
+        found[f"{route}.http[{http}].route[0].destination.host"] = "marker-server"
+        found |= {f"{route}.tls[0].route[0].destination.host": "marker-server"} if case.mode == "passthrough" else {}
+    return found
+
+
+def places_of_gateway_api(case: Case) -> dict[str, str]:
+    route = f"{'TLSRoute' if case.mode == 'passthrough' else 'HTTPRoute'}/argocd spec"
+    found = {f"{route}.hostnames[0]": "cd.marker.test"}
+    if case.way == PARENT:
+        found |= {f"{route}.parentRefs[0].{key}": value for key, value in PARENT_REF.items()}
+    else:
+        found["HTTPRoute/argocd-redirect spec.hostnames[0]"] = "cd.marker.test"
+    if case.way == API:
+        found["Gateway/argocd spec.gatewayClassName"] = "marker-class"
+    if case.way == LISTENERS:
+        listeners = "ListenerSet/argocd spec"
+        found |= {f"{listeners}.parentRef.{key}": value for key, value in PARENT_REF.items()}
+        found |= {f"{listeners}.listeners[{index}].hostname": "cd.marker.test" for index in range(2)}
+    if case.certificate:
+        kind = "Gateway" if case.way == API else "ListenerSet"
+        found[f"{kind}/argocd spec.listeners[1].tls.certificateRefs[0].name"] = "marker-certificate"
+    if case.amount == ONLY:
+        found[f"{route}.rules[{int(case.mode == 'grpc-routing')}].backendRefs[0].name"] = "marker-server"
     return found
 
 
 DEFAULTS = ("argocd.example.com", "ingressgateway", "argocd-certificate")
 OF_THE_CLUSTER = {"Namespace", "CustomResourceDefinition", "ClusterRole", "ClusterRoleBinding"}
-EXPOSING = {"Gateway", "VirtualService", "Service", "Sidecar"}
+EXPOSING = {"Gateway", "VirtualService", "ListenerSet", "HTTPRoute", "TLSRoute", "Service", "Sidecar"}
 
 
 def verify(case: Case, objects: list[Object]) -> None:
@@ -158,10 +214,12 @@ def verify(case: Case, objects: list[Object]) -> None:
     assert {place: value for place, value in values.items() if "marker" in value} == places(case)
     assert [place for place, value in values.items() if any(default in value for default in DEFAULTS)] == []
     assert kinds.isdisjoint({"Exposure", "Constants"})
-    assert ("Gateway" in kinds) == (case.way != EXISTING)
+    assert ("Gateway" in kinds) == (case.way not in (EXISTING, PARENT, LISTENERS))
     assert ("CustomResourceDefinition" in kinds) == (case.amount == WITH_CRDS)
-    route = one(objects, "VirtualService")["spec"]
-    assert len(route["gateways"]) == 1 and ("redirect" in route["http"][0]) == (case.way == EXISTING)
+    assert kinds.isdisjoint({"VirtualService"} if case.way in GATEWAY_API else {"HTTPRoute", "TLSRoute"})
+    if case.way in ISTIO:
+        route = one(objects, "VirtualService")["spec"]
+        assert len(route["gateways"]) == 1 and ("redirect" in route["http"][0]) == (case.way == EXISTING)
     if case.way == BALANCER:
         gateway = one(objects, "Gateway")
         assert gateway["metadata"]["annotations"] == {"argocd-istio.github.io/tls-ends-at": "load-balancer"}
@@ -253,7 +311,7 @@ def test_upstreams_server_values_equal_the_install(tmp_path: Path, case: Case) -
 
 
 @pytest.mark.parametrize("amount", [WITHOUT_CRDS, ONLY])
-@pytest.mark.parametrize(("first", "second"), [(EXISTING, BALANCER), (OWN, EXISTING), (OWN, BALANCER)])
+@pytest.mark.parametrize(("first", "second"), [*combinations(WAYS, 2)])
 def test_two_ways_together_fail_the_build(tmp_path: Path, first: str, second: str, amount: str) -> None:
     listed = [f"components/{path(way, 'termination', amount)}" for way in (first, second)]
     with pytest.raises(BuildError, match="may not add resource with an already registered id"):
@@ -266,12 +324,20 @@ def test_an_exposure_for_another_mode_is_refused(tmp_path: Path, case: Case) -> 
         case.build(tmp_path, spec(fields(case)), mode=MODES[MODES.index(case.mode) - 1])
 
 
-@pytest.mark.parametrize("case", [case for case in EACH if case.way != OWN], ids=str)
+@pytest.mark.parametrize("case", [case for case in EACH if case.way in (EXISTING, BALANCER)], ids=str)
 def test_servers_with_certificates_need_our_own_gateway(tmp_path: Path, case: Case) -> None:
     made = spec([*FIELDS])
     made["gateway"]["servers"] = [{"name": "https"}, {"name": "https-2"}]
     with pytest.raises(BuildError, match="testing value /spec/gateway/servers failed"):
         case.build(tmp_path, made, servers="generated")
+
+
+@pytest.mark.parametrize("case", [case for case in EACH if case.way in (OWN, BALANCER)], ids=str)
+def test_generated_listeners_need_the_gateway_api(tmp_path: Path, case: Case) -> None:
+    made = spec([*FIELDS])
+    made["gateway"]["listeners"] = [{"name": "https"}, {"name": "https-2"}]
+    with pytest.raises(BuildError, match="testing value /spec/gateway/listeners failed"):
+        case.build(tmp_path, made, listeners="generated")
 
 
 # ---- the files -----------------------------------------------------------------------------------------------------
@@ -281,24 +347,36 @@ def pattern(way: str, mode: str, amount: str) -> dict[str, list[str]]:
     """What the kustomization of a path lists, from the repository's root, in order."""
     if amount == WITH_CRDS:
         return {"resources": ["base/crds"], "components": [f"components/{path(way, mode, WITHOUT_CRDS)}"]}
+    istio, tls = way in ISTIO, mode == "passthrough"
     parts = {
-        f"overlays/{mode}/routes": mode != "termination",
+        f"overlays/{mode}/routes": istio and mode != "termination",
+        f"overlays/{mode}/gateway-api": (mode == "grpc-routing" and not istio) or (tls and way in (API, LISTENERS)),
         f"overlays/{mode}/server": amount == WITHOUT_CRDS,
         f"components/exposure/mode/{mode}": True,
         "components/exposure/existing-gateway": way == EXISTING,
         "components/exposure/load-balancer": way == BALANCER,
+        "components/exposure/parent": way == PARENT,
         "components/exposure": True,
-        "components/exposure/gateway": way != EXISTING,
+        "components/exposure/gateway": way in (OWN, BALANCER),
+        "components/exposure/listeners": way == API,
+        "components/exposure/listener-set": way == LISTENERS,
         "components/exposure/address": amount == WITHOUT_CRDS,
         "components/exposure/server": amount == ONLY,
-        "components/exposure/server/sni": amount == ONLY and mode == "passthrough",
-        "components/exposure/sni": mode == "passthrough",
-        "components/exposure/certificate": way == OWN and mode != "passthrough",
+        "components/exposure/server/sni": amount == ONLY and tls and istio,
+        "components/exposure/sni": tls and istio,
+        "components/exposure/certificate": Case(way, mode, amount).certificate,
     }
-    entry = "base/istio/routes" if way == EXISTING else "base/istio"
-    install = ["base/argocd", entry] if way == EXISTING else ["base"]
-    resources = install if amount == WITHOUT_CRDS else [entry]
-    return {"resources": resources, "components": [part for part, listed in parts.items() if listed]}
+    api = f"base/gateway-api/{'tls' if tls else 'http'}"
+    entry = {
+        OWN: ["base/istio"],
+        BALANCER: ["base/istio"],
+        EXISTING: ["base/istio/routes"],
+        API: ["base/gateway-api/gateway", api],
+        PARENT: [api],
+        LISTENERS: ["base/gateway-api/listener-set", api],
+    }[way]
+    install = ["base/argocd"] if amount == WITHOUT_CRDS else []
+    return {"resources": install + entry, "components": [part for part, listed in parts.items() if listed]}
 
 
 def test_the_kustomizations_of_all_paths_follow_one_pattern() -> None:

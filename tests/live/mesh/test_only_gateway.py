@@ -36,7 +36,8 @@ from tests.live.lifecycle import (
     wrong,
 )
 from tests.live.questions import Client
-from tests.live.table import MODES, PASSTHROUGH, ROWS, Row
+from tests.live.table import GRPC_ROUTING, MODES, PASSTHROUGH, ROWS, Row
+from tests.live.ways import API, OWN, Case
 from tests.render.consumer import exposure, write
 
 pytestmark = pytest.mark.skipif(bool(doctor.limits()), reason="; ".join(doctor.limits()))
@@ -48,13 +49,19 @@ SCRAPER, STRANGER = ("monitoring", "prometheus"), ("shop", "web")
 METRICS = "http://argocd-server-metrics.argocd:8083/metrics"
 
 
-def consumer(folder: Path, mode: str) -> Path:
+CASES = [*(Case(OWN, mode) for mode in MODES), Case(API, GRPC_ROUTING)]
+"""Our own Gateway of Istio, and one of the Gateway API, whose pods are in the injected namespace itself."""
+
+
+def consumer(folder: Path, case: Case) -> Path:
     """Write a consumer: the mode, high availability, both mesh components, and STRICT mutual TLS in the namespace."""
-    gateway = {
+    gateway: Object = {
         "namespace": GATEWAY_NAMESPACE,
         "serviceAccount": GATEWAY,
         "selector": {"istio": "ingressgateway"},
     }
+    if case.api:
+        gateway = {"namespace": "argocd", "serviceAccount": "argocd-istio", "className": "istio"}
     namespace, account = SCRAPER
     exposed = exposure(
         hosts=[HOST],
@@ -65,7 +72,7 @@ def consumer(folder: Path, mode: str) -> Path:
     options = ("high-availability", "mesh", "mesh-scraper")
     listed: Object = {
         "resources": ["exposure.yaml", "peer.yaml"],
-        "components": [f"components/{mode}", *(f"components/{name}" for name in options)],
+        "components": [case.component, *(f"components/{name}" for name in options)],
         "patches": [injected.LABELLED],
     }
     return write(folder, listed, exposure=exposed, peer=injected.authentication(STRICT))
@@ -110,16 +117,25 @@ def _applied(cluster: Cluster, item: Object) -> bool:
     return cluster.kubectl("apply", "-f", "-", input=json.dumps(item), check=False).returncode == 0
 
 
-@pytest.fixture(scope="module", params=MODES)
-def mode(request: pytest.FixtureRequest) -> str:
-    name: str = request.param
-    return name
+@pytest.fixture(scope="module", params=CASES, ids=lambda case: case.component)
+def case(request: pytest.FixtureRequest) -> Case:
+    found: Case = request.param
+    return found
 
 
 @pytest.fixture(scope="module")
-def only_gateway(cluster: Cluster, visitors: None, mode: str, tmp_path_factory: pytest.TempPathFactory) -> Cluster:
+def mode(case: Case) -> str:
+    return case.mode
+
+
+@pytest.fixture(scope="module")
+def only_gateway(cluster: Cluster, visitors: None, case: Case, tmp_path_factory: pytest.TempPathFactory) -> Cluster:
     """That consumer, applied and ready."""
-    cluster.apply(consumer(tmp_path_factory.mktemp(mode), mode))
+    if case.api:
+        cluster.install_gateway_api(case.pin)
+        of_istio = "gateways.networking.istio.io,virtualservices.networking.istio.io"
+        cluster.kubectl("delete", of_istio, "--all", "-n", "argocd")
+    cluster.apply(consumer(tmp_path_factory.mktemp(case.mode), case))
     intrude(cluster)
     cluster.kubectl("apply", "-f", HERE / "application.yaml")
     cluster.wait_ready(180)
@@ -143,15 +159,18 @@ def asked(cluster: Cluster, visitor: tuple[str, str], url: str) -> str:
         return f"refused: {error}"
 
 
-def test_every_pod_has_a_sidecar(only_gateway: Cluster, mode: str) -> None:
+def test_every_pod_has_a_sidecar(only_gateway: Cluster, case: Case) -> None:
     found = injected.sidecars(only_gateway)
-    assert len(found) == 11 and all(found.values()), found
+    # The pods of a gateway are a proxy themselves.
+    gateways = {name for name in found if name.startswith("argocd-istio-")}
+    assert len(gateways) == case.api
+    assert len(found) == 11 + case.api and all(found[name] for name in found.keys() - gateways), found
 
 
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
-def test_cell(only_gateway: Cluster, mode: str, row: Row) -> None:
+def test_cell(only_gateway: Cluster, case: Case, row: Row) -> None:
     """Through the gateway, clients get the same answers as without a mesh."""
-    assert table.measure(Client(only_gateway, HOST), row) == row.expected[mode]
+    assert table.measure(Client(only_gateway, HOST), row) == case.expected(row)
 
 
 def test_a_client_without_a_sidecar_is_reset(only_gateway: Cluster, mode: str) -> None:
@@ -187,11 +206,11 @@ def test_without_the_policy_a_stranger_is_served(only_gateway: Cluster, mode: st
     until(lambda: asked(only_gateway, STRANGER, health(mode)) != "ok", 90, "the stranger is refused")
 
 
-def test_an_application_is_delivered(only_gateway: Cluster, mode: str, tmp_path: Path) -> None:
-    argocd = Argocd(only_gateway, tmp_path, *cli_options(mode))
+def test_an_application_is_delivered(only_gateway: Cluster, case: Case, tmp_path: Path) -> None:
+    argocd = Argocd(only_gateway, tmp_path, *cli_options(case.mode))
     argocd.login("admin", only_gateway.admin_password())
-    name = f"meshed-{mode}"
-    found = deliver(only_gateway, argocd, name, {"cm.yaml": config_map(name, {"by": mode})})
+    name = f"meshed-{'api-' * case.api}{case.mode}"
+    found = deliver(only_gateway, argocd, name, {"cm.yaml": config_map(name, {"by": case.mode})})
     assert (found["status"]["sync"]["status"], found["status"]["health"]["status"]) == ("Synced", "Healthy")
     assert name in argocd("app", "resources", name)
 
