@@ -13,6 +13,7 @@ from live.render import kustomize_build
 from tests.live.conftest import ROOT
 from tests.live.lifecycle import Argocd, commands, config_map, deliver, get, overlay, run, uid
 from tests.live.table import GRPC_ROUTING
+from tests.live.ways import API, API_KINDS, UPSTREAM, Case, consumer
 
 UNINSTALLING = "docs/uninstalling.md"
 KEEP, DELETE = "Keep the Applications", "Delete everything"
@@ -51,11 +52,16 @@ def test_keep_commands_keep_only_applications_and_crds(cluster: Cluster, tmp_pat
     argocd = Argocd(cluster, tmp_path).login("admin", cluster.admin_password())
     argocd("proj", "create", "team")
     deliver(cluster, argocd, "leave", {"config.json": config_map("leave", {"deployed": "true"})})
+    # A second entry, so that both blocks of commands have something to delete.
+    case = Case(API, GRPC_ROUTING, UPSTREAM)
+    cluster.install_gateway_api(case.pin)
+    cluster.apply(consumer(tmp_path / "api", case))
     before = {which: uid(cluster, *which) for which in KEPT}
     deployed = uid(cluster, "configmap", "leave", "default")
 
-    [keep] = commands(UNINSTALLING, KEEP)
-    run(cluster, keep, tmp_path)
+    for keep in commands(UNINSTALLING, KEEP):
+        run(cluster, keep, tmp_path)
+    assert cluster.kubectl("get", ",".join(API_KINDS), "-n", "argocd", "-o", "name").stdout == ""
     there = left(cluster, overlay(GRPC_ROUTING) / "without-crds")
     assert {name.partition("/")[0] for name in there} == {"namespace", "configmap", "secret"}
     assert {which: uid(cluster, *which) for which in KEPT} == before
