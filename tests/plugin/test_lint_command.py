@@ -373,6 +373,7 @@ FOLDERS = sorted(
 def test_what_we_ship_has_expected_findings_alone(folder: Path, call: Called) -> None:
     _, out, error = call("lint", str(ROOT / folder), "--format", "json")
     assert error == "" and set(found(out)) <= EXPECTED.keys()
+    assert {one["rule"] for one in json.loads(out)["findings"] if one["severity"] == "error"} <= {"C17"}
 
 
 UPSTREAM = [
