@@ -15,11 +15,12 @@ from live.errors import LiveError
 from tests.live import table
 from tests.live.lifecycle import apply_results, differing, get, until
 from tests.live.questions import Client, curl
-from tests.live.table import GRPC_ROUTING, TERMINATION, Row
+from tests.live.table import GRPC_ROUTING, MODES, TERMINATION, Row
 from tests.live.ways import (
     API,
     API_CASES,
     API_EXISTING,
+    LISTENER_SET,
     NEIGHBOUR,
     OURS,
     SAMPLE,
@@ -31,6 +32,9 @@ from tests.live.ways import (
 )
 from tools.build import OLDEST_GATEWAY_API
 
+# Before the newer CRDs, which older ones cannot replace.
+OLDEST = [Case(way, mode, pin=OLDEST_GATEWAY_API) for way in (API_EXISTING, LISTENER_SET) for mode in MODES]
+
 [CALL] = table.rows("Python gRPC, VersionService/Version")
 
 
@@ -39,7 +43,7 @@ def site(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Site:
     return Site(cluster, tmp_path_factory.mktemp("site"))
 
 
-@pytest.fixture(scope="module", params=API_CASES, ids=str)
+@pytest.fixture(scope="module", params=[*OLDEST, *API_CASES], ids=str)
 def case(request: pytest.FixtureRequest) -> Case:
     found: Case = request.param
     return found
