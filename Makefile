@@ -2,6 +2,7 @@
 MODE ?= grpc-routing
 OVERLAY ?=
 PORT ?=
+UI ?=
 PY := tools/python
 # The tests of a file share what they build, or a live cluster, which mostly waits and needs 2 GB of memory.
 SIDE_BY_SIDE := --dist loadfile --no-loadscope-reorder --durations 10 --durations-min 1
@@ -9,13 +10,13 @@ OFFLINE := -m pytest tests --ignore tests/live --numprocesses auto $(SIDE_BY_SID
 MOST := --numprocesses $(shell echo $$(($$(nproc) < 4 ? $$(nproc) + 2 : 6))) $(SIDE_BY_SIDE)
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status doctor test test-faults test-mesh test-ways check lint verify-crds update-crds verify-reference update-reference bump history bench
+.PHONY: help up down status doctor test test-faults test-mesh test-ways test-ui check lint verify-crds update-crds verify-reference update-reference bump history bench
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
-up: ## start Argo CD behind Istio here: MODE=passthrough|termination|grpc-routing, or OVERLAY=DIR for your own; PORT=8443
-	@exec $(PY) -m live up $(if $(OVERLAY),--overlay "$(OVERLAY)",--mode "$(MODE)") $(if $(PORT),--port "$(PORT)")
+up: ## start Argo CD behind Istio here: MODE=passthrough|termination|grpc-routing, or OVERLAY=DIR for your own; PORT=8443; UI=0 without UI
+	@exec $(PY) -m live up $(if $(OVERLAY),--overlay "$(OVERLAY)",--mode "$(MODE)") $(if $(PORT),--port "$(PORT)") $(if $(filter 0,$(UI)),--no-ui)
 
 down: ## stop what `make up` started
 	@exec $(PY) -m live down
@@ -28,7 +29,7 @@ doctor: ## list missing system packages, with the command that installs them
 
 test: lint ## run make check, and test every mode with the real programs
 	@$(PY) -m live doctor --install
-	@$(PY) -m pytest tests --ignore tests/live/faults --ignore tests/live/mesh --ignore tests/live/all_ways $(MOST)
+	@$(PY) -m pytest tests --ignore tests/live/faults --ignore tests/live/mesh --ignore tests/live/all_ways --ignore tests/live/ui $(MOST)
 
 test-faults: ## test high availability while parts of it are killed, frozen and cut off
 	@$(PY) -m live doctor --install
@@ -41,6 +42,10 @@ test-mesh: ## test every mode with Istio's sidecars, and what mistakes with them
 test-ways: ## test every row of the truth table in every way, and write results/ways.md
 	@$(PY) -m live doctor --install
 	@$(PY) -m pytest tests/live/all_ways $(MOST)
+
+test-ui: ## test Argo CD's own UI in a real browser, and write results/ui-*.png
+	@$(PY) -m live doctor --install
+	@$(PY) -m pytest tests/live/ui $(MOST)
 
 check: lint ## run everything that needs no running cluster
 	@$(PY) $(OFFLINE)

@@ -20,6 +20,7 @@ from live.cluster import Cluster, forget, state_folder
 from live.errors import LiveError
 from live.launch import ROOT
 from live.render import GATEWAY_API, kustomize_build
+from tools import ui
 from tools.build import NEWEST_GATEWAY_API, ToolError, own_program, say
 from tools.versions import module, release, versions
 
@@ -69,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--mode", default="grpc-routing", help=", ".join(MODES))
     command.add_argument("--overlay", help="a consumer's own folder instead of a mode")
     command.add_argument("--port", help="the loopback port that forwards to the gateway's port 443 (default: 8443)")
+    command.add_argument("--no-ui", action="store_true", help="run Argo CD without its UI, which is not built then")
     command.set_defaults(run=_up)
 
     command = commands.add_parser("down", help="stop what up started")
@@ -106,11 +108,11 @@ def _up(options: argparse.Namespace) -> None:
     render = kustomize_build(overlay)  # before anything starts, because it may fail
     start = time.monotonic()
     with _alone():
-        _bring_up(overlay, port, start, render)
+        _bring_up(overlay, port, start, render, with_ui=not options.no_ui)
 
 
-def _bring_up(overlay: Path, port: int | None, start: float, render: bytes) -> None:
-    cluster, fresh = _running(port)
+def _bring_up(overlay: Path, port: int | None, start: float, render: bytes, *, with_ui: bool) -> None:
+    cluster, fresh = _running(port, with_ui)
     if cluster.hosts and b"\nkind: Gateway\n" not in render and b"\n  name: argocd-server\n" in render:
         raise LiveError(
             f"{overlay}: has no Gateway, and the Gateway of an earlier overlay would stay; first: make down"
@@ -154,18 +156,25 @@ def _alone() -> Iterator[None]:
         yield
 
 
-def _built() -> str:
-    """Which Argo CD runs, and what it does not include."""
+def _argocd(with_ui: bool) -> Path | None:
+    """Argo CD with its UI; None for the program without it, and for the user's own. Says which one runs."""
     if own_program("argocd"):
-        return "Argo CD is the program in the variable ARGOCD"
+        say("Argo CD is the program in the variable ARGOCD")
+        return None
     ahead = "" if module() == release() else f" instead of {release()}, whose Go module is not available yet"
-    return (
-        f"Argo CD {module()} built from its Go module{ahead}; "
-        "it has no UI files: the API and the CLI work, but / shows no page"
-    )
+    say(f"Argo CD {module()} built from its Go module{ahead}")
+    found = None
+    if with_ui:
+        try:
+            found = ui.program()
+        except ToolError as error:
+            say(f"its UI is not available: {str(error).splitlines()[0]}; to start without trying: UI=0")
+    if not found:
+        say("it has no UI files: the API and the CLI work, but / shows no page")
+    return found
 
 
-def _running(port: int | None) -> tuple[Cluster, bool]:
+def _running(port: int | None, with_ui: bool) -> tuple[Cluster, bool]:
     """The running cluster or a new one, and whether it is new."""
     with contextlib.suppress(LiveError):
         cluster = Cluster.attach()
@@ -185,9 +194,9 @@ def _running(port: int | None) -> tuple[Cluster, bool]:
             f"try PORT={8443 if error.errno == errno.EACCES or port == 65535 else port + 1}"
         ) from error
     with listener:
-        say(_built())
+        argocd = _argocd(with_ui)
         say("starting etcd, Kubernetes, istiod and Envoy")
-        cluster = Cluster.start(state_folder(), keep=True, listener=listener)
+        cluster = Cluster.start(state_folder(), keep=True, listener=listener, argocd=argocd)
     return cluster, True
 
 

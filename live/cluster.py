@@ -48,16 +48,22 @@ class Cluster(Shell):
 
     @classmethod
     def start(
-        cls, state_dir: Path | None = None, *, keep: bool = False, listener: socket.socket | None = None
+        cls,
+        state_dir: Path | None = None,
+        *,
+        keep: bool = False,
+        listener: socket.socket | None = None,
+        argocd: Path | None = None,
     ) -> Cluster:
         """Start the control plane and the gateway, without Argo CD.
 
         `state_dir` must not exist; the default is a temporary folder. The cluster ends with this process,
-        unless `keep`. Connections to the socket `listener` are forwarded to the gateway's port 443.
+        unless `keep`. Connections to the socket `listener` are forwarded to the gateway's port 443. `argocd` is the
+        program of Argo CD, if it is not the one built from the Go module.
         Raises LiveError if a process fails to start.
         """
         state = state_dir or Path(tempfile.mkdtemp(prefix="argocd-istio-")) / "live"
-        cluster = cls(state, Launched.start(state, keep=keep, listener=listener))
+        cluster = cls(state, Launched.start(state, keep=keep, listener=listener, argocd=argocd))
         cluster._temporary = state_dir is None
         cluster._enter_by(gateway.Entrance())
         cluster.set_hosts([])

@@ -46,13 +46,14 @@ class Launched:
         self.pid, self._process, self._lifeline = pid, process, lifeline
 
     @classmethod
-    def start(cls, state: Path, *, keep: bool, listener: socket.socket | None) -> Launched:
+    def start(cls, state: Path, *, keep: bool, listener: socket.socket | None, argocd: Path | None = None) -> Launched:
         """Create the state folder and start the node in it; returns when the control plane and the gateway are ready.
 
         The processes end with this one, unless `keep`. Connections to the socket `listener` are forwarded to the
-        gateway's port 443. Raises LiveError if a process ends or the kernel refuses namespaces.
+        gateway's port 443. `argocd` is the program of Argo CD, if it is not the one built from the Go module.
+        Raises LiveError if a process ends or the kernel refuses namespaces.
         """
-        _prepare(state, listener)
+        _prepare(state, listener, argocd)
         read_end, write_end = os.pipe()
         process = _unshare(state, None if keep else read_end, listener)
         os.close(read_end)
@@ -111,9 +112,9 @@ def started(pid: int) -> str | None:
     return None if fields[0] in "ZX" else fields[19]
 
 
-def _prepare(state: Path, listener: socket.socket | None) -> None:
+def _prepare(state: Path, listener: socket.socket | None, argocd: Path | None) -> None:
     """Create the state folder: the paths of the programs, a certificate authority, empty folders."""
-    programs = {name: str(program(name)) for name in PROGRAMS}
+    programs = {name: str(argocd if argocd and name == "argocd" else program(name)) for name in PROGRAMS}
     programs |= {name: str(istio_module() / path) for name, path in ISTIO_FILES.items()}
     state.mkdir(parents=True)
     (state / "programs.json").write_text(json.dumps(programs))

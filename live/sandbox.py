@@ -18,6 +18,7 @@ from typing import Any
 
 from live import redirection
 from live.image import Image
+from tools.isolate import system
 
 
 @dataclass(frozen=True)
@@ -63,19 +64,6 @@ def etc_files(folder: Path, image: Image, user: int, group: int, hosts: Path) ->
     os.link(hosts, link)
 
 
-def _system() -> list[str]:
-    words = ["--ro-bind", "/usr", "/usr"]
-    for name in ("bin", "sbin", "lib", "lib32", "lib64"):
-        path = Path("/", name)
-        if path.is_symlink():
-            words += ["--symlink", str(path.readlink()), str(path)]
-        elif path.exists():
-            words += ["--ro-bind", str(path), str(path)]
-    for name in ("ld.so.cache", "alternatives", "ssl"):
-        words += ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
-    return words
-
-
 def words(sandbox: Sandbox, info_fd: int) -> list[str]:
     """The bubblewrap command line, without the command that runs inside."""
     image = sandbox.image
@@ -90,7 +78,7 @@ def words(sandbox: Sandbox, info_fd: int) -> list[str]:
     for key, value in sandbox.env.items():
         line += ["--setenv", key, value]
     line += [
-        *_system(),
+        *system(),
         "--proc",
         "/proc",
         "--dev",

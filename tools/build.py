@@ -108,8 +108,8 @@ def say(text: str) -> None:
 
 
 @contextmanager
-def _stored(name: str, key: str) -> Iterator[tuple[Path, bool]]:
-    """The folder for `key` and whether it must still be filled; locked for one process at a time."""
+def stored(name: str, key: str) -> Iterator[tuple[Path, bool]]:
+    """The folder of the cache for `key` and whether it must still be filled; locked for one process at a time."""
     folder = cache_dir() / f"{name}-{key[:16]}"
     if (folder / ".done").exists():
         yield folder, False
@@ -136,7 +136,7 @@ def _stored(name: str, key: str) -> Iterator[tuple[Path, bool]]:
         (folder / ".done").touch()
 
 
-def _run(what: str, command: list[str], *, cwd: Path, env: dict[str, str] | None = None) -> None:
+def run(what: str, command: list[str], *, cwd: Path, env: dict[str, str] | None = None) -> None:
     """Run a long command, with a progress line every 20 s; print its output only if it fails."""
     done = threading.Event()
     start = time.monotonic()
@@ -166,13 +166,13 @@ def wheel(name: str, python: str = "") -> Path:
     `python` is the version of Python, for wheels that depend on it.
     """
     lock = HERE / name / "requirements.txt"
-    with _stored(f"wheel-{name}", hashlib.sha256(lock.read_bytes() + python.encode()).hexdigest()) as (folder, fill):
+    with stored(f"wheel-{name}", hashlib.sha256(lock.read_bytes() + python.encode()).hexdigest()) as (folder, fill):
         if fill:
             pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
             # sslyze has no wheel; our own setuptools, which is locked, makes one.
             pip += ["--only-binary", ":all:", "--no-binary", "sslyze", "--no-build-isolation"]
             pip += ["--no-deps", "--no-compile", "--require-hashes", "-r", str(lock)]
-            _run(f"downloading {lock.read_text().split()[0]}", [*pip, "--target", str(folder)], cwd=HERE)
+            run(f"downloading {lock.read_text().split()[0]}", [*pip, "--target", str(folder)], cwd=HERE)
     return folder
 
 
@@ -228,7 +228,7 @@ def module_dir(folder: str, module: str) -> Path:
     here = HERE / folder
     found = subprocess.run(listing, cwd=here, env=go_env(), capture_output=True, text=True, check=False)
     if not found.stdout.strip():
-        _run(f"downloading {module}", [str(go()), "mod", "download", module], cwd=here, env=go_env())
+        run(f"downloading {module}", [str(go()), "mod", "download", module], cwd=here, env=go_env())
         found = subprocess.run(listing, cwd=here, env=go_env(), capture_output=True, text=True, check=False)
     if not found.stdout.strip():
         raise ToolError(f"tools/{folder}: {module} has no source folder: {found.stderr.strip()}")
@@ -255,11 +255,16 @@ def gateway_api_crds(pin: str) -> Path:
     return module_dir(pin, GATEWAY_API_MODULE) / "config/crd/standard"
 
 
-def _build(name: str) -> Path:
+def _flags(name: str) -> list[str]:
     spec = PROGRAMS[name]
     version = module_version(spec.folder, spec.module)
     stamps = ["-X=" + stamp.format(v=version, n=version.removeprefix("v")) for stamp in spec.stamp]
-    flags = ["-trimpath", "-ldflags", " ".join(["-s", "-w", *stamps])]
+    return ["-trimpath", "-ldflags", " ".join(["-s", "-w", *stamps])]
+
+
+def build_key(name: str) -> str:
+    """A hash of everything that a Go program is built from."""
+    spec = PROGRAMS[name]
     toolchain = subprocess.run(
         [str(go()), "env", "GOVERSION", "GOOS", "GOARCH"], capture_output=True, text=True, env=go_env(), check=True
     ).stdout
@@ -268,15 +273,25 @@ def _build(name: str) -> Path:
         (HERE / spec.folder / "go.mod").read_bytes(),
         (HERE / spec.folder / "go.sum").read_bytes(),
         toolchain.encode(),
-        repr((spec.package, flags)).encode(),
+        repr((spec.package, _flags(name))).encode(),
     ):
         digest.update(part)
-    with _stored(name, digest.hexdigest()) as (folder, fill):
+    return digest.hexdigest()
+
+
+def go_build(name: str, binary: Path, *, module: Path, what: str) -> None:
+    """Build a Go program in the folder `module`, which contains the `go.mod` that pins it."""
+    run(what, [str(go()), "build", *_flags(name), "-o", str(binary), PROGRAMS[name].package], cwd=module, env=go_env())
+
+
+def _build(name: str) -> Path:
+    spec = PROGRAMS[name]
+    with stored(name, build_key(name)) as (folder, fill):
         binary = folder / name
         if fill:
+            version = module_version(spec.folder, spec.module)
             what = f"building {name} {version} (first time, about {spec.minutes:g} min on two cores)"
-            command = [str(go()), "build", *flags, "-o", str(binary), spec.package]
-            _run(what, command, cwd=HERE / spec.folder, env=go_env())
+            go_build(name, binary, module=HERE / spec.folder, what=what)
     return binary
 
 

@@ -5,6 +5,7 @@ The protocol uses a pipe, so no port is open, and the browser may run in another
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import select
@@ -29,6 +30,22 @@ _FLAGS = [
     f"--disable-features={_NO_UPGRADE}",
     "--remote-debugging-pipe",
 ]
+
+
+# Findings of the browser about a page that make it fail in some browser, or that leak.
+_ISSUES = ("MixedContent", "ContentSecurityPolicy", "Cookie", "BlockedByResponse", "Cors")
+
+
+# Where an element is, as soon as it does not move any more.
+_PLACE = """async element => {
+    element.scrollIntoView({block: 'center'});
+    for (let before; ; ) {
+        const place = element.getBoundingClientRect().toJSON();
+        if (JSON.stringify(place) === before) return place;
+        before = JSON.stringify(place);
+        await new Promise(resolve => setTimeout(resolve, 100));
+    }
+}"""
 
 
 class BrowserError(Exception):
@@ -60,6 +77,8 @@ class Browser:
         self._buffer = b""
         self._id = 0
         self.events: list[dict[str, Any]] = []
+        self.faults: list[str] = []
+        """After `watch`: what a person would find in the browser's console, and requests that failed."""
         try:
             target = self._call("Target.createTarget", {"url": "about:blank"})["targetId"]
             self._session: str | None = None
@@ -95,6 +114,38 @@ class Browser:
             raise BrowserError(f"{url}: {answer['errorText']}")
         load = {"name": "load", "loaderId": answer["loaderId"]}
         self._read_until(lambda message: load.items() <= message.get("params", {}).items(), f"loading {url}")
+
+    def watch(self, width: int = 1440, height: int = 760) -> None:
+        """Record faults from now on, in a window of this size."""
+        for domain in ("Runtime", "Log", "Audits"):
+            self._call(f"{domain}.enable")
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        self._call("Emulation.setDeviceMetricsOverride", size)
+
+    def wait(self, condition: str, what: str) -> None:
+        """Wait until a JavaScript expression is true. Raises BrowserError."""
+        deadline = time.monotonic() + self._timeout
+        while not self.evaluate(f"!!({condition})"):
+            if time.monotonic() > deadline:
+                page = self.evaluate("`${location.href}: ${document.body.innerText}`")
+                raise BrowserError(f"{what}: not in {self._timeout:g} s; faults: {self.faults}; page: {page[:2000]}")
+            time.sleep(0.05)
+
+    def click(self, element: str, what: str) -> None:
+        """Click with the mouse on an element, given as a JavaScript expression, as soon as it exists."""
+        self.wait(element, what)
+        found = self.evaluate(f"({_PLACE})({element})")
+        point = {"x": found["x"] + found["width"] / 2, "y": found["y"] + found["height"] / 2}
+        for kind in ("mousePressed", "mouseReleased"):
+            self._call("Input.dispatchMouseEvent", {"type": kind, **point, "button": "left", "clickCount": 1})
+
+    def type(self, text: str) -> None:
+        """Type into the element that has the focus."""
+        self._call("Input.insertText", {"text": text})
+
+    def screenshot(self, path: Path) -> None:
+        """Write what the window shows as a PNG file."""
+        path.write_bytes(base64.b64decode(self._call("Page.captureScreenshot")["data"]))
 
     def redirects(self) -> list[tuple[str, int, str]]:
         """The redirects of the last `open`: (requested URL, status, new URL)."""
@@ -143,6 +194,7 @@ class Browser:
                 message: dict[str, Any] = json.loads(line)
                 if "id" not in message:
                     self.events.append(message)
+                    self.faults += fault(message)
                 if wanted(message):
                     return message
             left = deadline - time.monotonic()
@@ -152,3 +204,23 @@ class Browser:
             if not chunk:
                 raise BrowserError(f"{what}: the browser has exited")
             self._buffer += chunk
+
+
+def fault(event: dict[str, Any]) -> list[str]:
+    """The fault that an event of the browser reports, as a list of one line; empty for all other events."""
+    method, params = event.get("method"), event.get("params", {})
+    if method == "Runtime.exceptionThrown":
+        details = params["exceptionDetails"]
+        return [f"exception: {details.get('exception', {}).get('description') or details['text']}"]
+    if method == "Runtime.consoleAPICalled" and params["type"] in ("error", "assert"):
+        return ["console: " + " ".join(str(one.get("value", one.get("description"))) for one in params["args"])]
+    if method == "Log.entryAdded" and params["entry"]["level"] == "error":
+        return [f"browser: {params['entry']['text']} ({params['entry'].get('url')})"]
+    if method == "Audits.issueAdded" and params["issue"]["code"].removesuffix("Issue") in _ISSUES:
+        return [f"issue: {json.dumps(params['issue'])}"]
+    # A page ends its own requests when it is left.
+    if method == "Network.loadingFailed" and not params.get("canceled"):
+        return [f"request failed: {params['errorText']} ({params['type']})"]
+    if method == "Network.responseReceived" and params["response"]["status"] >= 400:
+        return [f"answer: {params['response']['status']} {params['response']['url']}"]
+    return []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from collections.abc import Iterator
@@ -9,11 +10,13 @@ from collections.abc import Iterator
 import pytest
 
 from tests.render.render import ROOT, Object, build
+from tools import ui
 from tools.build import (
     GATEWAY_API_MODULE,
     NEWEST_GATEWAY_API,
     OLDEST_GATEWAY_API,
     PROGRAMS,
+    argocd_module,
     istio_module,
     module_version,
 )
@@ -79,6 +82,10 @@ def pins() -> Iterator[tuple[str, str, str]]:
     for lock in sorted(ROOT.glob("tools/*/requirements.txt")):
         package, _, version = lock.read_text().split()[0].partition("==")
         yield f"{lock.relative_to(ROOT)}: {package}", lock.parent.name, version
+    for path, package in json.loads((ROOT / "tools/ui/package-lock.json").read_text())["packages"].items():
+        if path:
+            yield f"tools/ui/package-lock.json: {path}", "pnpm", package["version"]
+    yield "tools/ui/__init__.py: ARGO_UI", "argo-ui", ui.ARGO_UI
     yield from images(build("base/argocd"))
 
 
@@ -130,6 +137,11 @@ def test_kubernetes_staging_modules_have_the_version_of_kubernetes() -> None:
     go_mod = (ROOT / "tools/kubernetes/go.mod").read_text()
     staging = set(re.findall(r"=> k8s\.io/\S+ (\S+)", go_mod))
     assert staging == {versions()["kubernetes"].replace("v1.", "v0.", 1)}
+
+
+def test_pnpm_has_the_version_that_the_ui_names() -> None:
+    named = json.loads((argocd_module() / "ui/package.json").read_text())["packageManager"]
+    assert named == f"pnpm@{versions()['pnpm']}"
 
 
 def test_the_readme_names_the_pinned_istio_release() -> None:
