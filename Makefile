@@ -3,6 +3,7 @@ MODE ?= grpc-routing
 OVERLAY ?=
 PORT ?=
 UI ?=
+ONLY ?=
 PY := tools/python
 # The tests of a file share what they build, or a live cluster, which mostly waits and needs 2 GB of memory.
 SIDE_BY_SIDE := --dist loadfile --no-loadscope-reorder --durations 10 --durations-min 1
@@ -10,7 +11,7 @@ OFFLINE := -m pytest tests --ignore tests/live --numprocesses auto $(SIDE_BY_SID
 MOST := --numprocesses $(shell echo $$(($$(nproc) < 4 ? $$(nproc) + 2 : 6))) $(SIDE_BY_SIDE)
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status doctor test test-faults test-mesh test-ways test-ui check lint verify-crds update-crds verify-reference update-reference bump history bench
+.PHONY: help up down status doctor test test-faults test-mesh test-ways test-ui test-upstream check lint verify-crds update-crds verify-reference update-reference bump history bench
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -46,6 +47,9 @@ test-ways: ## test every row of the truth table in every way, and write results/
 test-ui: ## test Argo CD's own UI in a real browser, and write results/ui-*.png
 	@$(PY) -m live doctor --install
 	@$(PY) -m pytest tests/live/ui $(MOST)
+
+test-upstream: ## run Argo CD's own end-to-end tests through each exposure, and write results/upstream.md: ONLY="--set sample --jobs 3"
+	@$(PY) -m tests.upstream $(ONLY)
 
 check: lint ## run everything that needs no running cluster
 	@$(PY) $(OFFLINE)

@@ -112,6 +112,15 @@ class Images:
                 programs=redis,
                 binds={**machine, "redis-sentinel": machine["redis-server"]},
             ),
+            # Of the workloads in upstream's end-to-end tests: busybox alone.
+            "argocd-e2e-container": Image(
+                user=0,
+                account="root",
+                home="/",
+                args=["sh", "-c", "trap : TERM INT; echo Hi && tail -f /dev/null"],
+                programs=redis,
+                binds={"busybox": machine["busybox"]},
+            ),
             "proxyv2": Image(
                 user=redirection.GROUP,
                 account="istio-proxy",

@@ -14,7 +14,7 @@ import traceback
 from datetime import UTC, datetime
 from pathlib import Path
 
-from live import redirection, volumes
+from live import logs, redirection, volumes
 from live.addresses import NODE_ADDRESS, NODE_NAME
 from live.api import MERGE_PATCH, Api, ApiError, Object
 from live.image import Image, Images
@@ -98,6 +98,7 @@ class Kubelet:
         status = {
             "addresses": [{"type": "InternalIP", "address": NODE_ADDRESS}],
             "conditions": [{"type": "Ready", "status": "True", "reason": "KubeletReady", "message": "live"}],
+            "daemonEndpoints": {"kubeletEndpoint": {"Port": logs.PORT}},
         }
         self.api.request("PATCH", f"/api/v1/nodes/{NODE_NAME}/status", {"status": status}, MERGE_PATCH)
 
@@ -198,6 +199,13 @@ class Container:
         return bool(self.state.get("terminated", {}).get("exitCode") == 0)
 
     @property
+    def finished(self) -> bool:
+        """Whether it has ended, and the pod's restartPolicy does not start it again."""
+        code = self.state.get("terminated", {}).get("exitCode")
+        policy = self.pod.pod["spec"].get("restartPolicy", "Always")
+        return code is not None and (policy == "Never" or (policy == "OnFailure" and code == 0))
+
+    @property
     def log(self) -> Path:
         return self.pod.folder / f"{self.name}.log"
 
@@ -280,10 +288,10 @@ class Container:
         if self.stays:
             self.step()
         elif self.process is None:
-            if not self.passed:
+            if not (self.passed or self.finished):
                 self.start()
         elif self.process.exit_code() is not None:
-            if self.ended() != 0:
+            if self.ended() != 0 and not self.finished:
                 self.restarts += 1
                 self._wait("CrashLoopBackOff", "init container failed", min(2.0 ** (self.restarts - 1), 10.0))
             elif self._network_admin:
@@ -292,10 +300,13 @@ class Container:
     def step(self) -> None:
         """Start the container, run its probes, or restart it after it has ended."""
         if self.process is None:
-            self.start()
+            if not self.finished:
+                self.start()
             return
         if self.process.exit_code() is not None:
             self.ended()
+            if self.finished:
+                return
             self.restarts += 1
             # A kubelet resets its back-off after ten minutes, and waits longer.
             self._in_a_row = 1 if time.monotonic() > self._started_at + 10 else self._in_a_row + 1
@@ -438,6 +449,9 @@ class PodRunner:
         return self._gone or "deletionTimestamp" in self.pod["metadata"]
 
     def _step(self) -> None:
+        if self._over:
+            self._end()
+            return
         for container in self._init:
             container.advance()
             if not (self._initialized or container.passed):
@@ -454,6 +468,20 @@ class PodRunner:
                         self._fill(name, self.kubelet.recall)
         waits = not self._initialized or any("waiting" in c.state for c in self._containers)
         self._tell("Pending" if waits else "Running")
+
+    @property
+    def _over(self) -> bool:
+        """Whether no container of the pod will run again, as of a Job."""
+        failed = any(c.finished and not c.passed for c in self._init)
+        return failed or (self._initialized and all(c.finished for c in self._containers))
+
+    def _end(self) -> None:
+        """Stop the sidecars, and report how the pod ended."""
+        for container in self._init:
+            if container.stays and container.process:
+                container.stop(0)
+                container.ended()
+        self._tell("Succeeded" if all(c.passed for c in [*self._init, *self._containers] if not c.stays) else "Failed")
 
     @property
     def _lasting(self) -> list[Container]:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import yaml
 
-from live import gateway, injection, load_balancer
+from live import gateway, injection, load_balancer, logs
 from live.api import Object
 from live.control_plane import ControlPlane
 from live.errors import LiveError
@@ -104,6 +104,7 @@ def start(state: Path) -> ControlPlane:
     kubelet = Kubelet(api, network, images, hosts, state / "pods")
     kubelet.register()
     _thread(kubelet.run)
+    _thread(logs.server(control_plane.authority, state / "pods").serve_forever)
     control_plane.start_proxy()
     _thread(lambda: load_balancer.run(api))
     for crd in crds.result():

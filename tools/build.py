@@ -38,7 +38,7 @@ class GoProgram:
 
     `minutes` is the cold build on two cores, for the progress line only.
     `stamp` sets linker variables to the version (`{v}`; `{n}` is without its v), for programs
-    that do not get it otherwise.
+    that do not get it otherwise. With `test`, it is the program of the package's tests, unchanged.
     """
 
     folder: str
@@ -46,6 +46,7 @@ class GoProgram:
     module: str
     minutes: float
     stamp: tuple[str, ...] = ()
+    test: bool = False
 
 
 _KUBE = "k8s.io/kubernetes"
@@ -87,6 +88,17 @@ PROGRAMS: dict[str, GoProgram] = {
         "github.com/argoproj/argo-cd/v3",
         8,
         ("github.com/argoproj/argo-cd/v3/common.version={n}",),
+    ),
+    # Only the tests import some modules: they have a pin of their own, with the same module of Argo CD.
+    "argocd-e2e": GoProgram(
+        "argocd-e2e",
+        "github.com/argoproj/argo-cd/v3/test/e2e",
+        "github.com/argoproj/argo-cd/v3",
+        0.5,
+        test=True,
+    ),
+    "helm": GoProgram(
+        "helm", "helm.sh/helm/v4/cmd/helm", "helm.sh/helm/v4", 1, ("helm.sh/helm/v4/internal/version.version={v}",)
     ),
 }
 
@@ -262,6 +274,11 @@ def _flags(name: str) -> list[str]:
     return ["-trimpath", "-ldflags", " ".join(["-s", "-w", *stamps])]
 
 
+def _verb(name: str) -> list[str]:
+    # go vet takes longer than the build of tests.
+    return ["test", "-c", "-vet=off"] if PROGRAMS[name].test else ["build"]
+
+
 def build_key(name: str) -> str:
     """A hash of everything that a Go program is built from."""
     spec = PROGRAMS[name]
@@ -273,7 +290,7 @@ def build_key(name: str) -> str:
         (HERE / spec.folder / "go.mod").read_bytes(),
         (HERE / spec.folder / "go.sum").read_bytes(),
         toolchain.encode(),
-        repr((spec.package, _flags(name))).encode(),
+        repr((spec.package, [*_verb(name)[1:], *_flags(name)])).encode(),
     ):
         digest.update(part)
     return digest.hexdigest()
@@ -281,7 +298,8 @@ def build_key(name: str) -> str:
 
 def go_build(name: str, binary: Path, *, module: Path, what: str) -> None:
     """Build a Go program in the folder `module`, which contains the `go.mod` that pins it."""
-    run(what, [str(go()), "build", *_flags(name), "-o", str(binary), PROGRAMS[name].package], cwd=module, env=go_env())
+    command = [str(go()), *_verb(name), *_flags(name), "-o", str(binary), PROGRAMS[name].package]
+    run(what, command, cwd=module, env=go_env())
 
 
 def _build(name: str) -> Path:

@@ -58,14 +58,14 @@ def refuses_strangers(cluster: Cluster) -> bool:
     )
 
 
-def sidecars(cluster: Cluster) -> dict[str, bool]:
+def sidecars(cluster: Cluster, namespace: str = "argocd") -> dict[str, bool]:
     """Whether each pod of Argo CD, except those that are being deleted, has a ready sidecar."""
     return {
         pod["metadata"]["name"]: any(
             one["name"] == "istio-proxy" and one["ready"] for one in pod["status"].get("initContainerStatuses", [])
         )
-        for pod in cluster.pods()
-        if pod["metadata"]["namespace"] == "argocd" and "deletionTimestamp" not in pod["metadata"]
+        for pod in cluster.pods(namespace)
+        if "deletionTimestamp" not in pod["metadata"]
     }
 
 

@@ -304,3 +304,63 @@ def test_a_pod_is_silent_during_a_fault(
     with fault(cluster, "twins-0", namespace=NAMESPACE):
         assert (ping(cluster, one), ping(cluster, other)) == ("", "PONG")
     assert ping(cluster, one) == "PONG"
+
+
+def ended(cluster: Cluster, name: str) -> str:
+    """The pod's phase and its container's exit code."""
+    code = status(cluster, name)["state"].get("terminated", {}).get("exitCode")
+    phase = cluster.kubectl("get", "pod", name, "-n", NAMESPACE, "-o", "jsonpath={.status.phase}").stdout
+    return f"{phase} {code}"
+
+
+@pytest.mark.parametrize(
+    ("policy", "code", "found"),
+    [("Never", 0, "Succeeded 0"), ("Never", 3, "Failed 3"), ("OnFailure", 0, "Succeeded 0")],
+)
+def test_a_pod_ends_by_its_restart_policy(cluster: Cluster, namespace: str, policy: str, code: int, found: str) -> None:
+    name = f"ends-{policy.lower()}-{code}"
+    run(cluster, name, f"echo once; exit {code}", pod={"restartPolicy": policy})
+    eventually(lambda: ended(cluster, name) == found)
+    time.sleep(1.5)
+    assert ended(cluster, name) == found and output(cluster, name) == "once\n"
+
+
+def test_a_failed_init_container_ends_its_pod(cluster: Cluster, namespace: str) -> None:
+    first = {"name": "first", "image": "argocd", "command": ["false"]}
+    run(cluster, "no-init", "echo never", pod={"restartPolicy": "Never", "initContainers": [first]})
+    eventually(lambda: ended(cluster, "no-init") == "Failed None")
+    assert output(cluster, "no-init") == ""
+
+
+def test_a_job_restarts_until_its_pod_succeeds(cluster: Cluster, namespace: str) -> None:
+    script = "test -e /data/x || { touch /data/x; exit 1; }"
+    container = {
+        "name": "job",
+        "image": "argocd",
+        "command": ["sh", "-c", script],
+        "volumeMounts": [{"name": "data", "mountPath": "/data"}],
+    }
+    pod = {"restartPolicy": "OnFailure", "containers": [container], "volumes": [{"name": "data", "emptyDir": {}}]}
+    job = {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": "job", "namespace": NAMESPACE},
+        "spec": {"template": {"spec": pod}},
+    }
+    cluster.kubectl("create", "-f", "-", input=json.dumps(job))
+    cluster.kubectl("wait", "-n", NAMESPACE, "job/job", "--for=condition=Complete", "--timeout=30s")
+    read = ("get", "pods", "-n", NAMESPACE, "-l", "job-name=job", "-o", "json")
+    [pod] = json.loads(cluster.kubectl(*read).stdout)["items"]
+    assert pod["status"]["containerStatuses"][0]["restartCount"] == 1
+
+
+def test_logs_are_read_through_the_api_server(cluster: Cluster, namespace: str) -> None:
+    run(cluster, "speaks", "echo one; echo two; sleep 2; echo three", pod={"restartPolicy": "Never"})
+    eventually(lambda: "two" in output(cluster, "speaks"))
+    logs = ("logs", "-n", NAMESPACE, "speaks")
+    assert cluster.kubectl(*logs, "--tail=1").stdout == "two\n"
+    assert cluster.kubectl(*logs, "--follow").stdout == "one\ntwo\nthree\n"
+    stamped = cluster.kubectl(*logs, "--timestamps").stdout.split()
+    assert stamped[1::2] == ["one", "two", "three"] and all(one.endswith("Z") for one in stamped[::2])
+    curl = ["curl", "-sS", "-k", f"https://10.77.0.1:10250/containerLogs/{NAMESPACE}/speaks/speaks"]
+    assert cluster.exec(curl).returncode != 0

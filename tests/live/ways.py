@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -42,7 +44,6 @@ API_KINDS = [f"{kind}.{GROUP}" for kind in ("gateways", "listenersets", "httprou
 
 NEIGHBOUR = "shop.example.com"
 WILDCARD, BALANCERS = "wildcard", "balancer"
-SHARED = "argocd/*.example.com"
 NAMES = {UPSTREAM: "argocd-server", CHART: "cd-argocd-server"}
 """The Service and Deployment of argocd-server by install; the chart's are those of a release called `cd`."""
 LABELS = {
@@ -261,8 +262,11 @@ GATEWAYS: dict[str, Object] = {
 """`spec.gateway` by way; in the other ways it selects the pods."""
 
 
-def consumer(folder: Path, case: Case, *more: str) -> Path:
-    """A consumer of the case, with the fields that it reads and no others; `more` are further components."""
+def consumer(folder: Path, case: Case, *more: str, **fields: Any) -> Path:
+    """A consumer of the case, with the fields of an Exposure that it reads and no others.
+
+    `more` are further components, and `fields` further fields of the kustomization.
+    """
     spec: Object = {"hosts": [HOST], "gateway": GATEWAYS.get(case.way, {"selector": {"istio": "ingressgateway"}})}
     if case.way in (OWN, API, LISTENER_SET) and case.mode != PASSTHROUGH:
         spec["tls"] = {"secretName": "argocd-certificate"}
@@ -278,7 +282,7 @@ def consumer(folder: Path, case: Case, *more: str) -> Path:
     # The other team's port 80 does not redirect.
     if case.way == API_EXISTING:
         components.append("components/gateway-api/redirect")
-    return write(folder, {"resources": ["exposure.yaml"], "components": components}, exposure=exposure)
+    return write(folder, {"resources": ["exposure.yaml"], "components": components, **fields}, exposure=exposure)
 
 
 EXPOSING = ("Gateway", "VirtualService", "ListenerSet", "HTTPRoute", "TLSRoute", "Sidecar")
@@ -311,14 +315,19 @@ def installed(cluster: Cluster) -> dict[str, Object]:
 # --- a Gateway that another team owns
 
 
-def other_team(cluster: Cluster, case: Case) -> None:
+def other_team(cluster: Cluster, case: Case, namespace: str = "argocd") -> None:
     """Apply the other team's Gateway, with an application of its own; one of Istio is on the same pods as ours.
 
-    If the case uses that Gateway, it also serves a wildcard host to namespace argocd.
+    If the case uses that Gateway, it also serves a wildcard host to the namespace of Argo CD.
     """
+
+    def sample(name: str) -> list[Object]:
+        text = (HERE / "samples" / name).read_text()
+        return list(yaml.safe_load_all(re.sub(r"(?<=metadata.name: )argocd\b|\bargocd(?=/)", namespace, text)))
+
     certificate = cluster.issue([HOST, "*.example.com"], WILDCARD)
     if case.api:
-        objects = list(yaml.safe_load_all((HERE / "samples/shared-gateway.yaml").read_text()))
+        objects = sample("shared-gateway.yaml")
         [gateway] = [one for one in objects if one["kind"] == "Gateway"]
         listeners = {listener["name"]: listener for listener in gateway["spec"]["listeners"]}
         if case.way != API_EXISTING:
@@ -331,12 +340,12 @@ def other_team(cluster: Cluster, case: Case) -> None:
         return
     objects = [
         tls_secret(WILDCARD, GATEWAY_NAMESPACE, *certificate),
-        *yaml.safe_load_all((HERE / "samples/existing-gateway.yaml").read_text()),
+        *sample("existing-gateway.yaml"),
     ]
     [gateway] = [one for one in objects if one["kind"] == "Gateway"]
     servers = {server["name"]: server for server in gateway["spec"]["servers"]}
     if case.way != EXISTING:
-        servers["http"]["hosts"].remove(SHARED)
+        servers["http"]["hosts"].remove(f"{namespace}/*.example.com")
         gateway["spec"]["servers"].remove(servers["https"])
     elif case.mode == PASSTHROUGH:
         servers["https"]["port"]["protocol"] = "TLS"

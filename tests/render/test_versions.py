@@ -20,6 +20,7 @@ from tools.build import (
     istio_module,
     module_version,
 )
+from tools.bump.modules import ARGOCD_PINS
 from tools.versions import module, release, versions
 
 # Versions in the text that are not of versions.yaml, with the reason.
@@ -77,7 +78,7 @@ def pins() -> Iterator[tuple[str, str, str]]:
     modules = {(spec.folder, spec.module) for spec in PROGRAMS.values()}
     modules |= {(folder, GATEWAY_API_MODULE) for folder in (NEWEST_GATEWAY_API, OLDEST_GATEWAY_API)}
     for folder, path in sorted(modules):
-        name = "argocd-module" if folder == "argocd" else folder
+        name = "argocd-module" if folder in ARGOCD_PINS else folder
         yield f"tools/{folder}/go.mod: {path}", name, module_version(folder, path)
     for lock in sorted(ROOT.glob("tools/*/requirements.txt")):
         package, _, version = lock.read_text().split()[0].partition("==")
@@ -131,6 +132,12 @@ def test_no_python_file_names_the_release() -> None:
         if version in named
     ]
     assert not wrong, "\n" + "\n".join(wrong)
+
+
+def test_helm_has_the_version_of_the_image() -> None:
+    """Argo CD's image contains helm, and the end-to-end tests compare its output."""
+    listed = (argocd_module() / "hack/tool-versions.sh").read_text()
+    assert f"\nHELM_VERSION={versions()['helm'].removeprefix('v')}\n" in listed
 
 
 def test_kubernetes_staging_modules_have_the_version_of_kubernetes() -> None:

@@ -112,5 +112,5 @@ def test_a_variable_naming_no_program_gives_one_line(
 
 
 def test_an_unknown_program_lists_the_known_ones() -> None:
-    with pytest.raises(build.ToolError, match=r"no program 'helm'; known: kustomize, .*envoy"):
-        build.program("helm")
+    with pytest.raises(build.ToolError, match=r"no program 'flux'; known: kustomize, .*envoy"):
+        build.program("flux")

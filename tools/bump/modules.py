@@ -13,6 +13,8 @@ from typing import Any
 from tools.build import HERE, PROGRAMS, ToolError, go, go_env
 
 ARGOCD = PROGRAMS["argocd"]
+ARGOCD_PINS = [ARGOCD.folder, PROGRAMS["argocd-e2e"].folder]
+"""The folders that pin the module: for the program, and for its end-to-end tests."""
 RELEASE = re.compile(r"v\d+\.\d+\.\d+")
 
 
@@ -65,20 +67,21 @@ def _download(version: str) -> dict[str, Any]:
 
 
 def pin(root: Path, version: str) -> None:
-    """Write `tools/argocd/go.mod` and go.sum for a version. Raises ToolError.
+    """Write go.mod and go.sum of each folder of ARGOCD_PINS for a version. Raises ToolError.
 
-    It repeats the module's replacements: go only uses those of the main module. A replacement by a folder of the
+    They repeat the module's replacements: go only uses those of the main module. A replacement by a folder of the
     module is omitted, since the module also has it under its own path.
     """
-    folder = root / "tools" / ARGOCD.folder
     upstream = json.loads(_go(source(version), "mod", "edit", "-json"))
-    lines = [f"module argocd-istio.github.io/tools/{ARGOCD.folder}", "", f"go {upstream['Go']}", ""]
-    lines += ["replace (", *(f"\t{one}" for one in _replacements(upstream.get("Replace") or [])), ")"]
-    for name in ("go.mod", "go.sum"):
-        (folder / name).unlink(missing_ok=True)
-    (folder / "go.mod").write_text("\n".join(lines) + "\n")
-    _go(folder, "get", "-tool", f"{ARGOCD.package}@{version}")
-    _go(folder, "mod", "edit", "-fmt")
+    for spec in (PROGRAMS[name] for name in ARGOCD_PINS):
+        folder = root / "tools" / spec.folder
+        lines = [f"module argocd-istio.github.io/tools/{spec.folder}", "", f"go {upstream['Go']}", ""]
+        lines += ["replace (", *(f"\t{one}" for one in _replacements(upstream.get("Replace") or [])), ")"]
+        for name in ("go.mod", "go.sum"):
+            (folder / name).unlink(missing_ok=True)
+        (folder / "go.mod").write_text("\n".join(lines) + "\n")
+        _go(folder, "get", "-t" if spec.test else "-tool", f"{spec.package}@{version}")
+        _go(folder, "mod", "edit", "-fmt")
 
 
 def _replacements(replaced: Sequence[dict[str, Any]]) -> list[str]:
