@@ -7,11 +7,11 @@ ONLY ?=
 PY := tools/python
 # The tests of a file share what they build, or a live cluster, which mostly waits and needs 2 GB of memory.
 SIDE_BY_SIDE := --dist loadfile --no-loadscope-reorder --durations 10 --durations-min 1
-OFFLINE := -m pytest tests --ignore tests/live --numprocesses auto $(SIDE_BY_SIDE)
+OFFLINE := -m pytest tests --ignore tests/live --ignore tests/peers --numprocesses auto $(SIDE_BY_SIDE)
 MOST := --numprocesses $(shell echo $$(($$(nproc) < 4 ? $$(nproc) + 2 : 6))) $(SIDE_BY_SIDE)
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status doctor test test-faults test-mesh test-ways test-ui test-upstream check lint verify-crds update-crds verify-reference update-reference bump history bench
+.PHONY: help up down status doctor test test-faults test-mesh test-ways test-rules test-ui test-upstream check lint verify-crds update-crds verify-reference update-reference bump history bench fuzz
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -30,7 +30,8 @@ doctor: ## list missing system packages, with the command that installs them
 
 test: lint ## run make check, and test every mode with the real programs
 	@$(PY) -m live doctor --install
-	@$(PY) -m pytest tests --ignore tests/live/faults --ignore tests/live/mesh --ignore tests/live/all_ways --ignore tests/live/ui $(MOST)
+	@$(PY) -m pytest tests --ignore tests/live/faults --ignore tests/live/mesh --ignore tests/live/all_ways \
+	  --ignore tests/live/all_rules --ignore tests/live/ui --ignore tests/peers $(MOST)
 
 test-faults: ## test high availability while parts of it are killed, frozen and cut off
 	@$(PY) -m live doctor --install
@@ -43,6 +44,10 @@ test-mesh: ## test every mode with Istio's sidecars, and what mistakes with them
 test-ways: ## test every row of the truth table in every way, and write results/ways.md
 	@$(PY) -m live doctor --install
 	@$(PY) -m pytest tests/live/all_ways $(MOST)
+
+test-rules: ## test the faults of rules on live clusters, and other tools on seeded ones; write results/rules-live.md, peers.md
+	@$(PY) -m live doctor --install
+	@$(PY) -m pytest tests/live/all_rules tests/peers $(MOST)
 
 test-ui: ## test Argo CD's own UI in a real browser, and write results/ui-*.png
 	@$(PY) -m live doctor --install
@@ -74,6 +79,9 @@ bump: ## update to another release of Argo CD: ARGOCD=vX.Y.Z, else the newest; R
 
 history: ## write into docs/releases.md what `make bump` does with past releases
 	@exec $(PY) -m tools.bump.history
+
+fuzz: ## give lint and probe 200000 broken inputs, and write results/fuzz.md
+	@ARGOCD_ISTIO_FUZZ=30 $(PY) -m pytest tests/plugin/test_lint_fuzz.py tests/plugin/test_probe_fuzz.py $(MOST)
 
 bench: ## compare our builds with upstream's install, as ratios
 	@$(PY) -m bench

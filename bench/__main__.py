@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from bench import applies, builds, drift, fleet, functions, reader, starts
+from bench import applies, builds, drift, fleet, functions, linting, reader, starts
 from live.errors import LiveError
 from tools.build import ToolError, say
 
@@ -32,6 +32,11 @@ def main() -> int:
         metavar="NUMBER",
         help=f"number of consumers of one repository to build (default: {fleet.CONSUMERS})",
     )
+    parser.add_argument(
+        "--without-peers",
+        action="store_true",
+        help="lint alone, not beside istioctl and checkov, which are built first",
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures to FILE")
     arguments = parser.parse_args()
     if arguments.rounds < 1:
@@ -52,6 +57,9 @@ def main() -> int:
         drifts = drift.compare(arguments.rounds)
         print("\n" + drift.table(drifts))
         figures["drift"] = drifts.as_json()
+        lints = linting.compare(arguments.rounds, peers=not arguments.without_peers)
+        print("\n" + linting.table(lints))
+        figures["lint"] = lints.as_json()
         if arguments.consumers > 0:
             many = fleet.measure(arguments.consumers)
             print("\n" + fleet.table(many))

@@ -33,7 +33,8 @@ ORDER = (
 )
 """The starts of paths, in the order in which files of tests are started."""
 
-_FIGURES = pytest.StashKey[dict[str, Figures]]()
+FIGURES = pytest.StashKey[dict[str, Figures]]()
+"""The figures of this process, and at the end in the first process those of all."""
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -101,7 +102,7 @@ def report(request: pytest.FixtureRequest, results_dir: Path) -> Callable[[str, 
     """`report(name, figures)` adds a line to the end of the run and writes `<name>.json`."""
 
     def add(name: str, figures: Figures) -> None:
-        request.config.stash.setdefault(_FIGURES, {})[name] = figures
+        request.config.stash.setdefault(FIGURES, {})[name] = figures
         results_dir.mkdir(parents=True, exist_ok=True)
         (results_dir / f"{name}.json").write_text(json.dumps(figures, indent=2) + "\n")
 
@@ -111,15 +112,15 @@ def report(request: pytest.FixtureRequest, results_dir: Path) -> Callable[[str, 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """One of several processes hands its figures to the first (pytest-xdist)."""
     if output := getattr(session.config, "workeroutput", None):
-        output["figures"] = session.config.stash.get(_FIGURES, {})
+        output["figures"] = session.config.stash.get(FIGURES, {})
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
     figures = getattr(node, "workeroutput", {}).get("figures", {})
-    node.config.stash.setdefault(_FIGURES, {}).update(figures)
+    node.config.stash.setdefault(FIGURES, {}).update(figures)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    for name, figures in config.stash.get(_FIGURES, {}).items():
+    for name, figures in config.stash.get(FIGURES, {}).items():
         terminalreporter.write_line(f"{name}: " + ", ".join(f"{what} {count}" for what, count in figures.items()))

@@ -82,6 +82,17 @@ PROGRAMS: dict[str, GoProgram] = {
     "kube-proxy": GoProgram("kubernetes", f"{_KUBE}/cmd/kube-proxy", _KUBE, 1, _KUBE_STAMP),
     "pilot-discovery": GoProgram("istio", "istio.io/istio/pilot/cmd/pilot-discovery", "istio.io/istio", 4),
     "pilot-agent": GoProgram("istio", "istio.io/istio/pilot/cmd/pilot-agent", "istio.io/istio", 4),
+    "istioctl": GoProgram(
+        "istio",
+        "istio.io/istio/istioctl/cmd/istioctl",
+        "istio.io/istio",
+        3,
+        ("istio.io/istio/pkg/version.buildVersion={v}",),
+    ),
+    "istio-analyzers": GoProgram("istio", "./analyzers", "istio.io/istio", 3),
+    "kubeconform": GoProgram(
+        "kubeconform", "github.com/yannh/kubeconform/cmd/kubeconform", "github.com/yannh/kubeconform", 0.2
+    ),
     "argocd": GoProgram(
         "argocd",
         "github.com/argoproj/argo-cd/v3/cmd",
@@ -267,6 +278,15 @@ def gateway_api_crds(pin: str) -> Path:
     return module_dir(pin, GATEWAY_API_MODULE) / "config/crd/standard"
 
 
+SARIF_MODULE = "github.com/owenrumney/go-sarif/v3"
+
+
+def sarif_schema() -> str:
+    """The JSON Schema of SARIF 2.1.0, by OASIS, which that module has as a constant."""
+    text = (module_dir("sarif", SARIF_MODULE) / "pkg/report/v210/sarif/schema.go").read_text()
+    return text.partition("`")[2].rpartition("`")[0]
+
+
 def _flags(name: str) -> list[str]:
     spec = PROGRAMS[name]
     version = module_version(spec.folder, spec.module)
@@ -289,6 +309,7 @@ def build_key(name: str) -> str:
     for part in (
         (HERE / spec.folder / "go.mod").read_bytes(),
         (HERE / spec.folder / "go.sum").read_bytes(),
+        *(file.read_bytes() for file in sorted((HERE / spec.folder).glob("*/*.go")) if spec.package.startswith("./")),
         toolchain.encode(),
         repr((spec.package, [*_verb(name)[1:], *_flags(name)])).encode(),
     ):

@@ -1,11 +1,12 @@
 """Generate reference parts of the docs and the package: fields, commands, rules, versions, the library's reference, a
-picture, the JSON Schema.
+picture, the JSON Schema, the settings that Argo CD reads.
 
 python -m tools.reference update|verify
 """
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import typer
+import yaml
 
 from argocd_istio.cli import CODES
 from argocd_istio.commands import app
@@ -23,12 +25,23 @@ from argocd_istio.explain.picture import Picture
 from argocd_istio.exposure import schema
 from argocd_istio.exposure.fields import BY_PATH, FIELDS, Field
 from argocd_istio.lint import catalogue
+from argocd_istio.lint.rules.install import KEYS
 from argocd_istio.lint.run import run
+from argocd_istio.render.components import PARAMETERS
 from argocd_istio.render.objects import Objects
 from argocd_istio.render.ways import facts
 from argocd_istio.syntax.source import parse
 from argocd_istio.terminal import Terminal
-from tools.build import HERE, NEWEST_GATEWAY_API, OLDEST_GATEWAY_API, ToolError, istio_module, program, say
+from tools.build import (
+    HERE,
+    NEWEST_GATEWAY_API,
+    OLDEST_GATEWAY_API,
+    ToolError,
+    argocd_module,
+    istio_module,
+    program,
+    say,
+)
 from tools.versions import module, release, versions
 
 ROOT = HERE.parent
@@ -37,6 +50,7 @@ PAGE = Path("docs/plugin.md")
 RULES = Path("docs/rules.md")
 PICTURE = Path("docs/explain-grpc-routing.svg")
 SCHEMA = Path("plugin/src/argocd_istio") / schema.FILE
+PARAMETERS_FILE = KEYS.relative_to(ROOT)
 
 
 def fields() -> str:
@@ -123,6 +137,24 @@ def compatibility() -> str:
     return "\n".join([*lines, *(f"| {one} | {installed.get(one, 'yours')} | {rows[one]} |" for one in rows)])
 
 
+def parameters() -> str:
+    """The keys of argocd-cmd-params-cm that upstream's workloads read, as JSON."""
+
+    def below(value: Any) -> Iterator[str]:
+        for key, each in value.items() if isinstance(value, dict) else enumerate(value):
+            if key == "configMapKeyRef" and each["name"] == PARAMETERS:
+                yield each["key"]
+            elif key == "configMap" and isinstance(each, dict) and each.get("name") == PARAMETERS:
+                yield from (one["key"] for one in each["items"])
+            elif isinstance(each, dict | list):
+                yield from below(each)
+
+    # It has every component of the others.
+    text = (argocd_module() / "manifests/install-with-hydrator.yaml").read_text()
+    keys = sorted({key for item in yaml.load_all(text, yaml.CSafeLoader) for key in below(item)})
+    return json.dumps({"release": module(), "keys": keys}, indent=2) + "\n"
+
+
 def codes() -> str:
     """The table of exit codes, as Markdown."""
     rows = ["| Exit code | Meaning |", "|---|---|"]
@@ -169,7 +201,8 @@ def files(root: Path = ROOT) -> dict[Path, str]:
     """The text of every file that is written, by its path from the root."""
     pages = {path: (root / path).read_text() for path in [*SECTIONS, *_refer()]}
     pages |= {path: page(path, pages[path]) for path in SECTIONS}
-    return {path: referenced(text) for path, text in pages.items()} | {SCHEMA: schema.text(), PICTURE: picture()}
+    written = {SCHEMA: schema.text(), PICTURE: picture(), PARAMETERS_FILE: parameters()}
+    return {path: referenced(text) for path, text in pages.items()} | written
 
 
 def update() -> None:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any
 
 from live.addresses import ENVOY_ADMIN_PORT
 from live.cluster import Cluster
 from live.network import namespace_of
-from tests.live.breaks import Breaking
 from tests.live.lifecycle import Object, addresses, get, next_second, until
 from tests.render.consumer import write
+
+Breaking = Callable[[Cluster], AbstractContextManager[None]]
 
 PERMISSIVE, STRICT = PEERS = ("PERMISSIVE", "STRICT")
 
@@ -145,44 +145,3 @@ def older(service: str, breaking: Breaking) -> Breaking:
             yield
 
     return aged
-
-
-@contextmanager
-def older_sidecar(cluster: Cluster) -> Iterator[None]:
-    """Add another Sidecar for the same pods, older than ours, which does not configure the port."""
-    ours = get(cluster, *SIDECAR[:2])
-    theirs = {**ours, "metadata": {"name": "theirs", "namespace": "argocd"}}
-    theirs["spec"] = {"workloadSelector": ours["spec"]["workloadSelector"], "egress": [{"hosts": ["*/*"]}]}
-    create(cluster, theirs)
-    younger(cluster, *SIDECAR)
-    try:
-        _wait_protocol(cluster, "HTTP")
-        yield
-    finally:
-        cluster.kubectl("delete", SIDECAR[0], "theirs", "-n", "argocd")
-    _wait_protocol(cluster, "TCP")
-    cluster.wait_ready()
-
-
-def patched_pods(metadata: dict[str, Any]) -> Breaking:
-    """Add labels or annotations to argocd-server's pods, and remove them."""
-
-    @contextmanager
-    def breaking(cluster: Cluster) -> Iterator[None]:
-        _patch(cluster, metadata)
-        try:
-            yield
-        finally:
-            _patch(cluster, {kind: dict.fromkeys(values) for kind, values in metadata.items()})
-
-    return breaking
-
-
-def _patch(cluster: Cluster, metadata: dict[str, Any]) -> None:
-    server = ("deployment/argocd-server", "-n", "argocd")
-    cluster.kubectl("patch", *server, "-p", json.dumps({"spec": {"template": {"metadata": metadata}}}))
-    cluster.kubectl("rollout", "status", *server, "--timeout=90s")
-
-
-excluded = patched_pods({"annotations": {"traffic.sidecar.istio.io/excludeInboundPorts": "8080"}})
-not_injected = patched_pods({"labels": {"sidecar.istio.io/inject": "false"}})

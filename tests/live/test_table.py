@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -47,3 +48,11 @@ def test_cell(client: Client, mode: str, row: Row, results: Results) -> None:
     found = table.measure(client, row)
     results.add(row, mode, found)
     assert found == row.expected[mode]
+
+
+def test_only_the_grpc_route_never_repeats_a_call(cluster: Cluster) -> None:
+    """Clients cannot see this: Envoy retries a failed call, unless its route disables that. The last mode is up."""
+    dump = json.loads(cluster.envoy_admin("/config_dump?resource=dynamic_route_configs"))
+    hosts = [host for one in dump["configs"] for host in one["route_config"].get("virtual_hosts", [])]
+    routes = {route["name"]: route["route"] for host in hosts for route in host.get("routes", []) if "route" in route}
+    assert {name: "retry_policy" in route for name, route in routes.items()} == {"grpc": False, "http": True}

@@ -8,6 +8,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from argocd_istio import cli
+from tests.conftest import FIGURES, results_folder
+from tests.plugin import fuzz
 from tests.plugin.cases import Called
 
 settings.register_profile(
@@ -33,3 +35,8 @@ def call(capfd: pytest.CaptureFixture[str]) -> Called:
         return code, *capfd.readouterr()
 
     return called
+
+
+def pytest_terminal_summary(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        fuzz.write(config.stash.get(FIGURES, {}), results_folder())

@@ -86,7 +86,13 @@ def binding(namespace: str) -> Object:
 
 
 def certificate(namespace: str) -> Object:
-    return item("cert-manager.io/v1", "Certificate", "cd", namespace, spec={"secretName": "argocd-certificate"})
+    return item(
+        "cert-manager.io/v1",
+        "Certificate",
+        "cd",
+        namespace,
+        spec={"secretName": "argocd-certificate", "dnsNames": ["argocd.example.com"]},
+    )
 
 
 def redis(replicas: int) -> Object:
@@ -195,7 +201,7 @@ MORE: list[Row] = [
         "a rule without a destination",
         "grpc-routing",
         lambda objects: routes(objects)["http"][0].pop("route"),
-        ["no destination: the gateway answers 404"],
+        ["no destination: a new gateway answers 404"],
     ),
     (
         "C01",
@@ -231,7 +237,7 @@ MORE: list[Row] = [
             both_hosts("CD.acme.io"),
             lambda objects: routes(objects)["tls"][0]["match"][0].update(sniHosts=["CD.acme.io"]),
         ),
-        ["CD.acme.io has capitals: browsers ask for cd.acme.io, and the gateway answers 404"],
+        ["CD.acme.io has capitals: where another object writes cd.acme.io, the gateway answers 404"],
     ),
     (
         "C14",
@@ -245,7 +251,10 @@ MORE: list[Row] = [
         "a host twice",
         "termination",
         both_hosts("cd.acme.io", "cd.acme.io"),
-        ["cd.acme.io is listed twice in VirtualService argocd/argocd: Istio refuses it"],
+        [
+            "cd.acme.io is listed twice in VirtualService argocd/argocd: Istio refuses it",
+            "./cd.acme.io is listed twice in the server",
+        ],
     ),
     (
         "C19",

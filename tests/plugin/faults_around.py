@@ -227,6 +227,45 @@ ALL_PODS = network("[{ports: [{port: 8080}]}]", name="all").replace(
     "{matchLabels: {app.kubernetes.io/name: argocd-server}}", "{}"
 )
 
+REFUSED = """kind: Gateway
+metadata: {name: argocd}
+spec:
+  servers:
+  - port: {number: 443, name: https, protocol: HTTPS}
+    hosts: [shop/argocd.example.com]
+    tls: {mode: SIMPLE, credentialName: argocd-certificate}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: shop, namespace: shop}
+spec:
+  hosts: [argocd.example.com]
+  gateways: [argocd/argocd]
+  http: [{route: [{destination: {host: shop}}]}]
+"""
+ADMITTED_ONCE = """apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: shop, namespace: shop}
+spec:
+  selector: {istio: other}
+  servers:
+  - port: {number: 443, name: https, protocol: HTTPS}
+    hosts: [shop/argocd.example.com]
+    tls: {mode: SIMPLE, credentialName: shop}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: shop, namespace: shop}
+spec:
+  hosts: [argocd.example.com]
+  gateways: [shop/shop]
+  http: [{route: [{destination: {host: shop}}]}]
+---
+kind: VirtualService
+metadata: {name: argocd}
+spec: {gateways: [argocd, shop/shop]}
+"""
+
 WRONG: list[Row] = [
     ("F25", "the port of argocd-server alone", "termination", REPO + ALL_PODS),
     ("F26", "nothing at all", "termination", REPO + network("[]", "[Egress]")),
@@ -239,6 +278,12 @@ WRONG: list[Row] = [
         "passthrough",
         OWN_GATEWAY.replace("own, namespace: edge", "dev-public")
         + routes("{gateways: [argocd/argocd, argocd/public]}"),
+    ),
+    (
+        "D24",
+        "a host that another VirtualService has",
+        "termination",
+        REFUSED,
     ),
     ("D09", "a Secret with a key alone", "termination", secret("argocd-certificate", "{tls.key: a}", "istio-system")),
     ("D10", "capitals", "termination", https("Certificate")),
@@ -446,6 +491,12 @@ metadata:
 
 LONG = "{policy.default: a, policy.csv: '" + "x" * 200_000 + "'}"
 SPARED: list[Row] = [
+    (
+        "D24",
+        "one of two Gateways admits it",
+        "termination",
+        ADMITTED_ONCE,
+    ),
     (
         "F16",
         "a row that is too long",
@@ -831,4 +882,6 @@ UNKNOWN: list[tuple[str, str, str, Stated]] = [
     ("F13", "", edge_policy("[{from: [{source: {ipBlocks: [192.0.2.0/24]}}]}]"), Stated()),
     ("H03", "--istio-version", edge_pods(), Stated()),
     ("H04", "--istio-version", edge_pods(annotations=EDGE_CONFIG), Stated()),
+    ("K11", "", server("image: 'quay.io/argoproj/argocd:latest'"), Stated()),
+    ("K11", "", server("image: 'quay.io/argoproj/argocd:v9.9.9'"), Stated()),
 ]

@@ -100,8 +100,8 @@ MESH: list[Row] = [
         "termination",
         after(ambient, lambda objects: objects.extend([*OTHERS, policy("a", 1), policy("b", 15000, 15007)])),
         [
-            "ambient carries connections on port 15008, which the NetworkPolicies of argocd-server, argocd-redis, "
-            "argocd-redis-1 and 2 more do not admit: Argo CD's components do not reach each other"
+            "ambient carries connections on port 15008, which the NetworkPolicies of argocd-redis, argocd-redis-1, "
+            "argocd-redis-2 and 2 more do not admit: Argo CD's components do not reach each other"
         ],
     ),
     (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from argocd_istio.lint.rules.workloads import ADVISORIES
+
 Case = tuple[str, bool, str, str]
 
 PARAMETERS = "kind: ConfigMap\nmetadata: {{name: argocd-cmd-params-cm}}\ndata: {{{0}}}\n"
@@ -70,6 +72,14 @@ spec:
 """
 
 
+BARE = """\
+---
+kind: VirtualService
+metadata: {name: argocd}
+spec: {hosts: ['argocd.example.com:8443', 'argocd.example.com.']}
+"""
+
+
 def route(match: str, more: str = "") -> str:
     to = f"{{host: {SERVER}, port: {{number: 80}}}}"
     return f"""\
@@ -127,6 +137,38 @@ spec:
 """
 TERMINATION, PASSTHROUGH = "termination", "passthrough"
 
+PLAIN_80 = gateway("mode: PASSTHROUGH").replace("    tls: {httpsRedirect: true}\n", "")
+TLS = "{tls: {mode: SIMPLE}}"
+GRPC_WEB = """\
+kind: VirtualService
+metadata: {name: argocd}
+spec: {http: [{route: [{destination: {host: argocd-server, port: {number: 80}}}]}]}
+"""
+FORMS = ("argocd", "./argocd", "argocd/argocd", *(f"argocd.argocd{end}" for end in ("", ".svc", ".svc.cluster.local")))
+OWN = "[{name: OWN, valueFrom: {configMapKeyRef: {name: argocd-cmd-params-cm, key: own}}}]"
+
+
+def bound(gateway: str) -> str:
+    return f"kind: VirtualService\nmetadata: {{name: argocd}}\nspec: {{gateways: [{gateway}]}}\n"
+
+
+def image(name: str) -> str:
+    return deployment().replace("{name: argocd-server, args", f"{{name: argocd-server, image: {name!r}, args")
+
+
+FIXED = min(each["version"] for each in ADVISORIES["fixed"].values())
+MINOR, PATCH = FIXED.rpartition(".")[0], int(FIXED.rpartition(".")[2])
+RELEASES = [
+    (True, TERMINATION, image(f"quay.io/argoproj/argocd:{MINOR}.0")),
+    (True, TERMINATION, image(f"registry.acme.io:5000/mirror/argocd:{MINOR[1:]}.{PATCH - 1}@sha256:0")),
+    (True, TERMINATION, image(f"quay.io/argoproj/argocd:{FIXED}-rc1")),
+    (False, TERMINATION, image(f"quay.io/argoproj/argocd:{FIXED}")),
+    (False, TERMINATION, image(f"quay.io/argoproj/argocd:{MINOR}.{PATCH + 1}-rc1")),
+    (False, TERMINATION, image("quay.io/argoproj/argocd:v9.9.9")),
+    (False, TERMINATION, image("quay.io/argoproj/argocd:latest")),
+    (False, TERMINATION, image("quay.io/argoproj/argocd@sha256:0")),
+    (False, TERMINATION, image(f"registry.acme.io/argocd-server:{MINOR}.0")),
+]
 CASES: list[Case] = [
     ("A04", True, TERMINATION, policy("{tls: {mode: MUTUAL, credentialName: a, insecureSkipVerify: true}}")),
     ("A04", True, TERMINATION, policy("{tls: {mode: SIMPLE, caCertificates: /ca.crt}}")),
@@ -243,6 +285,7 @@ CASES: list[Case] = [
     ("G02", True, TERMINATION, settings(url="https://example.com")),
     ("G02", True, TERMINATION, settings(url="https://argocd.example.com.acme.io/")),
     ("G02", False, TERMINATION, settings(url="https://ARGOCD.example.com:8443")),
+    ("G02", False, TERMINATION, gateway(hosts="'argocd/*'") + BARE + settings(url=URL)),  # C14
     ("G02", False, TERMINATION, "kind: Gateway\nmetadata: {name: argocd}\nspec: {servers: []}\n" + settings(url=URL)),
     ("G03", True, TERMINATION, settings(url="argocd.example.com")),
     ("G03", False, TERMINATION, settings(url="HTTPS://argocd.example.com")),
@@ -259,4 +302,24 @@ CASES: list[Case] = [
     ("G08", False, TERMINATION, route("{uri: {prefix: /api/webhook}}")),  # a webhook alone
     ("G08", False, TERMINATION, route("{uri: {exact: /}}, {uri: {prefix: /}}")),
     ("G08", False, TERMINATION, route("{uri: {prefix: /api}}, {uri: {regex: '/.*'}}")),
+    ("B01", False, PASSTHROUGH, PLAIN_80),
+    ("A02", False, PASSTHROUGH, PLAIN_80),
+    ("B01", True, PASSTHROUGH, PLAIN_80 + "---\n" + PARAMETERS.format("server.insecure: 'true'")),
+    ("B01", True, TERMINATION, PLAIN_80.replace("PASSTHROUGH", "SIMPLE, credentialName: a")),
+    ("A02", True, TERMINATION, PLAIN_80.replace("PASSTHROUGH", "SIMPLE, credentialName: a") + "---\n" + TLS_SERVER),
+    ("A03", True, TERMINATION, POLICY.format(kind="DestinationRule", host="'*.argocd.svc.cluster.local'", policy=TLS)),
+    ("A03", True, TERMINATION, POLICY.format(kind="DestinationRule", host="'*.local'", policy=TLS)),
+    ("A03", False, TERMINATION, POLICY.format(kind="DestinationRule", host="'*.shop.svc.cluster.local'", policy=TLS)),
+    ("A31", False, PASSTHROUGH, ""),
+    ("A31", False, "grpc-routing", ""),
+    ("A31", True, "grpc-routing", GRPC_WEB),
+    ("A31", False, TERMINATION, route("{headers: {content-type: {exact: application/grpc}}}")),  # A14
+    *(("D04", False, TERMINATION, bound(form)) for form in FORMS),
+    ("D04", True, TERMINATION, bound("other.argocd.svc")),
+    ("I13", True, TERMINATION, PARAMETERS.format("server.insecur: 'true'")),
+    ("I13", True, TERMINATION, PARAMETERS.format("x" * 1000 + ": ''")),
+    ("I13", False, TERMINATION, PARAMETERS.format("redis.server: a, server.profile.enabled: 'true'")),  # by a volume
+    ("I13", False, TERMINATION, PARAMETERS.format("own: ''") + "---\n" + deployment(env=OWN)),
+    ("I13", True, TERMINATION, PARAMETERS.format("own: ''") + "---\n" + deployment(env=OWN.replace("params", "other"))),
+    *(("K11", *row) for row in RELEASES),
 ]

@@ -1,19 +1,28 @@
-"""Each kind of bad input to the function: exit code, text on stderr, and content of stdout.
+"""Each kind of bad input to the function and to lint: exit code, text on stderr, and content of stdout.
 
 The numbers are those of the project's list of bad inputs.
 """
 
 from __future__ import annotations
 
+import os
+import pty
 import re
-from collections.abc import Callable, Sequence
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
 from argocd_istio import API_VERSION
-from tests.plugin.cases import BOMB, MERGES, exposure, generator, resource_list, run
+from argocd_istio.formats import FORMATS
+from tests.plugin.cases import BOMB, MERGES, Called, exposure, generator, resource_list, run
+from tests.work import HANG
+from tools.build import program
 
 GOOD = generator(hosts=["cd.acme.io"])
 HEAD = "apiVersion: config.kubernetes.io/v1\nkind: ResourceList\n"
@@ -336,3 +345,224 @@ def test_the_tables_are_counted(report: Callable[[str, dict[str, int]], None]) -
     cases = [*UNREADABLE, *MISTAKES, *(one[:3] for one in ACCEPTED)]
     report("bad inputs to the function", {"cases": len(cases), "rows of the list": len({one[0] for one in cases})})
     assert len({one[1] for one in cases}) == len(cases), "a case stands there twice"
+
+
+# ---- lint
+
+GATEWAY_DOC = "apiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {name: a}\n"
+LINT_UNREADABLE = [
+    *(case for case in UNREADABLE if case[0] in {"23", "33", "35", "36", "38", "42", "43", "44", "45"}),
+    ("1", b"", "found no object of Kubernetes, expected at least one"),
+    ("2", b"# only\n---\n\n", "found no object of Kubernetes"),
+    ("4", b"- a\n", "found no object of Kubernetes"),
+    ("4", b"text\n", "found no object of Kubernetes"),
+    ("4", b"{}\n", "found no object of Kubernetes"),
+    ("39", GATEWAY_DOC + "a: [", "found invalid YAML"),
+    ("51", "{{- if .Values.x }}\nkind: A\n{{ end }}\n", "looks like a template"),
+    ("56", "---\n" * 50_001, "documents"),
+    ("56", "#" * (64 << 20) + "#", "67108864"),
+]
+"""(rows, input, text on stderr): exit 2, one line, nothing on stdout."""
+
+LINT_ACCEPTED = [
+    # (rows, input)
+    ("7", "kind: List\napiVersion: v1\nitems:\n---\n" + GATEWAY_DOC),
+    ("8", "kind: List\napiVersion: v1\nitems: {a: b}\n---\n" + GATEWAY_DOC),
+    ("9", "kind: List\napiVersion: v1\nitems: [null, text, [a]]\n---\n" + GATEWAY_DOC),
+    ("10", "text\n---\n- a\n---\n12\n---\n" + GATEWAY_DOC),
+    ("11", "{a: b}\n---\n{kind: A}\n---\n{apiVersion: v1}\n---\n" + GATEWAY_DOC),
+    (
+        "12",
+        "{kind: Gateway, apiVersion: networking.istio.io/v1, metadata: null}\n---\n{kind: Service, apiVersion: v1}\n",
+    ),
+    ("13", "{kind: Service, apiVersion: v1, metadata: {generateName: a-}}\n"),
+    ("14", "{kind: List, items: [{kind: List, items: [{kind: Service, apiVersion: v1, metadata: {name: a}}]}]}\n"),
+    ("15", GATEWAY_DOC.replace("a}", "a, annotations: null, labels: [a]}")),
+    ("15", GATEWAY_DOC.replace("a}", "a, annotations: {b: 1, c: null, d: [e]}}")),
+    ("20", GATEWAY_DOC + "spec: {servers: [{hosts: [on, NO], port: {number: on}}]}\n"),
+    ("21", GATEWAY_DOC + "spec: {servers: [{hosts: [1e3, 0755, 12:30:45], port: {number: 0x1F}}]}\n"),
+    ("22", GATEWAY_DOC + "spec: {servers: [{hosts: [null, '', [a], {b: c}], port: null}, null, text]}\n"),
+    ("24", GATEWAY_DOC + "spec: {servers: [{hosts: ['https://a.io:1/x', 'a b', \"a\\tb\"], port: {number: 443}}]}\n"),
+    ("26", GATEWAY_DOC + "spec: {servers: [{hosts: [münchen.de, xn--zzzzzzzz99999999.de], port: {number: 443}}]}\n"),
+    ("27", GATEWAY_DOC + f"spec: {{servers: [{{hosts: [{'a' * 5000}.io], port: {{number: 443}}}}]}}\n"),
+    ("28", GATEWAY_DOC + "spec: {servers: [{hosts: ['[::1]', '10.0.0.1'], port: {number: 443}}]}\n"),
+    (
+        "32",
+        GATEWAY_DOC + 'spec: {servers: [{hosts: ["::error::\\e[31m", "\\r\\n::set-output"], port: {number: 80}}]}\n',
+    ),
+    ("34", GATEWAY_DOC + "---\n" + GATEWAY_DOC),
+    # Nothing is constructed, and the file may be another program's.
+    (
+        "40",
+        GATEWAY_DOC + "spec: !!python/object/apply:os.system [id]\n---\n" + GATEWAY_DOC.replace("Gateway", "!Ref A"),
+    ),
+    ("41", GATEWAY_DOC + "spec: {servers: !!set {a}, selector: !!binary YS5i, ? [a] : b}\n"),
+    ("37", GATEWAY_DOC + "spec: &a {servers: &b []}\nother: [*a, *b]\n"),
+    ("39", GATEWAY_DOC + f"spec: {{servers: [{{port: {{number: {'9' * 5000}}}, hosts: [2001-99-99]}}]}}\n"),
+    ("42", GATEWAY_DOC + "spec: {}\t# tab\n"),
+    ("44", "\ufeff" + GATEWAY_DOC),
+    ("46", GATEWAY_DOC.replace("\n", "\r\n")),
+    ("47", GATEWAY_DOC.rstrip("\n")),
+    ("50", "%YAML 1.1\n---\n" + GATEWAY_DOC + "...\n---\n---\n"),
+    ("52", '{"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a"}}'),
+    ("53", GATEWAY_DOC + "---\n" + GATEWAY_DOC.replace("name: a", "name: b")),
+    ("54", "{apiVersion: v1, kind: ConfigMap, metadata: {name: a}}\n"),
+    ("56", "---\n" * 40_000 + GATEWAY_DOC),
+    ("80", GATEWAY_DOC.replace("a}", "a, annotations: {config.kubernetes.io/local-config: 'true'}}")),
+]
+
+
+@contextmanager
+def piped(file: Path) -> Iterator[None]:
+    """The file as stdin."""
+    own, descriptor = os.dup(0), os.open(file, os.O_RDONLY)
+    try:
+        os.dup2(descriptor, 0)
+        yield
+    finally:
+        os.dup2(own, 0)
+        os.close(own)
+        os.close(descriptor)
+
+
+@pytest.mark.parametrize("way", ["file", "stdin", "folder", "folder below"])
+@pytest.mark.parametrize(("rows", "data", "words"), LINT_UNREADABLE, ids=ids(LINT_UNREADABLE))
+def test_lint_refuses_unreadable_input_in_one_line(
+    rows: str, data: bytes | str, words: str, way: str, here: Path, call: Called
+) -> None:
+    file = here / "all/below/a.yaml"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(data if isinstance(data, bytes) else data.encode(errors="surrogatepass"))
+    path = {"file": "all/below/a.yaml", "stdin": "-", "folder": "all/below", "folder below": "all"}[way]
+    with piped(file):
+        code, out, error = call("lint", path)
+    assert (code, out) == (2, "")
+    start = "stdin" if way == "stdin" else path if "no object" in words else "all/below/a.yaml"
+    assert error.count("\n") == 1 and error.rstrip("\n").isprintable()
+    assert error.startswith(start) and words.removeprefix("stdin") in error, error
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize(("rows", "data"), LINT_ACCEPTED, ids=ids(LINT_ACCEPTED))
+def test_lint_takes_odd_objects(rows: str, data: str, form: str, here: Path, call: Called) -> None:
+    (here / "a.yaml").write_bytes(data.encode())
+    code, out, error = call("lint", "a.yaml", "--format", form)
+    assert code in (0, 1) and error == ""
+    assert form == "github" or not any(line.startswith("::") for line in out.splitlines())
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", out)
+
+
+def spoiled(here: Path) -> None:
+    """Files and folders that cannot be used, beside a right one."""
+    (here / "a.yaml").write_text(GATEWAY_DOC)
+    (here / "folder/sub").mkdir(parents=True)
+    os.mkfifo(here / "pipe")
+    (here / "loop").symlink_to("loop")
+    (here / "dangling.yaml").symlink_to("nowhere")
+    with (here / "large.yaml").open("wb") as file:
+        file.truncate(1 << 40)
+    (here / "wrong.json").write_text("{")
+    (here / "unbuilt").mkdir()
+    (here / "unbuilt/kustomization.yaml").write_text("resources: [missing.yaml]\n")
+    for name in ("name\n::error::x.yaml", "-x.yaml"):
+        (here / name).write_text("a: [")
+    (here / "known.json").write_text('{"findings": []}')
+    (here / "fixed.yaml").write_text(UNFIXED)
+    (here / "fixed.yaml").chmod(0o444)
+
+
+UNFIXED = f"""\
+{GATEWAY_DOC}spec:
+  servers:
+  - port: {{number: 443, protocol: TLS}}
+    hosts: [a.io]
+    tls: {{mode: PASSTHROUGH, credentialName: a}}
+"""
+PLACES = [
+    # (rows, arguments, exit code, text on stderr)
+    ("64", ["none.yaml"], 3, "none.yaml: No such file or directory"),
+    ("64", ["dangling.yaml"], 3, "dangling.yaml: No such file or directory"),
+    ("64", ["loop"], 3, "loop: Too many levels of symbolic links"),
+    ("64", ["folder"], 2, "folder: has no kustomization.yaml and no YAML file; name a folder or file that has them"),
+    ("64", ["/dev/null"], 2, "/dev/null: is a device; name a file"),
+    ("64", ["pipe"], 2, "pipe: is a pipe that nobody writes into"),
+    ("64", [""], 3, "No such file or directory"),
+    ("55", ["unbuilt"], 1, ""),
+    ("56", ["large.yaml"], 2, "large.yaml: has more than 67108864 bytes"),
+    ("70", ["name\n::error::x.yaml"], 2, "name\\n::error::x.yaml:2:1: found invalid YAML"),
+    ("70", ["--", "-x.yaml"], 2, "-x.yaml:2:1: found invalid YAML"),
+    ("70", ["-x.yaml"], 2, "no such option"),
+    ("71", ["a" * 5000], 3, "File name too long"),
+    ("64", ["a.yaml", "--baseline", "none.json"], 3, "none.json: No such file or directory"),
+    ("64", ["a.yaml", "--baseline", "folder"], 2, "folder: is a folder; name a file"),
+    ("56", ["a.yaml", "--baseline", "large.yaml"], 2, "large.yaml: has more than"),
+    (
+        "4",
+        ["a.yaml", "--baseline", "wrong.json"],
+        2,
+        "wrong.json: found no baseline, expected one that",
+    ),
+    ("64", ["a.yaml", "--write-baseline", "folder"], 2, "folder: is a folder"),
+    ("65", ["a.yaml", "--write-baseline", "none/a.json"], 3, "none/a.json: No such file or directory"),
+    ("65", ["fixed.yaml", "--fix"], 3, "fixed.yaml: is read-only; make it writable first"),
+    ("18", ["a.yaml", "--gatway-labels", "a=b"], 2, "no such option"),
+    ("18", ["a.yaml", "--format", "xml"], 2, "'xml' is not one of text, json"),
+    ("18", ["a.yaml", "--select", ""], 2, '--select: found "", expected a rule'),
+    ("18", ["a.yaml", "--gateway-labels", "a"], 2, '--gateway-labels: found "a", expected KEY=VALUE'),
+    ("18", ["a.yaml", "--istio-version", ""], 2, '--istio-version: found "", expected a version'),
+    ("18", ["a.yaml", "--mesh", "x"], 2, '--mesh: found "x", expected one of'),
+    ("18", ["a.yaml", "--gateway-namespace", "A"], 2, '--gateway-namespace: found "A", expected a namespace'),
+]
+
+
+@pytest.mark.parametrize(("rows", "words", "code", "text"), PLACES, ids=ids(PLACES))
+def test_lint_refuses_unusable_files_and_options(
+    rows: str, words: list[str], code: int, text: str, here: Path, call: Called, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("argocd_istio.commands.inputs.PATIENCE", 0.1)
+    monkeypatch.setenv("KUSTOMIZE", str(program("kustomize")))
+    spoiled(here)
+    got, out, error = call("lint", *words)
+    assert got == code
+    if code == 1:
+        assert 'error: found "missing.yaml", which is not there' in out and "missing.yaml" in error
+        return
+    assert out == "" and error.count("\n") == 1 and text.lower() in error.lower(), error
+    assert (here / "fixed.yaml").read_text() == UNFIXED
+
+
+@pytest.mark.parametrize(
+    ("redirection", "code"), [(">/dev/full", 3), (">&-", 3), ("2>&-", 0), ("<&-", 0), ("| head -c 1", 0)]
+)
+def test_lint_ends_well_without_its_streams(redirection: str, code: int, here: Path) -> None:
+    (here / "a.yaml").write_text("{apiVersion: v1, kind: ConfigMap, metadata: {name: a}}")
+    command = f"{sys.executable} -m argocd_istio.cli lint a.yaml {redirection}"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False, timeout=HANG)
+    assert done.returncode == code and "Traceback" not in done.stderr and "Exception ignored" not in done.stderr
+
+
+def test_lint_refuses_a_terminal(here: Path) -> None:
+    ours, theirs = pty.openpty()
+    try:
+        command = [sys.executable, "-m", "argocd_istio.cli", "lint", "-"]
+        done = subprocess.run(command, stdin=theirs, capture_output=True, text=True, check=False, timeout=HANG)
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    assert (done.returncode, done.stdout) == (2, "") and "stdin is a terminal" in done.stderr
+
+
+def test_an_alias_bomb_is_refused_before_it_grows(here: Path) -> None:
+    """In a process with little memory."""
+    for number, text in enumerate((BOMB, MERGES)):
+        (here / f"{number}.yaml").write_text(GATEWAY_DOC + text)
+    limit = "import resource, sys; resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30)); sys.argv[0] = 'x'\n"
+    code = limit + "from argocd_istio.cli import main\nsys.exit(main())"
+    command = [sys.executable, "-c", code, "lint", "0.yaml", "1.yaml"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=HANG)
+    assert (done.returncode, done.stdout) == (2, "") and done.stderr.startswith("0.yaml:")
+
+
+def test_the_tables_of_lint_are_counted(report: Callable[[str, dict[str, int]], None]) -> None:
+    rows = [case[0] for case in (*LINT_UNREADABLE, *LINT_ACCEPTED, *PLACES)]
+    report("bad inputs to lint", {"cases": len(rows), "rows of the list": len(set(rows))})

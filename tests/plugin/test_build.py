@@ -14,6 +14,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from argocd_istio import API_VERSION
 from argocd_istio.exposure.fields import complete
 from argocd_istio.exposure.wired import API, LISTENERS
 from argocd_istio.syntax.emit import to_yaml
@@ -295,6 +296,17 @@ def test_each_documented_error_is_what_kustomize_says(tmp_path: Path, installed:
     same = write(tmp_path / "same", both, exposure=generator(hosts=["a.marker.test"]), plain=second)
     second = second | {"metadata": {"name": "second"}}
     twice = write(tmp_path / "twice", both, exposure=generator(hosts=["a.marker.test"]), plain=second)
+    function = {"config.kubernetes.io/function": "exec: {path: argocd-istio-validator}"}
+    lint = {"apiVersion": API_VERSION, "kind": "ExposureValidator", "metadata": {"name": "a", "annotations": function}}
+    plain = {"components": ["components/termination/without-crds"], "resources": ["exposure.yaml"]}
+    own = plainly({"hosts": ["a.marker.test"]})
+    failing = write(tmp_path / "failing", {**plain, "transformers": ["lint.yaml"]}, exposure=own, lint=lint)
+    refused = write(
+        tmp_path / "refused",
+        {**plain, "validators": ["lint.yaml"]},
+        exposure=own,
+        lint=lint | {"spec": {"ignore": ["C"]}},
+    )
     broken = [
         (wrong, FLAGS),
         (right, FLAGS[:1]),
@@ -305,6 +317,8 @@ def test_each_documented_error_is_what_kustomize_says(tmp_path: Path, installed:
         (other, FLAGS),
         (twice, FLAGS),
         (same, FLAGS),
+        (failing, FLAGS),
+        (refused, FLAGS),
     ]
     shown = re.findall(r"^\| ``(.+?)`` \|", page, re.M)
     assert len(shown) == len(broken)

@@ -21,8 +21,9 @@ from argocd_istio.exposure.wired import API, EXISTING, EXPOSURE_ONLY, LISTENERS,
 from tests.plugin.cases import exposure
 from tests.plugin.ways_in import COMPONENTS, folder_of
 from tests.render.consumer import one, write
+from tests.render.git_http import git_finds
 from tests.render.render import ROOT, build, load
-from tests.render.test_examples import git_finds, repositories  # noqa: F401 - a fixture
+from tests.render.test_examples import repositories  # noqa: F401 - a fixture
 from tools.build import program
 
 KUSTOMIZE = [str(program("kustomize")), "build"]

@@ -85,8 +85,9 @@ def test_an_early_interrupt_gives_no_traceback(name: str) -> None:
 
 
 def test_the_console_scripts_import_next_to_nothing() -> None:
-    for module in ("cli", "krm.generator"):
+    for module in ("cli", "krm.generator", "krm.validator"):
         code = f"import sys; before = set(sys.modules); import argocd_istio.{module}; print(*set(sys.modules) - before)"
         loaded = set(subprocess.check_output([sys.executable, "-c", code], text=True).split())
-        ours = {f"argocd_istio.{module}", "argocd_istio", "argocd_istio.krm", "argocd_istio.streams"}
+        ours = {f"argocd_istio.{module}", "argocd_istio", "argocd_istio.krm", "argocd_istio.krm.program"}
+        ours.add("argocd_istio.streams")
         assert loaded - ours <= {"__future__"}

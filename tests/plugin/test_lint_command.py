@@ -1,48 +1,30 @@
-"""`lint` and `rules` as commands: inputs, options, formats, and no alarm on what works."""
+"""`lint` and `rules` as commands: inputs, options, formats."""
 
 from __future__ import annotations
 
 import json
 import os
 import re
+import shlex
 import stat
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import jsonschema
 import pytest
 import yaml
 
 from argocd_istio.exposure.wired import Wired
 from argocd_istio.formats import FORMATS
-from argocd_istio.lint.catalogue import CATALOGUE
-from argocd_istio.lint.run import judge
-from argocd_istio.render.objects import Objects
-from argocd_istio.render.ways import facts
-from argocd_istio.syntax.source import parse
+from argocd_istio.lint.catalogue import CATALOGUE, examples
+from argocd_istio.lint.rules import RULES
 from tests.plugin import ways_in
 from tests.plugin.cases import Called
 from tests.plugin.renders import overlay, source
-from tests.plugin.ways_in import COMPONENTS, folder_of
-from tests.render.render import ROOT, build_text
-from tools.build import argocd_module, program
-
-EXPECTED = {
-    "B05": "argocd-server sends no such header, and which lifetime fits is the user's choice",
-    "C17": "argocd.example.com is the documented placeholder",
-    "C28": "the Gateway belongs to somebody else, so these files do not show it",
-    "D15": "the user's certificate for passthrough is created apart",
-    "E01": "termination without a mesh sends clear text to the pods; components/mesh is an option",
-    "F01": "upstream's NetworkPolicy admits every pod; components/mesh is an option",
-    "F18": "upstream's install has the user admin alone until single sign-on is configured",
-    "I02": "upstream names its images by tags",
-    "I05": "upstream states no requests",
-    "I06": "upstream has one replica; components/high-availability is an option",
-    "K05": "a note: no file shows whether the cluster has another Argo CD",
-    "K08": "examples name main until there is a tag",
-    "K18": "the Gateway belongs to somebody else",
-}
-"""What is found in our own ways, with the reason."""
+from tests.plugin.test_rules import judge_of
+from tests.render.render import ROOT
+from tools.build import program, sarif_schema
 
 GATEWAY = """\
 apiVersion: networking.istio.io/v1
@@ -86,10 +68,31 @@ def test_a_gateway_alone_is_enough(here: Path, call: Called) -> None:
     assert (code, error) == (1, "")
     assert out.splitlines()[:4] == [
         "cd.acme.io:",
-        "  error A09 no-credential: no credentialName: without a certificate the gateway opens no port",
+        "  error A09 no-credential: no credentialName: without a certificate the gateway shows a certificate "
+        "of the mesh, which no client trusts",
         "      at gateway.yaml:7, Gateway edge/argocd, spec.servers[0]",
         "      fix: name the Secret in credentialName",
     ]
+
+
+@pytest.mark.parametrize(
+    ("host", "rule"), [("*", "C01"), ("cd.acme.io.", "C10"), ("cd_x.acme.io", "C11"), ("10.0.0.1", "C13")]
+)
+def test_hosts_of_a_fragment_are_judged(host: str, rule: str, here: Path, call: Called) -> None:
+    destination = "{host: argocd-server.argocd.svc.cluster.local, port: {number: 80}}"
+    routes = f"""\
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {{name: argocd, namespace: argocd}}
+spec:
+  hosts: ["{host}"]
+  gateways: [edge/argocd]
+  http: [{{route: [{{destination: {destination}}}]}}]
+"""
+    (here / "a.yaml").write_text(GATEWAY.replace("argocd/cd.acme.io", f'"argocd/{host}"') + routes)
+    _, out, _ = call("lint", "a.yaml", "--format", "json")
+    assert [one["rule"] for one in json.loads(out)["findings"] if one["severity"] == "error"] == [rule]
 
 
 def test_documents_lists_and_folders_are_read(here: Path, call: Called) -> None:
@@ -105,6 +108,31 @@ def test_documents_lists_and_folders_are_read(here: Path, call: Called) -> None:
     (folder / "list.yml").unlink()
     code, out, error = call("lint", "manifests")
     assert (code, out) == (2, "") and "no kustomization.yaml and no YAML file" in error
+
+
+def test_folders_below_a_folder_are_read(here: Path, call: Called) -> None:
+    for name in ("deep/er", "deep/built/base", ".git", "chart/templates", "empty"):
+        (here / "all" / name).mkdir(parents=True)
+    (here / "all/deep/er/gateway.yaml").write_text(BROKEN)
+    (here / "all/deep/built/kustomization.yaml").write_text("resources: [base]\n")
+    (here / "all/deep/built/base/x.yaml").write_text("a: [")
+    (here / "all/.git/x.yaml").write_text("a: [")
+    (here / "all/chart/Chart.yaml").write_text("name: x\n")
+    (here / "all/chart/templates/x.yaml").write_text("{{ a }}")
+    (here / "all/again").symlink_to(here / "all")
+    code, out, error = call("lint", "all", "--format", "json")
+    assert code == 1 and [one["file"] for one in json.loads(out)["findings"]] == ["all/deep/er/gateway.yaml"]
+    around = "which is not part of the files around it; run"
+    assert error.splitlines() == [
+        f"all/chart: found a Helm chart, {around} helm template all/chart",
+        f"all/deep/built: found a kustomization, {around} argocd-istio lint all/deep/built",
+    ]
+    (here / "all/deep/er/gateway.yaml").unlink()
+    code, out, error = call("lint", "all")
+    assert (code, out) == (2, "") and error.endswith("name its folders, such as all/chart\n")
+    (here / "all/deep/er/gateway.yaml").write_text("a: [")
+    code, out, error = call("lint", "all")
+    assert (code, out) == (2, "") and error.splitlines()[-1].startswith("all/deep/er/gateway.yaml:2:1: found invalid")
 
 
 def test_stdin_is_read(here: Path, call: Called) -> None:
@@ -162,7 +190,7 @@ def test_rules_are_selected_and_ignored(here: Path, call: Called) -> None:
     assert found(call("lint", "a.yaml", "--format", "json", "--select", "no-credential")[1]) == ["A09"]
     assert "A09" not in found(call("lint", "a.yaml", "--format", "json", "--ignore", "a09")[1])
     code, _, error = call("lint", "a.yaml", "--select", "Z99")
-    assert code == 2 and "no rule; see argocd-istio rules" in error
+    assert (code, error) == (2, '--select: found "Z99", expected a rule; see argocd-istio rules\n')
 
 
 ROUTE = """\
@@ -221,7 +249,7 @@ def test_an_annotation_needs_a_reason(here: Path, call: Called) -> None:
     (here / "a.yaml").write_text(ignoring("the secret comes by a webhook"))
     code, out, _ = call("lint", "a.yaml")
     assert code == 0 and "1 left out by annotations" in out
-    for reason in ("", " "):
+    for reason in ("", " ", "."):
         (here / "a.yaml").write_text(ignoring(reason))
         code, out, _ = call("lint", "a.yaml")
         assert code == 1 and "ignore-A09 states no reason and leaves nothing out" in out
@@ -243,6 +271,43 @@ def test_each_format_has_the_finding(form: str, here: Path, call: Called) -> Non
         (here / "a.yaml").write_text(GATEWAY)
         assert ElementTree.fromstring(call("lint", "a.yaml", "--format", form)[1]).attrib["failures"] == "0"
     assert "A09" in out and "no credentialName" in out
+
+
+def odd_names(here: Path) -> list[str]:
+    """Files with many findings, and names that each format must escape."""
+    rows = [
+        BROKEN,
+        "---\n".join([GATEWAY.replace("SIMPLE", "PASSTHROUGH"), ROUTE]),
+        *(row[0] for row in MENDED.values()),
+    ]
+    names = ["a b%.yaml", "-x:,.yaml", 'é<&>".yaml', *(f"{number}.yaml" for number in range(len(rows)))]
+    for name, text in zip(names, rows, strict=False):
+        (here / name).write_text(text)
+    return [f"./{name}" for name in names[: len(rows)]]
+
+
+def test_sarif_follows_its_schema(here: Path, call: Called) -> None:
+    valid = jsonschema.Draft4Validator(json.loads(sarif_schema()))
+    names = odd_names(here)
+    for command in ("lint", "check"):
+        found = json.loads(call(command, *names, "--format", "sarif")[1])
+        assert len(found["runs"][0]["results"]) > 3
+        assert [error.message for error in valid.iter_errors(found)] == []
+    del found["runs"][0]["tool"]
+    assert not valid.is_valid(found)
+
+
+def test_junit_has_a_case_for_each_finding(here: Path, call: Called) -> None:
+    names = odd_names(here)
+    top = ElementTree.fromstring(call("lint", *names, "--format", "junit")[1])
+    cases = top.findall("testsuite/testcase")
+    files = {case.attrib["classname"] for case in cases}
+    failed = [case for case in cases if case.findall("failure")]
+    assert int(top.attrib["tests"]) == len(cases) > int(top.attrib["failures"]) == len(failed) > 3
+    assert files <= set(names) and len(files) > 2
+    # A note is no failure.
+    assert all(case.attrib["name"] and (case in failed or case.findall("system-out")) for case in cases)
+    assert {case.find("failure").attrib["type"] for case in failed} == {"error", "warning"}  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize(
@@ -271,6 +336,7 @@ def test_what_is_unknown_is_not_checked(here: Path, call: Called) -> None:
     assert not {"A02", "A14", "A15", "A20"} & {each["rule"] for each in data["not_checked"]}
 
 
+ROUTED = GATEWAY + "---\n" + ROUTE.replace("'*'", "cd.acme.io")
 MENDED = {
     "A08": (GATEWAY.replace("SIMPLE", "PASSTHROUGH"), ", credentialName: cd", ""),
     "A12": (
@@ -282,6 +348,18 @@ MENDED = {
     "A24": (GATEWAY.replace("cd}", "cd, minProtocolVersion: TLSV1_0}"), ", minProtocolVersion: TLSV1_0", ""),
     "A25": (GATEWAY.replace("cd}", "cd, cipherSuites: [AES128-SHA]}"), ", cipherSuites: [AES128-SHA]", ""),
     "B03": (GATEWAY.replace("cd}", "cd, httpsRedirect: true}"), ", httpsRedirect: true", ""),
+    "C03": (
+        ROUTED.replace("edge", "argocd").replace("argocd/cd", "cd"),
+        "hosts: [cd.acme.io]\n    tls",
+        "hosts: [./cd.acme.io]\n    tls",
+    ),
+    "C09": (ROUTED.replace("cd.acme", "CD.acme"), "CD.acme", "cd.acme"),
+    "H01": (ROUTED.replace("80}}}]", "80}}}]\n    timeout: 30s"), "\n    timeout: 30s", ""),
+    "I11": (
+        ROUTED.replace("port: 80, targetPort", "port: 80, protocol: 6, targetPort"),
+        "protocol: 6",
+        "protocol: '6'",
+    ),
     "G03": (
         "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: argocd-cm\n  labels: {app.kubernetes.io/part-of: argocd}\n"
         "data:\n    url: 'http://cd.acme.io'  # ours\n",
@@ -296,8 +374,10 @@ MENDED = {
 def test_a_fix_changes_one_value_alone(rule: str, listed: bool, here: Path, call: Called) -> None:
     text, old, new = MENDED[rule]
     if listed:
-        indented = "".join(f"  {line}\n" for line in text.removeprefix("# why\n").splitlines())
-        text = f"kind: List\napiVersion: v1\nitems:\n- {indented.lstrip()}"
+        documents = [part.removeprefix("# why\n").splitlines() for part in text.split("---\n")]
+        members = ("- " + "".join(f"  {line}\n" for line in lines).lstrip() for lines in documents)
+        text = f"kind: List\napiVersion: v1\nitems:\n{''.join(members)}"
+        old, new = old.replace("\n", "\n  "), new.replace("\n", "\n  ")
     (here / "a.yaml").write_text(text)
     right = text.replace(old, new)
     assert rule in found(call("lint", "a.yaml", "--format", "json")[1])
@@ -311,6 +391,16 @@ def test_a_fix_changes_one_value_alone(rule: str, listed: bool, here: Path, call
     assert (here / "a.yaml").read_text() == right and rule not in found(out)
     assert error == f"a.yaml: corrected {rule}\n"
     assert call("lint", "a.yaml", "--diff")[:2] == (0, "")
+
+
+def test_the_table_has_each_rule_with_fix() -> None:
+    """By the example of each rule: one that gives a fix needs a row above."""
+    mending = set()
+    for rule in RULES:
+        if rule.wrong:
+            found = judge_of(rule.mode, examples(rule)["Wrong"], rule.stated).findings
+            mending |= {one.rule for one in found if one.mends}
+    assert mending == MENDED.keys()
 
 
 def test_a_fix_reaches_the_source_of_a_build(tmp_path: Path, call: Called) -> None:
@@ -333,6 +423,9 @@ def test_stdin_is_not_changed(here: Path, call: Called) -> None:
     try:
         os.dup2(descriptor, 0)
         assert call("lint", "-", "--diff")[:2] == (0, "")
+        os.lseek(0, 0, os.SEEK_SET)
+        code, out, error = call("lint", "-", "--fix")
+        assert (code, out) == (2, "") and error.startswith("stdin: found --fix, expected files")
     finally:
         os.dup2(own, 0)
         os.close(own)
@@ -350,46 +443,47 @@ def test_rules_are_listed_and_explained(call: Called) -> None:
     assert (code, out) == (2, "") and "is no rule" in error
 
 
-# ---- no alarm on what works
+# ---- the page
 
 
-@pytest.mark.parametrize("wired", COMPONENTS, ids=folder_of)
-def test_our_ways_have_expected_findings_alone(tmp_path: Path, wired: Wired) -> None:
-    text = build_text(ways_in.consumer(tmp_path / "cd", wired))
-    findings = judge(facts(Objects(parse(text.encode(), "render.yaml")), "istio-system")).findings
-    assert {one.rule for one in findings} <= EXPECTED.keys()
-    assert {one.rule for one in findings if one.severity == "error"} <= {"C17"}
+def code_blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", (ROOT / "docs/plugin.md").read_text(), re.M | re.S)
 
 
-FOLDERS = sorted(
-    file.parent.relative_to(ROOT)
-    for top in ("overlays", "examples")
-    for file in (ROOT / top).rglob("kustomization.yaml")
-    if "kind: Component" not in file.read_text() and not re.search("https://|generators:", file.read_text())
-)
+def production(folder: Path) -> Path:
+    """A consumer with a fault in its second file."""
+    made = ways_in.consumer(folder, Wired("termination", "", "without-crds"))
+    (made / "gateway.yaml").write_text(BROKEN)
+    listed = yaml.safe_load((made / "kustomization.yaml").read_text())
+    listed["resources"] = [*listed["resources"], "gateway.yaml"]
+    (made / "kustomization.yaml").write_text(yaml.safe_dump(listed))
+    return made
 
 
-@pytest.mark.parametrize("folder", FOLDERS, ids=str)
-def test_what_we_ship_has_expected_findings_alone(folder: Path, call: Called) -> None:
-    _, out, error = call("lint", str(ROOT / folder), "--format", "json")
-    assert error == "" and set(found(out)) <= EXPECTED.keys()
-    assert {one["rule"] for one in json.loads(out)["findings"] if one["severity"] == "error"} <= {"C17"}
+def test_the_pages_commands_for_pipelines_run(here: Path, call: Called) -> None:
+    production(here / "production")
+    assert call("lint", "production", "--write-baseline", "known.json", "--ignore", "A09")[0] == 0
+    [block] = [block for block in code_blocks("sh") if "--baseline known.json --format" in block]
+    lines = [line for line in block.splitlines() if " lint " in line]
+    assert len(lines) == 2
+    for line in lines:
+        command, _, file = line.partition(" > ")
+        code, out, error = call(*shlex.split(command)[1:])
+        assert (code, error) == (1, "") and file in ("lint.sarif", "lint.xml")
+        assert ["A09" in text for text in (out, re.sub("A09", "", out))] == [True, False] and "C26" not in out
 
 
-UPSTREAM = [
-    "install.yaml",
-    "ha/install.yaml",
-    "namespace-install.yaml",
-    "ha/namespace-install.yaml",
-    "core-install.yaml",
-]
-
-
-@pytest.mark.parametrize("manifest", UPSTREAM)
-def test_upstream_has_no_errors(manifest: str, call: Called) -> None:
-    path = argocd_module() / "manifests" / manifest
-    code, out, error = call("lint", str(path), "--format", "json")
-    assert (code, error) == (0, "") and json.loads(out)["errors"] == 0
+def test_the_pages_workflow_annotates_lines(here: Path, call: Called) -> None:
+    production(here / "production")
+    [block] = [block for block in code_blocks("yaml") if block.startswith("on: pull_request")]
+    [job] = yaml.safe_load(block)["jobs"].values()
+    [command] = [step["run"] for step in job["steps"] if step.get("run", "").startswith("argocd-istio ")]
+    code, out, error = call(*shlex.split(command)[1:])
+    assert (code, error) == (1, "")
+    errors = [line for line in out.splitlines() if line.startswith("::error ")]
+    assert errors[0].startswith("::error file=production/gateway.yaml,line=7,title=A09::spec.servers[0]: Gateway edge")
+    [install] = [step["run"] for step in job["steps"] if "install" in step.get("run", "")]
+    assert install in (ROOT / "docs/plugin.md").read_text().partition("## What it finds")[0]
 
 
 def test_the_order_of_documents_makes_no_difference(here: Path, call: Called) -> None:

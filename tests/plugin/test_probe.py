@@ -309,6 +309,7 @@ def test_a_hostile_server_cannot_write_to_a_terminal(call: Called, right: ssl.SS
         ("https://cd.acme.io:99999", "write https://cd.acme.io"),
         ("https://[::1", "write the host alone"),
         ("https://c d", "write the host alone"),
+        ("https://a\r\nb", "write the host alone"),
         ("https://\x1b[31m", "write the host alone"),
         (f"https://{'a' * 300}.io", ""),
     ],
@@ -326,6 +327,7 @@ def test_wrong_options_are_refused_in_one_line(call: Called, tmp_path: Path) -> 
         (["--mode", "grpc"], 2, "'grpc' is not one of passthrough, termination, grpc-routing"),
         (["--timeout", "0"], 2, "--timeout"),
         (["--http-port", "0"], 2, "--http-port"),
+        (["--watch", "--rounds", "0"], 2, "--rounds"),
         (["--format", "sarif"], 2, "--format"),
     ):
         got, out, error = call("probe", "https://localhost:1", *options)

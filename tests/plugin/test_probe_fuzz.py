@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,13 +16,17 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from argocd_istio.probe import ask, transport
+from argocd_istio.probe.known import KNOWN, explain
 from argocd_istio.probe.observations import Answer, Meter
 from argocd_istio.probe.transport import Connection, Failure, Limits, Reply, Request, http1, http2
 from tests.plugin.exposed import EMPTY, HOST, SETTINGS, STATUS, frame, issued
+from tests.plugin.fuzz import SEED, START, TIMES
 
 LIMITS = Limits(connection=4096, body=1024, header=1024)
-TRIES = 1500
+TRIES = 1500 * TIMES
 """Inputs of each kind; the same ones in each run."""
+
+Report = Callable[[str, dict[str, int]], None]
 
 
 @dataclass
@@ -111,9 +116,9 @@ def mutated(chance: random.Random, seeds: list[bytes]) -> bytes:
 
 @pytest.mark.parametrize(("protocol", "seeds"), [(http1, H1), (http2, H2)], ids=["HTTP/1.1", "HTTP/2"])
 def test_any_bytes_end_in_an_answer_or_failure(
-    protocol: Callable[[Connection, Request], Awaitable[Reply]], seeds: list[bytes]
+    protocol: Callable[[Connection, Request], Awaitable[Reply]], seeds: list[bytes], report: Report
 ) -> None:
-    chance = random.Random(1)
+    chance = random.Random(SEED)
     answers = set()
     for _ in range(TRIES):
         peer = Peer(mutated(chance, seeds))
@@ -123,17 +128,33 @@ def test_any_bytes_end_in_an_answer_or_failure(
         answers.add(found.failure or str(found.status))
     # The mutations reach both kinds of ends.
     assert {"200", "protocol"} <= answers
+    report(f"{START}probe, {protocol.__name__}", {"executions": TRIES, "kinds of ends": len(answers)})
 
 
-def test_any_bytes_as_certificate_are_read_or_refused(tmp_path: Path) -> None:
+def test_any_bytes_as_certificate_are_read_or_refused(tmp_path: Path, report: Report) -> None:
     made = x509.load_pem_x509_certificate(issued(tmp_path / "ca", [HOST])[0].read_bytes()).public_bytes(Encoding.DER)
-    chance = random.Random(2)
-    seen = set()
+    chance = random.Random(SEED)
+    seen = dict.fromkeys(("read", "protocol"), 0)
     for _ in range(TRIES):
         try:
             found = ask.certificate([mutated(chance, [made])])
             assert found and len(found.subject) <= 200
-            seen.add("read")
+            seen["read"] += 1
         except Failure as refused:
-            seen.add(refused.kind)
-    assert seen == {"read", "protocol"}
+            seen[refused.kind] += 1
+    assert all(seen.values())
+    with pytest.raises(Failure, match="1 is not a valid X509 version"):
+        ask.certificate([made.replace(b"\xa0\3\2\1\2", b"\xa0\3\2\1\1", 1)])
+    report(f"{START}probe, certificates", {"executions": TRIES, "read": seen["read"]})
+
+
+def test_any_error_text_is_explained_or_unknown(report: Report) -> None:
+    texts = [re.sub(r"[^\w :/.,-]", "", known.pattern) for known in KNOWN]
+    chance = random.Random(SEED)
+    found = 0
+    for _ in range(TRIES):
+        data = mutated(chance, [text.encode() for text in texts])
+        known = explain(data.decode(errors="backslashreplace"))
+        found += known is not None
+    assert 0 < found < TRIES
+    report(f"{START}probe, error texts", {"executions": TRIES, "explained": found})

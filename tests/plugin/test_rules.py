@@ -2,55 +2,30 @@
 
 from __future__ import annotations
 
-import copy
+import os
 import re
+import sys
 from dataclasses import replace
-from typing import Any
+from pathlib import Path
 
 import pytest
-import yaml
 
-from argocd_istio.lint.catalogue import BY_ID, CATALOGUE, examples, explained
+from argocd_istio.lint.catalogue import BY_ID, CATALOGUE, examples, explained, tree_of
 from argocd_istio.lint.rule import Rule
 from argocd_istio.lint.rules import RULES
 from argocd_istio.lint.run import Judged, judge
 from argocd_istio.render.model import Stated
 from argocd_istio.render.objects import Objects
 from argocd_istio.render.ways import facts
-from tests.plugin import faults_around
+from argocd_istio.tree.check import check_folder
+from tests.plugin import faults_around, faults_seeded
 from tests.plugin.faults_settings import CASES
 from tests.plugin.renders import overlay, source
-from tests.render.render import Object, build
+from tests.render.merge import merged
+from tests.render.render import ROOT, build
 
 NOW = 1_800_000_000.0
-WITH_EXAMPLE = [rule for rule in RULES if rule.wrong]
-
-
-def merged(objects: list[Object], text: str) -> list[Object]:
-    """The objects with the documents of an example merged in."""
-    for document in filter(None, yaml.safe_load_all(text)):
-        metadata = {"namespace": "argocd", **document["metadata"]}
-        key = (document["kind"], metadata["name"], metadata["namespace"])
-        same = [each for each in objects if _key(each) == key]
-        if same:
-            _merge(same[0], document)
-        else:
-            objects.append({**document, "metadata": metadata})
-    return objects
-
-
-def _key(item: Object) -> tuple[str, str, str]:
-    return item["kind"], item["metadata"]["name"], item["metadata"].get("namespace", "argocd")
-
-
-def _merge(into: dict[str, Any], more: dict[str, Any]) -> None:
-    for key, value in more.items():
-        if value is None:
-            into.pop(key, None)
-        elif isinstance(value, dict) and isinstance(into.get(key), dict):
-            _merge(into[key], value)
-        else:
-            into[key] = copy.deepcopy(value)
+NEAR = [*faults_around.SPARED, *faults_seeded.SPARED]
 
 
 def found(rule: Rule, text: str) -> list[str]:
@@ -64,7 +39,25 @@ def judge_of(mode: str, text: str, stated: Stated) -> Judged:
     return judge(facts(Objects(source(objects)), "istio-system", stated=replace(stated, now=NOW)))
 
 
-@pytest.mark.parametrize("rule", WITH_EXAMPLE, ids=lambda rule: rule.id)
+def in_files(folder: Path, text: str) -> list[tuple[str, str]]:
+    """What is found in the files of an example: rules and severities."""
+    for path, content in {**tree_of(text), ".git/HEAD": ""}.items():
+        file = folder / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        library = os.path.relpath(ROOT, file.parent)
+        file.write_text(re.sub(r"(\.\./)+argocd-istio(?=/)", library, content))
+    return [(one.rule, one.severity) for one in check_folder(str(folder))]
+
+
+@pytest.mark.parametrize("rule", [rule for rule in CATALOGUE if rule.check is None], ids=lambda rule: rule.id)
+def test_an_example_of_files_is_judged(rule: Rule, tmp_path: Path) -> None:
+    wrong, right = (in_files(tmp_path / name, text) for name, text in examples(rule).items())
+    assert (rule.id, rule.severity) in wrong
+    assert rule.id not in [name for name, _ in right]
+    assert [name for name, severity in right if severity == "error"] == []
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
 def test_an_example_is_judged_as_stated(rule: Rule) -> None:
     wrong, right = examples(rule)["Wrong"], examples(rule)["Right"]
     assert rule.id in found(rule, wrong)
@@ -85,8 +78,8 @@ def test_more_faults_are_found(rule: str, mode: str, text: str) -> None:
 
 @pytest.mark.parametrize(
     ("rule", "mode", "text"),
-    [(row[0], *row[2:]) for row in faults_around.SPARED],
-    ids=[f"{row[0]} {row[1]}" for row in faults_around.SPARED],
+    [(row[0], *row[2:]) for row in NEAR],
+    ids=[f"{row[0]} {row[1]}" for row in NEAR],
 )
 def test_a_near_miss_is_spared(rule: str, mode: str, text: str) -> None:
     judged = judge_of(mode, text, BY_ID[rule].stated)
@@ -100,6 +93,16 @@ def test_an_unknown_fact_is_stated(rule: str, option: str, text: str, stated: St
     judged = judge_of("termination", text, stated)
     assert [each.option for each in judged.unchecked[rule]] == [option]
     assert rule not in [one.rule for one in judged.findings]
+
+
+def test_a_certificate_needs_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong = examples(BY_ID["C25"])["Wrong"]
+    monkeypatch.setitem(sys.modules, "cryptography", None)
+    judged = judge_of("termination", wrong, Stated())
+    assert {"C24", "C25"} <= judged.unchecked.keys() and "C25" not in [one.rule for one in judged.findings]
+    [reason] = judged.unchecked["C25"]
+    assert "install argocd-istio[probe]" in reason.why
+    assert "C25" not in judge_of("termination", "", Stated()).unchecked
 
 
 def test_the_option_states_the_mesh() -> None:
@@ -124,7 +127,7 @@ def test_more_cases_are_judged(rule_id: str, reported: bool, mode: str, text: st
 
 def test_each_rule_is_explained() -> None:
     for rule in CATALOGUE:
-        assert rule.effect and rule.decided, rule.id
+        assert rule.effect and rule.decided and rule.wrong and rule.right, rule.id
         assert explained(rule).isascii(), rule.id
     covered = [each for rule in CATALOGUE for each in (rule.id, *rule.covers)]
     assert len(covered) == len(set(covered))

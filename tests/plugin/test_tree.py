@@ -121,6 +121,23 @@ def test_a_reference_without_version_is_found(tmp_path: Path, ref: str, severity
     assert (found.rule, found.severity, found.line) == ("K08", severity, 3)
 
 
+RAW = "https://raw.githubusercontent.com/argoproj/argo-cd"
+FOREIGN = {
+    "https://git.acme.io/platform//monitoring": WARNING,
+    "https://git.acme.io/platform//monitoring?ref=v1": "",
+    "https://github.com/argoproj/argo-cd//manifests/cluster-install": WARNING,
+    "https://github.com/argoproj/argo-cd//manifests/cluster-install?ref=stable": INFO,
+    f"{RAW}/stable/manifests/install.yaml": INFO,
+    f"{RAW}/v9.9.9/manifests/install.yaml": "",
+}
+
+
+@pytest.mark.parametrize(("address", "severity"), FOREIGN.items())
+def test_other_addresses_are_pinned_too(tmp_path: Path, address: str, severity: str) -> None:
+    found = check_folder(str(write(tmp_path, {"kustomization.yaml": f"resources: ['{address}']\n"})))
+    assert [(one.rule, one.severity) for one in found] == [("K08", severity)] * bool(severity)
+
+
 @pytest.mark.parametrize("ref", ["?ref=v0.1.0", "?ref=0123456789abcdef0123456789abcdef01234567", "?ref=release-1"])
 def test_a_reference_with_version_is_silent(tmp_path: Path, ref: str) -> None:
     assert check_folder(str(write(tmp_path, remote(ref)))) == []

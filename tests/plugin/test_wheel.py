@@ -35,8 +35,8 @@ def test_the_version_is_stated_once() -> None:
     assert PROJECT["version"] == __version__
 
 
-def test_both_programs_run_from_the_installed_package(installed: Path) -> None:
-    assert set(PROJECT["scripts"]) == {"argocd-istio", "argocd-istio-generator"}
+def test_all_programs_run_from_the_installed_package(installed: Path) -> None:
+    assert set(PROJECT["scripts"]) == {"argocd-istio", "argocd-istio-generator", "argocd-istio-validator"}
     for name in PROJECT["scripts"]:
         command = [name, "--version"]
         result = subprocess.run(command, capture_output=True, text=True, check=True, env=plugin.environment(installed))

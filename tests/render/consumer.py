@@ -67,9 +67,9 @@ def one(objects: list[Object], kind: str, name: str = "argocd") -> Object:
     return found[0]
 
 
-def assert_golden(found: str, name: str) -> None:
+def assert_golden(found: str, name: str, folder: str = "tests/render/golden") -> None:
     """Compare with a golden file, which UPDATE_GOLDEN=1 writes. Raises AssertionError if they differ."""
-    golden = ROOT / "tests/render/golden" / name
+    golden = ROOT / folder / name
     if os.environ.get("UPDATE_GOLDEN"):
         golden.write_text(found)
     assert found == golden.read_text(), f"UPDATE_GOLDEN=1 make check rewrites {name}; then read its diff"

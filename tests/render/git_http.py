@@ -1,14 +1,40 @@
-"""A git server on loopback: `git http-backend` behind Python's HTTP server, like GitHub's."""
+"""This library as a git repository, and a git server on loopback: `git http-backend` behind Python's HTTP server."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+
+from argocd_istio.consumer import REF
+from tests.render.render import ROOT
+
+ADDRESS = "https://github.com/argocd-istio/argocd-istio"
+TAG = "v9.9.1"
+
+
+def published(top: Path) -> Path:
+    """A folder with this library as a bare repository, with the reference that the examples name, and a tag."""
+    work = top / "work"
+    for part in ("base", "overlays", "components"):
+        shutil.copytree(ROOT / part, work / part)
+    identity = ["-c", "user.name=test", "-c", "user.email=test@localhost"]
+    tags = [["tag", name] for name in sorted({TAG, REF} - {"main"})]
+    for command in (["init", "-q", "-b", "main"], ["add", "."], [*identity, "commit", "-qm", "library"], *tags):
+        subprocess.run(["git", *command], cwd=work, check=True)
+    subprocess.run(["git", "clone", "-q", "--bare", work.as_uri(), str(top / "argocd-istio.git")], check=True)
+    return top
+
+
+def git_finds(address: str) -> dict[str, str]:
+    """The environment that makes git fetch the library from `address` instead of its public address."""
+    config = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": f"url.{address}.insteadOf", "GIT_CONFIG_VALUE_0": ADDRESS}
+    return os.environ | config | {"GIT_TERMINAL_PROMPT": "0"}
 
 
 @contextmanager

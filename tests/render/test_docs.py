@@ -14,8 +14,8 @@ from argocd_istio.consumer import REF
 from argocd_istio.drift.compare import outside_redis
 from tests.plugin.cases import FUNCTION
 from tests.render.consumer import MODES, exposure, one, write
+from tests.render.git_http import ADDRESS
 from tests.render.render import ROOT, BuildError, Object, build, load
-from tests.render.test_examples import ADDRESS
 from tools.build import argocd_module
 
 TOP = [path.name for path in ROOT.iterdir() if path.is_dir() and not path.name.startswith(".")]

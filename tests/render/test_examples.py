@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
@@ -11,19 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from argocd_istio.consumer import REF
 from argocd_istio.exposure.check import check
 from argocd_istio.findings import ERROR
 from argocd_istio.syntax.source import parse
 from tests.render.consumer import MODES, consumer, exposure, leaves, one, title, write
-from tests.render.git_http import serve
+from tests.render.git_http import TAG, git_finds, published, serve
 from tests.render.render import ROOT, build, build_text, load
 from tools import plugin
 from tools.build import program
 from tools.reference import SCHEMA
 
-ADDRESS = "https://github.com/argocd-istio/argocd-istio"
-TAG = "v9.9.1"
 EXAMPLES = sorted(
     file.parent.relative_to(ROOT)
     for file in (ROOT / "examples").rglob("kustomization.yaml")
@@ -49,17 +45,7 @@ def _builders() -> list[Builder]:
 
 @pytest.fixture(scope="module")
 def repositories(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with this library as a bare repository, with the reference that the examples name, and a tag."""
-    top = tmp_path_factory.mktemp("git")
-    work = top / "work"
-    for part in ("base", "overlays", "components"):
-        shutil.copytree(ROOT / part, work / part)
-    identity = ["-c", "user.name=test", "-c", "user.email=test@localhost"]
-    tags = [["tag", name] for name in sorted({TAG, REF} - {"main"})]
-    for command in (["init", "-q", "-b", "main"], ["add", "."], [*identity, "commit", "-qm", "library"], *tags):
-        subprocess.run(["git", *command], cwd=work, check=True)
-    subprocess.run(["git", "clone", "-q", "--bare", work.as_uri(), str(top / "argocd-istio.git")], check=True)
-    return top
+    return published(tmp_path_factory.mktemp("git"))
 
 
 @pytest.fixture(params=["file", "http"])
@@ -70,12 +56,6 @@ def library(request: pytest.FixtureRequest, repositories: Path) -> Iterator[tupl
     else:
         with serve(repositories) as (address, requests):
             yield f"{address}/argocd-istio.git", requests
-
-
-def git_finds(address: str) -> dict[str, str]:
-    """The environment that makes git fetch the library from `address` instead of its public address."""
-    config = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": f"url.{address}.insteadOf", "GIT_CONFIG_VALUE_0": ADDRESS}
-    return os.environ | config | {"GIT_TERMINAL_PROMPT": "0"}
 
 
 def _is_remote(example: Path) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from argocd_istio.lint.rules.workloads import ADVISORIES
 from tests.render.render import ROOT, Object, build
 from tools import ui
 from tools.build import (
@@ -16,6 +17,7 @@ from tools.build import (
     NEWEST_GATEWAY_API,
     OLDEST_GATEWAY_API,
     PROGRAMS,
+    SARIF_MODULE,
     argocd_module,
     istio_module,
     module_version,
@@ -28,15 +30,17 @@ OTHERS = {
     "0.1.0": "this project's own release",
     "1.2.3": "a chart in a sample that is never fetched",
     "1.3.0": "a release of the Gateway API that is too old",
+    "3.3.0": "an old release with known holes",
+    "3.3.15": "the release that fixes them",
     "2.1.0": "the version of SARIF, the format that check prints for code scanning",
     **dict.fromkeys(("9.9.1", "9.9.1-rc10", "9.9.1-rc2", "9.9.10", "9.9.2", "9.9.9"), "a release that does not exist"),
 }
 
-# Locks have checks of their own below; the changelog, the page of releases and results describe past versions; this
-# file and the bump give examples.
+# Locks have checks of their own below; the changelog, the page of releases, the table of advisories and results
+# describe past versions; this file and the bump give examples.
 NOT_READ = re.compile(
     r"versions\.yaml|CHANGELOG\.md|docs/releases\.md|results/.*|tests/render/test_versions\.py"
-    r"|tests/tools/test_bump\.py|tools/bump/.*"
+    r"|tests/tools/test_bump\.py|tools/bump/.*|.*/advisories\.json|tests/seeded/.*\.yaml"
     r"|.*/(go\.mod|go\.sum|requirements\.txt)|.*\.(svg|png)"
 )
 
@@ -77,6 +81,7 @@ def pins() -> Iterator[tuple[str, str, str]]:
     """The places that pin a version: (place, name in versions.yaml, version)."""
     modules = {(spec.folder, spec.module) for spec in PROGRAMS.values()}
     modules |= {(folder, GATEWAY_API_MODULE) for folder in (NEWEST_GATEWAY_API, OLDEST_GATEWAY_API)}
+    modules.add(("sarif", SARIF_MODULE))
     for folder, path in sorted(modules):
         name = "argocd-module" if folder in ARGOCD_PINS else folder
         yield f"tools/{folder}/go.mod: {path}", name, module_version(folder, path)
@@ -118,6 +123,15 @@ def test_a_person_has_read_the_release_notes() -> None:
     page = (ROOT / "docs/releases.md").read_text()
     missing = f"write into docs/releases.md what {release()} changes, with its date and a link to its notes"
     assert f"**{release()}** (" in page and f"/releases/tag/{release()})" in page, missing
+
+
+def test_the_advisories_are_those_of_the_releases_page() -> None:
+    """What a person reads about a release goes into both: the page is for people, the table for `lint`."""
+    named = [each for row in ADVISORIES["fixed"].values() for each in row["advisories"]]
+    assert sorted(named) == sorted(set(re.findall(r"GHSA-[\w-]+", (ROOT / "docs/releases.md").read_text())))
+    for minor, row in ADVISORIES["fixed"].items():
+        assert row["version"].startswith(f"v{minor}.") and row["severity"] in ("CRITICAL", "HIGH")
+        assert row["number"] == len(row["advisories"]) or not row["advisories"]
 
 
 def test_no_python_file_names_the_release() -> None:

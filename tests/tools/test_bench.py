@@ -10,14 +10,15 @@ from pathlib import Path
 import pytest
 
 from argocd_istio.syntax.source import LIMITS, SourceError, parse
-from bench import fleet, reader
+from bench import fleet, linting, reader
 from tests.render.consumer import one
 from tests.render.render import ROOT, build, build_text
 
 
 def test_bench_compares_the_bytes_that_kustomize_prints(tmp_path: Path) -> None:
     file = tmp_path / "bench.json"
-    command = [sys.executable, "-m", "bench", "--rounds", "1", "--live", "0", "--consumers", "2", "--json", str(file)]
+    few = ["--rounds", "1", "--live", "0", "--consumers", "2", "--without-peers"]
+    command = [sys.executable, "-m", "bench", *few, "--json", str(file)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     figures = json.loads(file.read_text())
     rows, files = ({row["name"]: row for row in figures[part]} for part in ("builds", "reader"))
@@ -25,6 +26,9 @@ def test_bench_compares_the_bytes_that_kustomize_prints(tmp_path: Path) -> None:
     assert files.keys() == {*LIMITS.__slots__, reader.RENDER}
     assert files[reader.RENDER]["bytes"] == len(build_text(reader.RENDER).encode())
     assert figures["drift"]["drift"]["median"] > 0 and "drift, a full install: " in done.stdout
+    assert [row["name"] for row in figures["lint"]["rows"]] == [linting.LINT, linting.RUN_VERSION]
+    assert all(row["memory"] > 2**23 and row["wall"]["median"] > 0 for row in figures["lint"]["rows"])
+    assert figures["lint"]["bytes"] == files[reader.RENDER]["bytes"] and "grows with the power" in done.stdout
     assert figures["fleet"]["consumers"] == 2 and figures["fleet"]["memory"] > 2**24
     assert "2 consumers of one repository, " in done.stdout
     assert rows["upstream install"]["bytes_ratio"] == 1

@@ -67,6 +67,11 @@ def main() -> int:
 
 def run(arguments: list[str]) -> int:
     """Run one command and return the exit code."""
+    if arguments == ["--version"]:  # without the import time of the commands
+        from argocd_istio import __version__
+        from argocd_istio.streams import write
+
+        return write(f"argocd-istio {__version__}\n")
     import contextlib
     import io
 

@@ -12,7 +12,7 @@ ERROR, WARNING, INFO = "error", "warning", "info"
 
 
 class Finding:
-    """`path` is the field (`spec.hosts[0]`); `resource` is the object: apiVersion, kind and name, if present.
+    """`path` is the field (`spec.hosts[0]`); `resource` is the object: apiVersion, kind, namespace, name, if present.
 
     `file` is "" if unknown; the line then begins with the object. `line` counts from 1 and is 0 if
     unknown. `rule` is the ID of the rule, "" if it has none. `name` is the rule's, `subject` the object in words,
@@ -46,7 +46,8 @@ class Finding:
 
         Before PATH the severity, unless it is an error, and the rule.
         """
-        name = self.file or " ".join(self.resource.get(key, "") for key in ("kind", "name")).strip()
+        place = "/".join(self.resource[key] for key in ("namespace", "name") if self.resource.get(key))
+        name = self.file or " ".join(filter(None, (self.resource.get("kind", ""), place)))
         place = f"{name}:{self.line}" if self.line else name
         severity = "" if self.severity == ERROR else self.severity
         parts = [visible(place), severity, self.rule, visible(self.path), self.message]
@@ -61,4 +62,6 @@ class Finding:
             entry["file"] = {"path": visible(self.file)}
         if self.path:
             entry["field"] = {"path": visible(self.path)}
+        if self.rule:
+            entry["tags"] = {"rule": self.rule}
         return entry

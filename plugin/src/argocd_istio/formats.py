@@ -25,7 +25,8 @@ def formatted(findings: Sequence[Finding], form: str, **more: Any) -> str:
 
 def _text(one: Finding) -> str:
     """The message with the object and what to do."""
-    text = f"{one.subject}: {one.message}" if one.subject else one.message
+    # Some messages name the object themselves.
+    text = f"{one.subject}: {one.message}" if one.subject and one.subject not in one.message else one.message
     return f"{text}; {one.fix}" if one.fix else text
 
 
@@ -78,11 +79,17 @@ def _sarif(findings: Sequence[Finding]) -> str:
             "locations": [{"physicalLocation": place}],
         }
         results.append(result)
-    rules = [{"id": name} for name in sorted({_rule(one) for one in findings})]
+    names = {_rule(one): one.name for one in findings}
+    rules = [{"id": each, **_described(each, name)} for each, name in sorted(names.items())]
     driver = {"name": "argocd-istio", "version": __version__, "informationUri": _ADDRESS, "rules": rules}
     run = {"tool": {"driver": driver}, "results": results}
     schema = "https://json.schemastore.org/sarif-2.1.0.json"
     return json.dumps({"$schema": schema, "version": "2.1.0", "runs": [run]}, indent=2) + "\n"
+
+
+def _described(rule: str, name: str) -> dict[str, Any]:
+    """Name and page of a rule of lint."""
+    return {"name": name, "helpUri": f"{_ADDRESS}/blob/main/docs/rules.md#{rule.lower()}-{name}"} if name else {}
 
 
 def _junit(findings: Sequence[Finding]) -> str:
@@ -98,10 +105,13 @@ def _junit(findings: Sequence[Finding]) -> str:
             " ".join(f"{key}={quoteattr(value)}" for key, value in each.items()) for each in (attributes, failure)
         )
         case, failed = written
-        cases.append(f"    <testcase {case}><failure {failed}>{escape(place)}</failure></testcase>")
+        # A note is no failure.
+        shown = f"<failure {failed}>{escape(place)}</failure>"
+        shown = f"<system-out>{escape(_text(one))}</system-out>" if one.severity == INFO else shown
+        cases.append(f"    <testcase {case}>{shown}</testcase>")
     if not cases:
         cases = ['    <testcase classname="argocd-istio" name="no findings"/>']
-    counts = f'tests="{len(cases)}" failures="{len(findings)}"'
+    counts = f'tests="{len(cases)}" failures="{sum(one.severity != INFO for one in findings)}"'
     head = f'<?xml version="1.0" encoding="UTF-8"?>\n<testsuites {counts}>\n  <testsuite name="argocd-istio" {counts}>'
     return "\n".join([head, *cases, "  </testsuite>", "</testsuites>", ""])
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,7 +16,6 @@ class Results:
     def __init__(self) -> None:
         self._with: dict[tuple[str, str], list[str]] = {}
         self._without: dict[tuple[str, str], tuple[list[str], int]] = {}
-        self._broken: list[tuple[str, str, str, Mapping[str, str]]] = []
 
     def cell(self, mode: str, peer: str, row: str, right: bool) -> None:
         """Add the result of a row with our Sidecar; `right` if it was as expected."""
@@ -26,10 +24,6 @@ class Results:
     def without(self, mode: str, peer: str, failing: list[str], asked: int) -> None:
         """Add the rows that fail without our Sidecar; `asked` is the number of rows that were asked."""
         self._without[mode, peer] = failing, asked
-
-    def broken(self, mode: str, peer: str, name: str, results: Mapping[str, str]) -> None:
-        """Add what clients get after a mistake, in the rows that fail."""
-        self._broken.append((mode, peer, name, results))
 
     def write(self, folder: Path) -> None:
         """Write `mesh.md` to the folder."""
@@ -56,8 +50,4 @@ class Results:
                 names = "every row" if len(failing) == asked > 0 else "; ".join(failing)
                 figures = f"{cells.count('')} of {len(cells)} | {asked - len(failing)} of {asked}"
                 lines.append(f"| {mode} | {peer} | {figures} | {names} |")
-        lines += ["", "| mistake | mode | mutual TLS | what clients get |", "| --- | --- | --- | --- |"]
-        for mode, peer, name, results in self._broken:
-            shown = "; ".join(f"{row}: {status}" for row, status in results.items())
-            lines.append(f"| {name} | {mode} | {peer} | {shown} |")
         return "\n".join(lines) + "\n"

@@ -1,4 +1,4 @@
-"""The whole truth table in a namespace with Istio's sidecars, and with mistakes made on purpose."""
+"""The whole truth table in a namespace with Istio's sidecars, with our Sidecar and without."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ import pytest
 from live import doctor
 from live.cluster import Cluster
 from tests.live import injected, table
-from tests.live.breaks import Break, eventually
 from tests.live.conftest import HERE, HOST
-from tests.live.injected import PEERS, PERMISSIVE, STRICT, older
+from tests.live.injected import PEERS, older
 from tests.live.lifecycle import intrude
 from tests.live.mesh.results import Results
 from tests.live.questions import Client, Stream
@@ -27,9 +26,8 @@ SERVED = [
 ]
 """The rows that argocd-server answers in every mode, except the long streams."""
 
-UI, API = "UI, HTTP/1.1", "/api/version, HTTP/2"
-CLI, GRPC, GRPC_WEB = "argocd version", "Python gRPC, VersionService/Version", "argocd version --grpc-web"
-DIFF, HTTP = "argocd app diff --local --server-side-generate", "http GET"
+CLI, GRPC = "argocd version", "Python gRPC, VersionService/Version"
+DIFF = "argocd app diff --local --server-side-generate"
 
 # The rows that fail without our Sidecar, if argocd-server is the older Service.
 WITHOUT = {
@@ -37,49 +35,6 @@ WITHOUT = {
     TERMINATION: [],
     GRPC_ROUTING: [CLI, "argocd login", DIFF, GRPC, "curl application/grpc, HTTP/2"],
 }
-
-BREAKS = [
-    (
-        PERMISSIVE,
-        Break(
-            "no Sidecar, and argocd-server-grpc is the older Service",
-            GRPC_ROUTING,
-            older("argocd-server-grpc", injected.without_sidecar),
-            fail={UI: "503", GRPC_WEB: "status code"},
-            unaffected=(CLI, GRPC, HTTP),
-        ),
-    ),
-    (
-        PERMISSIVE,
-        Break(
-            "another Sidecar is older than ours",
-            GRPC_ROUTING,
-            older("argocd-server", injected.older_sidecar),
-            fail={CLI: "ok, warns to use --grpc-web", GRPC: "UNIMPLEMENTED"},
-            unaffected=(UI, API, GRPC_WEB, HTTP),
-        ),
-    ),
-    (
-        PERMISSIVE,
-        Break(
-            "excludeInboundPorts keeps the port from the sidecar",
-            GRPC_ROUTING,
-            injected.excluded,
-            fail={UI: "503", API: "503", CLI: "failed", GRPC: "UNAVAILABLE"},
-            unaffected=(HTTP,),
-        ),
-    ),
-    (
-        STRICT,
-        Break(
-            "argocd-server has no sidecar and cannot ask the others",
-            GRPC_ROUTING,
-            injected.not_injected,
-            fail={DIFF: "error getting cached app managed resources: EOF"},
-            unaffected=(UI, API, CLI, GRPC, HTTP),
-        ),
-    ),
-]
 
 
 @pytest.fixture(scope="module")
@@ -153,14 +108,3 @@ def test_without_our_sidecar_the_known_rows_fail(client: Client, mode: str, peer
         found = failing(client, mode)
     results.without(mode, peer, found, len(SERVED))
     assert found == WITHOUT[mode]
-
-
-@pytest.mark.parametrize(("peer", "broken"), BREAKS, ids=[broken.name for _, broken in BREAKS])
-def test_a_mistake_is_noticed(cluster: Cluster, folder: Path, peer: str, broken: Break, results: Results) -> None:
-    client = bring_up(cluster, folder, broken.mode, peer)
-    assert eventually(client, broken, {}) == {}
-    with broken.breaking(cluster):
-        found = eventually(client, broken, broken.fail)
-    results.broken(broken.mode, peer, broken.name, found)
-    assert found == broken.fail
-    assert eventually(client, broken, {}) == {}

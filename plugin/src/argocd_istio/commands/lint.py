@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import os
-import re
-import time
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from argocd_istio import consumer
 from argocd_istio.commands.app import app
-from argocd_istio.commands.inputs import built, format_option, has_kustomization, listed, source_of
+from argocd_istio.commands.inputs import STDIN, built, format_option, has_kustomization, listed, source_of
 from argocd_istio.formats import FORMATS, formatted
 from argocd_istio.streams import tell
-from argocd_istio.syntax.source import SourceError
+from argocd_istio.syntax.source import SourceError, visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,7 +25,6 @@ if TYPE_CHECKING:
     from argocd_istio.tree.order import Tree
 
 _LEVELS = ("error", "warning", "info")
-_MESH = ("sidecar", "ambient", "none")
 
 
 def _level(value: str) -> str:
@@ -107,9 +104,10 @@ def lint_files(
     """Find what makes an exposed Argo CD fail or leak, in anybody's manifests.
 
     A folder with a kustomization is built; its own files are checked too, as by check. Of another folder the YAML
-    files are read. Parts are enough, such as a Gateway alone: what the files do not show is never an error, and the
-    last lines name the rules that need an option. The annotation argocd-istio.github.io/ignore-ID with a reason leaves
-    out a finding about its object. See `argocd-istio rules`.
+    files are read, and those of the folders below it that have no kustomization. Parts are enough, such as a Gateway
+    alone: what the files do not show is never an error, and the last lines name the rules that need an option. The
+    annotation argocd-istio.github.io/ignore-ID with a reason leaves out a finding about its object. See
+    `argocd-istio rules`.
 
     \b
     argocd-istio lint cd
@@ -117,17 +115,18 @@ def lint_files(
     argocd-istio lint cd --write-baseline known.json
     argocd-istio lint cd --baseline known.json
     """
+    from argocd_istio.lint import options
     from argocd_istio.lint.report import baseline as text_of_baseline
     from argocd_istio.lint.report import chosen, read_baseline, text_of, unchecked_data, without
 
-    stated = _stated(gateway_namespace, gateway_labels, istio_version, mesh, istio_cni)
-    select, ignore = _rules(select, "--select"), _rules(ignore, "--ignore")
+    labels = _labels(gateway_labels)
+    stated = options.stated("--{}".format, gateway_namespace, labels, istio_version, mesh, istio_cni)
+    select = options.rules(listed(select or []), "--select")
+    ignore = options.rules(listed(ignore or []), "--ignore")
+    wanted = options.wants(select, ignore)
 
     def report_of() -> tuple[Report, list[Mended]]:
         return _report(paths or ["."], gateway_namespace or "", stated, tls_before_gateway, enable_exec, wanted)
-
-    def wanted(rule: str) -> bool:
-        return (not select or rule.startswith(tuple(select))) and not (ignore and rule.startswith(tuple(ignore)))
 
     report, changes = report_of()
     if diff:
@@ -136,6 +135,8 @@ def lint_files(
         print("".join(difference(one.file, one.old, one.new) for one in changes), end="")
         tell(*(why for one in changes for why in one.refused))
         return 1 if changes else 0
+    if fix and "-" in (paths or []):
+        raise SourceError("stdin", 0, 0, "--fix", "files, which it can correct", "name the files, or see --diff")
     if fix and changes:
         from argocd_istio import files
 
@@ -158,54 +159,17 @@ def lint_files(
     else:
         more = {"not_checked": unchecked_data(report), "suppressed": report.suppressed, "in_baseline": known}
         print(formatted(found, form, **more), end="")
-    counting = _LEVELS[: _LEVELS.index(fail_on) + 1]
-    return 1 if write_baseline is None and any(one.severity in counting for one in found) else 0
+    failing = options.failing(fail_on)
+    return 1 if write_baseline is None and any(one.severity in failing for one in found) else 0
 
 
-def _rules(words: list[str] | None, option: str) -> list[str]:
-    """The rules, split at commas: IDs and their beginnings in capitals."""
-    from argocd_istio.lint.catalogue import CATALOGUE
+def _labels(words: list[str] | None) -> dict[str, str]:
+    from argocd_istio.exposure.names import labels_of
 
-    found = listed(words or [])
-    ids = []
-    for word in found:
-        named = [rule.id for rule in CATALOGUE if rule.name == word or word.upper() in rule.covers]
-        if not named and not any(rule.id.startswith(word.upper()) for rule in CATALOGUE):
-            raise typer.BadParameter(f"{word!r} is no rule; see argocd-istio rules", param_hint=option)
-        ids += named or [word.upper()]
-    return ids
-
-
-def _stated(
-    namespace: str | None, labels: list[str] | None, version: str | None, mesh: str | None, cni: bool | None
-) -> Stated:
-    """What the options state. Raises SourceError."""
-    from argocd_istio.exposure.names import labels_of, namespace_problem
-    from argocd_istio.render.model import Stated
-
-    problem = namespace_problem(namespace) if namespace is not None else None
-    if problem:
-        raise SourceError("--gateway-namespace", 0, 0, *problem)
-    pairs = labels_of(listed(labels)) if labels else {}
-    if isinstance(pairs, tuple):
-        raise SourceError("--gateway-labels", 0, 0, *pairs)
-    numbers = re.fullmatch(r"v?(\d{1,4})\.(\d{1,4})(\..*)?", version) if version is not None else None
-    if version is not None and not numbers:
-        raise SourceError("--istio-version", 0, 0, version, "a version such as 1.30", "write its first two numbers")
-    if mesh is not None and mesh not in _MESH:
-        raise SourceError("--mesh", 0, 0, mesh, f"one of {', '.join(_MESH)}", "write one of them")
-    kinds: dict[str | None, Literal["sidecar", "ambient", "none", ""]] = {
-        "sidecar": "sidecar",
-        "ambient": "ambient",
-        "none": "none",
-    }
-    return Stated(
-        tuple(f"{key}={value}" for key, value in (pairs or {}).items()),
-        (int(numbers[1]), int(numbers[2])) if numbers else (),
-        kinds.get(mesh, ""),
-        cni,
-        time.time(),
-    )
+    found = labels_of(listed(words)) if words else {}
+    if isinstance(found, tuple):
+        raise SourceError("--gateway-labels", 0, 0, *found)
+    return found
 
 
 def _report(
@@ -247,7 +211,13 @@ def _report(
     # The namespace in one folder's Exposure does not apply to other inputs.
     known = {consumer.gateway_namespace(path) if path in trees else "" for path in paths}
     otherwise = known.pop() if len(known) == 1 else ""
-    whole = facts(Objects(*sources), namespace, otherwise, tls_before_gateway=before, stated=stated)
+    objects = Objects(*sources)
+    if not trees and not any(item.kind for item in objects):
+        # Such as a pipe from a command that failed: nothing would be found in it.
+        name = "stdin" if paths == [STDIN] else paths[0]
+        hint = "name the files or the folder, or pipe a build in"
+        raise SourceError(name, 0, 0, "no object of Kubernetes", "at least one", hint)
+    whole = facts(objects, namespace, otherwise, tls_before_gateway=before, stated=stated)
     judged = judge(whole)
     found += findings_of(whole, judged, trees)
     order = {level: at for at, level in enumerate(_LEVELS)}
@@ -280,17 +250,41 @@ def _deployments(source: Source) -> list[Finding]:
 
 
 def _files(folder: str) -> list[Source]:
-    """The YAML and JSON files of a folder without a kustomization."""
+    """The YAML and JSON files of a folder without a kustomization, and of the folders below it.
+
+    Hidden folders, linked ones, and those that are built or rendered first are left out; a line says which these are.
+    """
     from argocd_istio.files import FileError
 
-    try:
-        names = sorted(entry.name for entry in os.scandir(folder) if entry.is_file())
-    except OSError as error:
-        raise FileError(folder, error.strerror or "cannot be read") from error
-    files = [name for name in names if name.endswith((".yaml", ".yml", ".json"))]
-    if not files:
-        raise FileError(folder, "has no kustomization.yaml and no YAML file; name a folder or file that has them", 2)
-    return [source_of(os.path.join(folder, name)) for name in files]  # noqa: PTH118
+    found: list[str] = []
+    built_first: list[str] = []
+    for path, folders, names in os.walk(folder, onerror=_unreadable):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        if path != folder and (has_kustomization(path) or "Chart.yaml" in names):
+            built_first.append(path)
+            folders.clear()
+            continue
+        found += (os.path.join(path, name) for name in sorted(names) if name.endswith((".yaml", ".yml", ".json")))  # noqa: PTH118
+        if len(found) > MOST_FILES:
+            raise FileError(folder, f"has more than {MOST_FILES} YAML files; name the folders that matter", 2)
+    if not found:
+        hint = f"its folders, such as {visible(built_first[0])}" if built_first else "a folder or file that has them"
+        raise FileError(folder, f"has no kustomization.yaml and no YAML file; name {hint}", 2)
+    for path in built_first:
+        chart = not has_kustomization(path)
+        left, how = ("a Helm chart", "helm template") if chart else ("a kustomization", "argocd-istio lint")
+        tell(f"{visible(path)}: found {left}, which is not part of the files around it; run {how} {visible(path)}")
+    return [source_of(path) for path in found]
+
+
+MOST_FILES = 10_000
+"""The most files of a folder."""
+
+
+def _unreadable(error: OSError) -> None:
+    from argocd_istio.files import FileError
+
+    raise FileError(str(error.filename), error.strerror or "cannot be read") from error
 
 
 def _write(path: str, data: bytes) -> None:

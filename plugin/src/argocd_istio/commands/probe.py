@@ -37,7 +37,7 @@ def _address(url: str) -> tuple[str, int]:
     except ValueError:
         parts, host, port = urlsplit(""), "", 0
     rest = parts.username is not None or parts.path not in ("", "/") or parts.query or parts.fragment
-    if parts.scheme != "https" or rest or not _HOST.fullmatch(host) or len(host) > 253:
+    if not url.isprintable() or parts.scheme != "https" or rest or not _HOST.fullmatch(host) or len(host) > 253:
         bare = re.sub(r"^\w+:/*", "", url).rpartition("@")[2].split("/")[0]
         hint = f"write https://{bare}" if _HOST.fullmatch(bare.split(":")[0].lower()) else "write the host alone"
         raise SourceError("URL", 0, 0, repr(url), "https://HOST or https://HOST:PORT", hint)
@@ -105,6 +105,12 @@ def _port(value: int) -> int:
     return value
 
 
+def _rounds(value: int | None) -> int | None:
+    if value is not None and value < 1:
+        raise typer.BadParameter(f"{value} is not 1 or more", param_hint="--rounds")
+    return value
+
+
 def _mode(value: str | None) -> str | None:
     if value is not None and value not in MODES:
         raise typer.BadParameter(f"{value!r} is not one of {', '.join(MODES)}", param_hint="--mode")
@@ -160,14 +166,15 @@ def probe(
     ] = False,
     interval: Annotated[float, _seconds(0.1, 3600, "The pause of --watch. Default: 0.5.", "--interval")] = 0.5,
     rounds: Annotated[
-        int,
+        int | None,
         typer.Option(
             "--rounds",
             metavar="NUMBER",
             help="The rounds of --watch. Default: until you interrupt it.",
             show_default=False,
+            callback=_rounds,
         ),
-    ] = 0,
+    ] = None,
     explain: Annotated[
         str | None,
         typer.Option(
@@ -215,7 +222,7 @@ def probe(
     counting = (ERROR, WARNING) if strict else (ERROR,)
     failed = any(one.severity in counting for one in findings)
     if watch and target:
-        failed = not _watch(target, facts.native_grpc, interval, rounds, form) or failed
+        failed = not _watch(target, facts.native_grpc, interval, rounds or 0, form) or failed
     return 1 if failed else 0
 
 

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 PLAIN, GENERATOR = KINDS = ("Exposure", "ExposureGenerator")
+VALIDATOR = "ExposureValidator"
+"""What configures the rules of `lint` in a build."""
 PASSTHROUGH, TERMINATION, GRPC_ROUTING = MODES = ("passthrough", "termination", "grpc-routing")
 """The components that a consumer can list."""
 MODE_LABEL = f"{GROUP}/mode"

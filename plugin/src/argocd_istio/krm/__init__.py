@@ -1,1 +1,1 @@
-"""The function that kustomize runs."""
+"""The functions that kustomize runs."""

@@ -16,6 +16,7 @@ from argocd_istio.lint.rule import Finding as OfRule
 from argocd_istio.lint.run import Judged
 from argocd_istio.render.model import Facts
 from argocd_istio.render.objects import Object
+from argocd_istio.streams import inert
 from argocd_istio.syntax.nodes import text
 from argocd_istio.syntax.source import SourceError, visible
 from argocd_istio.tree.kustomizations import Document
@@ -48,12 +49,19 @@ def findings_of(facts: Facts, judged: Judged, trees: dict[str, Tree]) -> Iterato
             line,
             one.path,
             one.message,
+            _resource(one.place.object) if one.place else None,
             rule=one.rule,
             name=one.name,
             subject=one.object,
             fix=fix,
             way=way,
         )
+
+
+def _resource(item: Object) -> dict[str, str]:
+    texts = {key: text(item.node, key) for key in ("apiVersion", "kind")}
+    texts |= {key: text(item.node, "metadata", key) for key in ("namespace", "name")}
+    return {key: found for key, found in texts.items() if found}
 
 
 def _annotations(one: OfRule) -> Iterable[str]:
@@ -159,7 +167,7 @@ def text_of(report: Report) -> str:
         groups.setdefault(one.way, []).append(one)
     lines = []
     for way in sorted(groups, key=lambda each: (not each, each)):
-        lines += [f"{way or 'Not part of a way'}:"]
+        lines += [inert(f"{way or 'Not part of a way'}:", " ")]
         for one in sorted(groups[way], key=lambda each: SEVERITIES.index(each.severity)):
             lines += _lines(one)
         lines.append("")

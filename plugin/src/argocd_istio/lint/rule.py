@@ -78,8 +78,9 @@ class Rule:
     The texts are for `rules` and docs/rules.md: `effect` is what happens to users, `decided` how the rule decides,
     `source` where that was read or run. `wrong` and `right` are YAML documents, which a test merges into the objects
     of `overlays/MODE` by kind, name and namespace (default argocd): mappings merge, other values replace, null
-    removes; an unknown object is added. The rule must report `wrong` and not `right`. Indentation of all is removed.
-    `stated` is what the options state for both.
+    removes; an unknown object is added. Or they are a consumer's files, each after a line `# NAME.yaml`; an
+    exposure.yaml that is not shown is `catalogue.EXPOSURE`, and ../argocd-istio is this library. The rule must report
+    `wrong` and not `right`. Indentation of all is removed. `stated` is what the options state for both.
     """
 
     id: str
@@ -100,7 +101,11 @@ class Rule:
 
 @dataclass(frozen=True)
 class Finding:
-    """A fault with its place. `line` counts from 1 and is 0 if unknown; `facts` are all facts that it is about."""
+    """A fault with its place. `line` counts from 1 and is 0 if unknown; `facts` are all facts that it is about.
+
+    `explain` draws it and `mend` changes its place. What commands print is `findings.Finding`, which knows no facts:
+    the generator starts without them.
+    """
 
     rule: str
     name: str
@@ -119,7 +124,8 @@ class Finding:
     def suppressed(self) -> str:
         """The reason that an annotation of the object gives for leaving this out."""
         annotations = self.place and self.place.object.node.find("metadata", "annotations")
-        return text(annotations, f"{IGNORE}{self.rule}").strip() if annotations else ""
+        reason = text(annotations, f"{IGNORE}{self.rule}").strip() if annotations else ""
+        return reason if any(map(str.isalnum, reason)) else ""
 
     def __str__(self) -> str:
         """The text in a picture, one line."""

@@ -171,7 +171,13 @@ def certificate(chain: list[bytes]) -> Certificate | None:
             sent=len(chain),
             self_signed=leaf.subject == leaf.issuer,
         )
-    except (ValueError, TypeError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
+    except (
+        ValueError,
+        TypeError,
+        x509.InvalidVersion,
+        x509.DuplicateExtension,
+        x509.UnsupportedGeneralNameType,
+    ) as error:
         raise Failure("protocol", f"unreadable certificate: {error}") from error
 
 

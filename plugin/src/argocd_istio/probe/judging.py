@@ -22,15 +22,12 @@ from argocd_istio.probe.observations import (
 SOON = timedelta(days=14)
 """A certificate that ends within this time should have been renewed."""
 
-NOT_IN_FILES = {"A31": "no-client-streaming"}
-"""The rules that files do not decide; the others are lint's."""
-
 
 def name_of(rule: str) -> str:
     """The readable name of a rule."""
     from argocd_istio.lint.catalogue import BY_ID
 
-    return BY_ID[rule].name if rule in BY_ID else NOT_IN_FILES[rule]
+    return BY_ID[rule].name
 
 
 @dataclass(frozen=True)
@@ -146,7 +143,7 @@ def _api(facts: Facts) -> Iterator[Finding]:
     if facts.web.loop or _redirected(facts.api):
         status = facts.web.first.status or facts.api.status
         # argocd-server answers 307, a gateway 301.
-        rules = ("A02", "B06") if status == 307 else ("B06", "A02")
+        rules = ("A02", "B06", "A11") if status == 307 else ("B06", "A02")
         what = "argocd-server expects TLS and gets clear text" if status == 307 else "who ends TLS sends it clear text"
         fix = 'set server.insecure: "true" and restart argocd-server'
         fix = fix if status == 307 else "remove httpsRedirect, and redirect at the load balancer"
@@ -212,7 +209,8 @@ def _grpc_web(facts: Facts) -> Iterator[Finding]:
         calls.append(("gRPC-Web by HTTP/2", facts.grpc_web_http2))
     for what, answer in calls:
         if not answer.called:
-            yield _explained(answer, what)
+            # Other paths arrive.
+            yield _explained(answer, what, first=("G08",) if answer.status == 404 else ())
             return
     # The browser's streams take the same route; this one needs no login, from Argo CD 3.6 on.
     older = facts.web_watch.grpc == UNIMPLEMENTED
@@ -227,7 +225,7 @@ def _login(facts: Facts) -> Iterator[Finding]:
         some = '"name"' in facts.applications.body
         message = f"Argo CD {'lists its Applications' if some else 'answers'} without login"
         fix = 'set users.anonymous.enabled: "false" in argocd-cm, and never --disable-auth'
-        yield Finding(ERROR if some else WARNING, ("F15",), "login", message, fix)
+        yield Finding(ERROR if some else WARNING, ("F15", "F14"), "login", message, fix)
     for answer, what in ((facts.applications, "API"), (facts.events, "event stream")):
         refused = answer.status == 401 or answer.failure == "waits" or answer.status == 200
         if not refused:
@@ -288,7 +286,7 @@ def judge(facts: Facts, expected: str = "") -> list[Finding]:
     judges = _ALWAYS if facts.handshake.failure else (*_ALWAYS, *_BY_TLS)
     found = [finding for each in judges for finding in each(facts)]
     if expected and facts.mode and facts.mode != expected:
-        rules = ("A14", "A17") if (expected, facts.mode) == (GRPC_ROUTING, TERMINATION) else ()
+        rules = ("A14", "A17", "E15") if (expected, facts.mode) == (GRPC_ROUTING, TERMINATION) else ()
         message = f"found {facts.mode}, expected {expected}"
         fix = f"compare what is applied: argocd-istio explain DIR, and list components/{expected}"
         found.append(Finding(ERROR, rules, "mode", message, fix))

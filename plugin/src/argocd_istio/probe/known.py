@@ -27,6 +27,8 @@ _DROPPED = (
     "argocd-server accepts HTTP/2 only with content-type application/grpc, and closes every other such connection"
 )
 
+_RESET_TOO = ("A05", "A26", "A34", "C10", "C13", "D09", "D10", "F11", "J08", "J20")
+
 KNOWN: tuple[Known, ...] = (
     # Specific texts before the general ones that they contain.
     Known(
@@ -37,7 +39,7 @@ KNOWN: tuple[Known, ...] = (
     ),
     Known(
         r"reset reason: (connection termination|protocol error)|terminated by upstream",
-        ("A15", "A16"),
+        ("A15", "A16", "J01", "E04", "E12", "E16", "F12"),
         f"the gateway speaks HTTP/2 to argocd-server for a request that is no native gRPC: {_DROPPED}",
         _SPLIT,
     ),
@@ -50,7 +52,7 @@ KNOWN: tuple[Known, ...] = (
     # Envoy does not state the reason to clients.
     Known(
         r"upstream connect error|remote connection failure",
-        ("A03", "A23", "E04", "F02", "D25"),
+        ("A03", "A23", "A29", "E04", "E13", "F02", "J14", "D25"),
         "the gateway cannot connect to argocd-server: it sends TLS to plain HTTP, or to a wrong or closed port",
         "compare the DestinationRule's tls with server.insecure, and targetPort with 8080",
     ),
@@ -69,7 +71,7 @@ KNOWN: tuple[Known, ...] = (
     ),
     Known(
         r"\b415\b|Unsupported Media Type|invalid gRPC request content-type",
-        ("A16", "J02", "A15"),
+        ("A16", "J02", "A15", "J01", "E12"),
         "a request of gRPC-Web or of the browser takes the route of native gRPC",
         _SPLIT,
     ),
@@ -81,7 +83,7 @@ KNOWN: tuple[Known, ...] = (
     ),
     Known(
         r"stopped after \d+ redirects|too many redirects|ERR_TOO_MANY_REDIRECTS|redirected you too many times",
-        ("A02", "B06"),
+        ("A02", "B06", "A11"),
         "redirect loop: argocd-server expects TLS but gets clear text, or the gateway redirects behind a load balancer",
         'set server.insecure: "true" and restart argocd-server; behind a balancer, remove httpsRedirect',
     ),
@@ -93,7 +95,7 @@ KNOWN: tuple[Known, ...] = (
     ),
     Known(
         r"first record does not look like a TLS handshake|wrong version number|ERR_SSL_PROTOCOL_ERROR",
-        ("A05", "A01"),
+        ("A05", "A01", "E12"),
         "the port speaks clear text where the client expects TLS",
         "give the Gateway's server protocol HTTPS, and a tls block",
     ),
@@ -131,8 +133,9 @@ KNOWN: tuple[Known, ...] = (
     Known(
         r"signed by unknown authority|unable to get (local )?issuer|self.signed certificate in"
         r"|unable to verify the first",
-        ("D09",),
-        "the CA is not trusted here, or tls.crt is without the intermediate certificates",
+        ("D09", "A09"),
+        "the CA is not trusted here, tls.crt is without the intermediate certificates, or the Gateway names no "
+        "certificate and shows one of the mesh",
         "append the intermediates to tls.crt; for a CA of your own, pass it to clients (--cacert)",
     ),
     Known(
@@ -162,14 +165,14 @@ KNOWN: tuple[Known, ...] = (
     Known(
         r"connection reset|reset by peer|closed without an answer|unexpected eof|EOF occurred|\bEOF\b|SSL_ERROR_SYSCALL"
         r"|ERR_CONNECTION_(RESET|CLOSED)",
-        ("A01", "D08", "C26", "A06", "C27"),
+        ("A01", "D08", "C26", "A06", "C21", "C27", *_RESET_TOO),
         "the connection closes in the handshake: argocd-server speaks plain HTTP behind passthrough, the gateway has "
         "no certificate, or no route takes this host's SNI",
         "check in this order: server.insecure, the Secret in the namespace of the gateway's pods, hosts and sniHosts",
     ),
     Known(
         r"connection refused|ERR_CONNECTION_REFUSED",
-        ("D16", "D23", "A09", "A06"),
+        ("D16", "D23", "D01", "A10", "A06", "C19", "J09", "J12"),
         "nothing listens on the port: the gateway has no server for it or no certificate, or its Service is "
         "without the port",
         "check the Gateway's servers and selector, and the ports of the gateway's Service",
@@ -193,14 +196,27 @@ KNOWN: tuple[Known, ...] = (
         "create the DNS record, or try an address with --resolve",
     ),
     Known(
+        r"HTTP status 500$",
+        ("A20", "A19", "J10", "J14"),
+        "a gateway of the Gateway API cannot use the route's backend: no such Service or port, or no ReferenceGrant",
+        "compare backendRefs with the Service; in another namespace it needs a ReferenceGrant",
+    ),
+    Known(
         r"HTTP status 503$|\b503\b|Service Unavailable",
-        ("A20", "A19", "A32", "D25"),
+        ("A20", "A19", "A32", "D05", "D26", "D25"),
         "the gateway has no working destination: the Service, its port or its pods are missing",
         "compare the route's destination with the Service",
     ),
+    # The gateway's own answer has no text.
+    Known(
+        r"404 page not found",
+        ("A23", "G06", "G11"),
+        "the request reaches a server that does not know the path: another port of argocd-server, or another root path",
+        "compare targetPort with 8080, and the route's path with server.rootpath",
+    ),
     Known(
         r"HTTP status 404$|\b404\b",
-        ("C04", "A06", "C26", "D06", "D24"),
+        ("C04", "A06", "A33", "C26", "C09", "D04", "D06", "D24", "G06", "G11", "J06", "J07", "J08"),
         "no route of the gateway takes the request",
         "name the same host in Gateway and route, and add an http route for the server",
     ),

@@ -70,6 +70,7 @@ def argocd_server(container: Place, objects: Objects) -> ArgocdServer:
         setting.place,
         tuple(_all_insecure(container, objects)),
         _versions(container, objects),
+        _ciphers(container, objects),
     )
 
 
@@ -96,6 +97,12 @@ def _versions(container: Place, objects: Objects) -> tuple[Value, Value]:
         value = variable(container, f"ARGOCD_TLS_{which.upper()}_VERSION", objects) if value.text == "" else value
         found.append(Value(value.source, value.text or "", value.place))
     return found[0], found[1]
+
+
+def _ciphers(container: Place, objects: Objects) -> Value | None:
+    given = flag(container, "tlsciphers", "")
+    value = variable(container, "ARGOCD_TLS_CIPHERS", objects) if given.text == "" else given
+    return Value(value.source, value.text, value.place) if value.text else None
 
 
 def _path(container: Place, name: str, objects: Objects) -> _Value:

@@ -19,7 +19,8 @@ from argocd_istio.syntax.source import Node
 PART_OF = "app.kubernetes.io/part-of"
 _RBAC = "rbac.authorization.k8s.io"
 _ENFORCE = "pod-security.kubernetes.io/enforce"
-_CONFIGS = ("argocd-cm", "argocd-cmd-params-cm", "argocd-rbac-cm")
+PARAMETERS = "argocd-cmd-params-cm"
+_CONFIGS = ("argocd-cm", PARAMETERS, "argocd-rbac-cm")
 _PROFILES = ("RuntimeDefault", "Localhost")
 _HOST = ("hostNetwork", "hostPID", "hostIPC")
 CRDS = ("applications.argoproj.io", "applicationsets.argoproj.io", "appprojects.argoproj.io")
@@ -85,6 +86,7 @@ def components(objects: Objects, found: list[Workload], mesh: Mesh, policies: Po
             needs_token=accounts.needed(item.namespace, account),
             budget=bool(budgets.first(item.namespace, each.labels)),
             place=Place(item),
+            reads=frozenset(_reads(each)),
             labels=each.labels,
             ingress=policies.networks(each),
             egress=policies.networks(each, "egress"),
@@ -113,6 +115,17 @@ def _containers(workload: Workload) -> Iterator[Container]:
                 begins=words[0] if words and not texts(node, "command") else "",
                 place=place,
             )
+
+
+def _reads(workload: Workload) -> Iterator[str]:
+    """The keys of argocd-cmd-params-cm that variables and volumes name."""
+    for container in workload.containers:
+        for each in items(container, "env"):
+            if text(each, "valueFrom", "configMapKeyRef", "name") == PARAMETERS:
+                yield text(each, "valueFrom", "configMapKeyRef", "key")
+    for volume in items(workload.template, "spec", "volumes"):
+        if text(volume, "configMap", "name") == PARAMETERS:
+            yield from (text(each, "key") for each in items(volume, "configMap", "items"))
 
 
 def _weak_pod(pod: Place) -> Iterator[tuple[str, Place]]:
@@ -275,8 +288,11 @@ def injections(objects: Objects) -> Iterator[Injection]:
 
 def projects(objects: Objects) -> Iterator[Project]:
     for item in objects.of("argoproj.io", "AppProject"):
-        destinations = [(text(each, "server"), text(each, "namespace")) for each in items(item.spec, "destinations")]
-        everything = "*" in texts(item.spec, "sourceRepos") and ("*", "*") in destinations
+        everywhere = any(
+            text(each, "namespace") == "*" and "*" in (text(each, "server"), text(each, "name"))
+            for each in items(item.spec, "destinations")
+        )
+        everything = "*" in texts(item.spec, "sourceRepos") and everywhere
         yield Project(item.title, everything, Place(item).at("spec"))
 
 
@@ -291,12 +307,15 @@ def idle(objects: Objects, found: list[Workload]) -> Iterator[Idle]:
     """The policies for Argo CD's pods that select none, in namespaces whose pods these files have."""
     homes = {each.item.namespace for each in found if each.argocd_server()}
     pods: Chosen[bool] = Chosen()
+    around: Chosen[bool] = Chosen()
     for each in found:
         pods.add(each.item.namespace, each.labels, True)
+        if each.argocd_server():
+            around.add(each.item.namespace, labels(each.item.node, "metadata", "labels"), True)
     for item in objects.of("security.istio.io", "AuthorizationPolicy"):
         selector = labels(item.spec, "selector", "matchLabels")
-        ours = item.namespace in homes and any(value.startswith("argocd") for value in selector.values())
-        if ours and not pods.of(item.namespace, selector):
+        meant = any("argocd" in value for value in selector.values()) or around.of(item.namespace, selector)
+        if item.namespace in homes and selector and meant and not pods.of(item.namespace, selector):
             named = tuple(f"{key}={value}" for key, value in selector.items())
             yield Idle(item.title, named, Place(item).at("spec", "selector", "matchLabels"))
 

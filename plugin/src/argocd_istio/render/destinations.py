@@ -86,7 +86,8 @@ class Destinations:
         self.policies = Policies(objects, self.workloads, self.mesh)
         self._rules = _Rules(objects)
         self._services = {(item.namespace, item.name): _Service(item) for item in objects.of(CORE, "Service")}
-        self._renamed = dict(_parts(self._services))
+        self._renamed = dict(_parts(service.item for service in self._services.values()))
+        self._namesakes = {name: f"{owner}/{name}" for owner, name in self._services if owner in self._ours}
         self._by_hand = set(_by_hand(objects))
         self._inbound = Selectors(_inbound(self._services.values()))
         self._found: dict[Named, Destination] = {}
@@ -149,13 +150,17 @@ class Destinations:
             place=place,
             target=target.at("targetPort") if target else None,
             renamed=self._renamed.get(found or ("", ""), "") if service is None else "",
+            namesake=self._namesakes.get(host, "") if service is None else "",
         )
 
     def _lost(self, host: str, found: tuple[str, str] | None) -> Found:
         """How far a name without a Service leads: to nothing, if only a longer form would name a known Service."""
         namespace, name = [*host.split("."), "", ""][1::-1]
         short = found is None and (namespace, name) in self._services
-        return "nothing" if short or not host else "not here"
+        # Istio completes a short name with the namespace of the route, not with that of argocd-server.
+        completed = "argocd-server" in host and "." not in host and found not in self._services
+        moved = completed and any((home, host) in self._services for home in self._ours)
+        return "nothing" if short or moved or not host else "not here"
 
     @staticmethod
     def _hop(tls: str, pods: Behind) -> Hop:
@@ -227,11 +232,21 @@ class Destinations:
         return tuple(sorted({each for one in selecting for target in targets for each in one.get(target, ())}))
 
 
-def _parts(services: Iterable[tuple[str, str]]) -> Iterator[tuple[tuple[str, str], str]]:
-    """For each name that a prefix or suffix of kustomize would change into an argocd-server's: that name."""
-    for namespace, name in services:
+# The other Services of argocd-server: upstream's, and those of the modes that route gRPC.
+_OTHERS = ("argocd-server-metrics", "argocd-server-grpc")
+
+
+def _parts(services: Iterable[Object]) -> Iterator[tuple[tuple[str, str], str]]:
+    """For each name that a prefix or suffix of kustomize would change into an argocd-server's: that name.
+
+    Helm's charts begin names with that of the release.
+    """
+    for item in services:
+        namespace, name = item.namespace, item.name
         words = name.split("-")
-        if "argocd-server" not in name or len(words) > 8:
+        if "argocd-server" not in name or len(words) > 8 or name in _OTHERS:
+            continue
+        if labels(item.node, "metadata", "labels").get("app.kubernetes.io/managed-by") == "Helm":
             continue
         for at in range(1, len(words)):
             for part in ("-".join(words[at:]), "-".join(words[:at])):

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 
 from argocd_istio.render.istio import ROOT
 from argocd_istio.render.model import Listener
-from argocd_istio.render.objects import CORE, ISTIO, Chosen, Object, Objects, Place
+from argocd_istio.render.objects import CORE, ISTIO, Chosen, Object, Objects, Place, Selectors
 from argocd_istio.render.parts import Edge, EdgePolicy, Edges, EdgeService, Filter, MeshConfig
 from argocd_istio.render.policies import SECURITY, Selecting, reads_requests
 from argocd_istio.render.workloads import Workload
@@ -35,9 +35,11 @@ class _Edges:
         for each in workloads:
             for namespace in ("", each.item.namespace):
                 self._workloads.add(namespace, each.labels, each)
-        for item in objects.of(CORE, "Service"):
+        services = objects.of(CORE, "Service")
+        for item in services:
             for namespace in ("", item.namespace):
                 self._services.add(namespace, labels(item.spec, "selector"), item)
+        self._selecting = Selectors((item.namespace, labels(item.spec, "selector"), item) for item in services)
         policies = objects.of(SECURITY, "AuthorizationPolicy")
         self._policies = Selecting([item for item in policies if not _targets(item)])
         self._targeted: dict[tuple[str, str], list[Object]] = {}
@@ -60,12 +62,19 @@ class _Edges:
             labels=own,
             accounts=tuple(text(each.template, "spec", "serviceAccountName") or "default" for each in pods),
             ports=frozenset(_host_ports(pods)),
-            services=tuple(map(_service, self._services.of(namespace, wanted))),
+            services=tuple(map(_service, self._services_of(namespace, wanted, pods))),
             policies=tuple(map(_policy, chosen)),
             trusted=bool(number(config, "gatewayTopology", "numTrustedProxies")),
             profile=text(config, "connectionSettings", "profile"),
             place=pods[0].at("metadata").at("annotations").at(_CONFIG) if pods else None,
         )
+
+    def _services_of(self, namespace: str, wanted: dict[str, str], pods: list[Workload]) -> list[Object]:
+        """The Services that select the pods, or without known pods those that ask for the labels too."""
+        if not pods:
+            return self._services.of(namespace, wanted)
+        found = [item for each in pods for item in self._selecting.of(each.item.namespace, each.labels)]
+        return list({id(item): item for item in found}.values())
 
 
 def _targets(item: Object) -> list[Node]:

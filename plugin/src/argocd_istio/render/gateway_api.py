@@ -103,8 +103,10 @@ class GatewayApi:
         self._closed: set[tuple[str, str]] = set()
         """The ListenerSets that open no port; routes that refer to them lead nowhere."""
         here: dict[tuple[str, str], _Parents] = {}
+        self._named: dict[str, list[str]] = {}
         for gateway in objects.of(GATEWAY_API, "Gateway"):
             here["Gateway", gateway.title] = self._parents(gateway, gateway.title, gateway)
+            self._named.setdefault(gateway.name, []).append(gateway.title)
         for item in objects.of(GATEWAY_API, "ListenerSet"):
             owner = text(item.spec, "parentRef", "namespace") or item.namespace
             name = text(item.spec, "parentRef", "name")
@@ -139,15 +141,24 @@ class GatewayApi:
         """Register the listeners of a route and the hosts that they accept."""
         hosts = list(dict.fromkeys(texts(item.spec, "hostnames") or ["*"]))
         noted: set[tuple[int, str]] = set()
+        unmet = dict.fromkeys(hosts)
+        """The hosts that no parent takes; empty if a parent is not known."""
         for at, parent in enumerate(items(item.spec, "parentRefs")):
             kind = text(parent, "kind") or "Gateway"
             if kind not in ("Gateway", "ListenerSet"):
+                unmet = {}
                 continue
             title = f"{text(parent, 'namespace') or item.namespace}/{text(parent, 'name')}"
             key = kind, title
             if key in self._closed:
+                unmet = {}
                 continue
             section, port = text(parent, "sectionName"), number(parent, "port")
+            forgotten = [] if text(parent, "namespace") or key in here else self._named.get(text(parent, "name"), [])
+            if forgotten and kind == "Gateway":
+                place = Place(item).at("spec", "parentRefs", at)
+                self.strays.append(Stray(item.kind, item.title, "", "", False, place, forgotten[0]))
+                continue
             if key not in here:
                 written = title if kind == "Gateway" else f"of {kind} {title}"
                 name, rules = section or (f"port {port}" if port else ""), _RULES[item.kind]
@@ -155,14 +166,19 @@ class GatewayApi:
                 listener = elsewhere.setdefault((*key, name, rules), listener)
                 for host in hosts:
                     listener.routed.add(host, item)
+                unmet = {}
                 continue
             named = here[key].get((section, port))
             met = [host for host in hosts if named and self._meets(item, host, named, noted)]
+            unmet = {host: None for host in unmet if host not in met}
             place = Place(item).at("spec", "parentRefs", at)
             if named is None:
                 self.strays.append(Stray(item.kind, item.title, "", section or f"port {port}", False, place))
             elif not met:
                 self.strays.append(Stray(item.kind, item.title, ", ".join(hosts), "", False, place))
+        for host in unmet if len(unmet) < len(hosts) else ():
+            place = Place(item).at("spec", "hostnames", texts(item.spec, "hostnames").index(host))
+            self.strays.append(Stray(item.kind, item.title, host, "", True, place))
 
     def _meets(self, item: Object, host: str, named: Hosts[_Listener], noted: set[tuple[int, str]]) -> bool:
         """Whether a listener accepts a part of a host; registers that part once."""
@@ -256,7 +272,7 @@ class GatewayApi:
             name=text(rule, "name"),
             match=words if all(words) else (),
             paths=(),
-            grpc="wanted" if item.kind == "GRPCRoute" else _grpc(conditions),
+            grpc=_grpc(conditions) or ("wanted" if item.kind == "GRPCRoute" else ""),
             answer=answer,
             redirect=answer.partition(" to ")[2].startswith("https"),
             continues="",

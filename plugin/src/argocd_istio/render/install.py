@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import binascii
 from collections.abc import Container, Iterator
+from dataclasses import replace
 
 from argocd_istio.render.model import Config, Given, Install, Login, Redis, Twice
 from argocd_istio.render.objects import CORE, Object, Objects, Place
-from argocd_istio.render.shapes import misfits
+from argocd_istio.render.shapes import misfits, missing
 from argocd_istio.render.workloads import Workload
-from argocd_istio.render.x509 import decode
+from argocd_istio.render.x509 import NoReader, decode
 from argocd_istio.syntax.nodes import fields, items, labels, number, text, texts
 from argocd_istio.syntax.source import Node, SourceError, parse
 from argocd_istio.syntax.values import value
@@ -41,8 +42,8 @@ def install(objects: Objects, workloads: list[Workload]) -> Install:
         tuple(_configs(objects)),
         tuple(given(objects)),
         tuple(_twice(objects)),
-        tuple(misfits(objects)),
-        tuple(_redis(workloads, homes)),
+        (*misfits(objects), *missing(objects)),
+        tuple(_redis(objects, workloads, homes)),
     )
 
 
@@ -83,6 +84,9 @@ def _logins(item: Object) -> Iterator[Login]:
         config = each.find("config")
         redirect = text(config, "redirectURI")
         yield Login("dex", text(each, "id") or text(each, "type"), redirect, tuple(_literal(config)))
+    for each in items(dex, "staticClients"):
+        if text(each, "secret") and not text(each, "secret").startswith("$"):
+            yield Login("dex", text(each, "id"), "", ("secret",))
 
 
 def _literal(config: Node | None) -> Iterator[str]:
@@ -102,12 +106,15 @@ def _given(item: Object, name: str) -> Given:
     if item.kind == "Certificate":
         return Given(item.namespace, name, Place(item), names=tuple(texts(item.spec, "dnsNames")))
     plain = labels(item.node, "stringData")
-    found = {**labels(item.node, "data"), **plain}
-    contents = {key: plain[key] if key in plain else _decoded(value) for key, value in found.items() if value}
+    both = {**labels(item.node, "data"), **plain}
+    contents = {key: plain[key] if key in plain else _decoded(value) for key, value in both.items() if value}
     private = next((key for key, value in contents.items() if _PRIVATE in value), "")
-    decoded = decode(contents.get("tls.crt", ""))
-    dates = (decoded.names, decoded.begins, decoded.ends) if decoded else ()
-    return Given(item.namespace, name, Place(item), tuple(contents), private, *dates)
+    found = Given(item.namespace, name, Place(item), tuple(contents), private)
+    try:
+        decoded = decode(contents.get("tls.crt", ""))
+    except NoReader:
+        return replace(found, unread=True)
+    return replace(found, names=decoded.names, begins=decoded.begins, ends=decoded.ends) if decoded else found
 
 
 _PRIVATE = "PRIVATE KEY-----"
@@ -125,17 +132,23 @@ def _decoded(value: str) -> str:
 _TOGETHER = ("sentinel", "replicaof", "slaveof", "cluster-enabled")
 
 
-def _redis(workloads: list[Workload], homes: Container[str]) -> Iterator[Redis]:
+def _redis(objects: Objects, workloads: list[Workload], homes: Container[str]) -> Iterator[Redis]:
     """Every workload with Redis: by the name, program or image of a container."""
+    scaled = {
+        (item.namespace, text(item.spec, "scaleTargetRef", "kind"), text(item.spec, "scaleTargetRef", "name")): item
+        for item in objects.of("autoscaling", "HorizontalPodAutoscaler")
+    }
     for workload in workloads:
         item, words = workload.item, [*map(_words, workload.containers)]
         if any(map(_is_redis, workload.containers, words)):
+            scaler = scaled.get((item.namespace, item.kind, item.name))
+            most = number(scaler.spec, "maxReplicas") if scaler else 0
             yield Redis(
-                number(item.spec, "replicas"),
+                max(number(item.spec, "replicas"), most),
                 item.namespace in homes or labels(item.node, "metadata", "labels").get(PART_OF) == "argocd",
                 any(mark in word for own in words for word in own for mark in _TOGETHER)
                 or any(text(each, "name") == "REDIS_REPLICATION_MODE" for each in _variables(workload)),
-                Place(item).at("spec", "replicas"),
+                Place(scaler).at("spec", "maxReplicas") if scaler and most > 1 else Place(item).at("spec", "replicas"),
             )
 
 

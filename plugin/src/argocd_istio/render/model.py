@@ -136,7 +136,7 @@ class ArgocdServer:
     """The settings of argocd-server. `tls` is whether it speaks TLS; `because`, `setting` and `place` say why.
 
     Unknown values are None. `insecure` are all places that state whether it does, `versions` the least and the most
-    TLS version that it accepts, as far as stated.
+    TLS version that it accepts, and `ciphers` its suites with colons between, as far as stated.
     """
 
     listens: int
@@ -148,6 +148,7 @@ class ArgocdServer:
     place: Place = field(compare=False, repr=False)
     insecure: tuple[Value, ...] = field(default=(), compare=False, repr=False)
     versions: tuple[Value, Value] | None = field(default=None, compare=False, repr=False)
+    ciphers: Value | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -226,7 +227,8 @@ class Destination:
     DestinationRule that the gateway's pods do not see, `seen` whether they see the Service, None if unknown.
     `granted` is whether the Service's namespace lets the route refer to it, None if these files have neither a
     ReferenceGrant nor the Service. `target` is the place where the Service states the port of the pods. `renamed` is a
-    Service here whose name is this one with a prefix or suffix.
+    Service here whose name is this one with a prefix or suffix, `namesake` the Service of this short name beside
+    argocd-server, if the name means another namespace.
     """
 
     name: str
@@ -253,6 +255,7 @@ class Destination:
     place: Place = field(compare=False, repr=False)
     target: Place | None = field(default=None, compare=False, repr=False)
     renamed: str = field(default="", compare=False, repr=False)
+    namesake: str = field(default="", compare=False, repr=False)
 
     @property
     def to_argocd_server(self) -> bool:
@@ -314,9 +317,15 @@ class Route:
 
 @dataclass(frozen=True)
 class TlsSettings:
-    """The fields of a Gateway's tls block as written; `place` is the block's. `ca` is whether it names a CA."""
+    """The fields of a Gateway's tls block as written; `place` is the block's. `ca` is whether it names a CA.
 
+    `mode` is empty if it is not written, `credentials` are the certificates, `files` the fields that name those or a
+    CA.
+    """
+
+    mode: str
     credentials: tuple[str, ...]
+    files: tuple[str, ...]
     least: str
     most: str
     ciphers: tuple[str, ...]
@@ -393,12 +402,28 @@ class Way:
         routes = (route for listener in self.listeners for route in listener.routes)
         return any(each.to_argocd_server for route in routes for each in route.destinations)
 
+    @cached_property
+    def redirects_itself(self) -> bool:
+        """Whether clear text gets argocd-server's own redirect to TLS that passes through: no loop, and no secrets."""
+        passed = (route for each in self.listeners if each.passes_through for route in each.routes)
+        if not any(route.destinations for route in passed):
+            return False
+        servers = [
+            pods.argocd_server
+            for listener in self.listeners
+            for route in listener.routes
+            for each in route.destinations
+            for pods in each.pods.argocd_servers
+        ]
+        return bool(servers) and all(server and server.tls for server in servers)
+
 
 @dataclass(frozen=True)
 class Stray:
     """A host of a route that none of its Gateways accepts, or a listener that they do not have; all are in these files.
 
-    `others` is whether they accept another host of the route.
+    `others` is whether they accept another host of the route. `gateway` is one of the same name in another namespace
+    than the route names. `refused` is whether they have the host, but only for other namespaces.
     """
 
     kind: str
@@ -407,6 +432,8 @@ class Stray:
     listener: str
     others: bool
     place: Place = field(compare=False, repr=False)
+    gateway: str = ""
+    refused: bool = False
 
 
 @dataclass(frozen=True)
@@ -477,7 +504,7 @@ class Given:
 
     `keys` are those of the Secret that are not empty, `private` is the one of them with a readable private key.
     `names` are the hosts of its certificate, `begins` and `ends` when that is valid, in seconds since 1970; None if
-    unknown.
+    unknown. `unread` is whether it has a certificate that needs a library that is not installed.
     """
 
     namespace: str
@@ -488,6 +515,7 @@ class Given:
     names: tuple[str, ...] | None = None
     begins: int | None = None
     ends: int | None = None
+    unread: bool = False
 
 
 @dataclass(frozen=True)

@@ -106,30 +106,41 @@ class Selectors(Generic[Thing]):
         return min((each for each in firsts if each), key=lambda each: each[0], default=(0, {}, None))[2]
 
 
+_Key = tuple[str, str, str, str | int]
+"""Group, kind, namespace and name of an object; a number if it has no name."""
+
+
+def _order(each: tuple[_Key, list[Object]]) -> tuple[str, str, str, str]:
+    group, kind, namespace, name = each[0]
+    return group, kind, namespace, name if isinstance(name, str) else ""
+
+
 class Objects:
     """Every object in the files; the members of a List count as separate objects.
 
-    The last of repeated objects counts, as in kubectl apply; `twice` has all of them.
+    The last of repeated objects counts, as in kubectl apply; `twice` has all of them. Those without a name stay in the
+    order of the files.
     """
 
     def __init__(self, *sources: Source) -> None:
         self.file = sources[0].file if len(sources) == 1 else ""
         """The file of all objects; empty if there are several files."""
-        found: dict[tuple[str, str, str, str | int], list[Object]] = {}
+        found: dict[_Key, list[Object]] = {}
         roots = [(document.root, source) for source in sources for document in source.documents]
         for item in (Object(node, source) for root, source in roots for node in _members(root)):
             key = (item.group, item.kind, item.namespace, item.name or id(item))
             found.setdefault(key, []).append(item)
-        self.twice = [same for same in found.values() if len(same) > 1]
+        self.twice = [same for _, same in sorted(found.items(), key=_order) if len(same) > 1]
         self._all: dict[tuple[str, str], list[Object]] = {}
         self._one: dict[tuple[str, str, str, str], Object] = {}
-        for same in found.values():
+        # In the order of names: the order of the files decides nothing that is reported.
+        for _, same in sorted(found.items(), key=_order):
             item = same[-1]
             self._all.setdefault((item.group, item.kind), []).append(item)
             self._one[item.group, item.kind, item.namespace, item.name] = item
 
     def of(self, group: str, kind: str) -> list[Object]:
-        """All of a kind, in the order of the render."""
+        """All of a kind, in the order of their names."""
         return self._all.get((group, kind), [])
 
     def one(self, group: str, kind: str, namespace: str, name: str) -> Object | None:

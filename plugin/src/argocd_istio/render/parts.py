@@ -34,8 +34,8 @@ class Component:
 
     `injects` is whether its Namespace injects sidecars, `opted_out` whether the pods refuse one, `enforced` the Pod
     Security level of the Namespace, `seccomp` whether the pod has a profile, `needs_token` whether its account has a
-    role, `budget` whether a PodDisruptionBudget selects it. `replicas` is -1 if not stated. `ingress` and `egress` are
-    the NetworkPolicies for its connections.
+    role, `budget` whether a PodDisruptionBudget selects it. `replicas` is -1 if not stated. `reads` are the keys of
+    argocd-cmd-params-cm that it reads. `ingress` and `egress` are the NetworkPolicies for its connections.
     """
 
     title: str
@@ -53,6 +53,7 @@ class Component:
     needs_token: bool
     budget: bool
     place: Place
+    reads: frozenset[str] = field(default=frozenset(), compare=False, repr=False)
     labels: Labels = field(default_factory=dict, compare=False, repr=False)
     ingress: Networks = field(default_factory=lambda: Networks(), compare=False, repr=False)
     egress: Networks = field(default_factory=lambda: Networks(), compare=False, repr=False)
@@ -283,11 +284,15 @@ class Peer:
 
 @dataclass(frozen=True)
 class Allowed:
-    """A rule of a NetworkPolicy. Empty `ports` are all, else the first and last of ranges; names count as (0, 0)."""
+    """A rule of a NetworkPolicy. Empty `ports` are all, else the first and last of ranges.
+
+    Names are those of the pods' own ports, `lost` those that no container has; for egress they count as (0, 0).
+    """
 
     ports: tuple[tuple[int, int], ...]
     peers: tuple[Peer, ...] | None
     place: Place
+    lost: tuple[str, ...] = ()
 
     def has(self, port: int) -> bool:
         """Whether it admits a port; a name may be any port."""
@@ -309,11 +314,12 @@ class Networks(tuple[Network, ...]):
 
 @dataclass(frozen=True)
 class Caller:
-    """Whom a rule of an AuthorizationPolicy admits: principals and namespaces; both empty for anybody.
+    """Whom a rule of an AuthorizationPolicy means: principals and namespaces; both empty for anybody.
 
-    `other` is whether it asks for something else, too.
+    `but` are the principals and the namespaces that it leaves out, `other` is whether it asks for something else, too.
     """
 
     principals: tuple[str, ...]
     namespaces: tuple[str, ...]
     other: bool
+    but: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())

@@ -104,12 +104,14 @@ class Policies:
     def networks(self, workload: Workload, way: Literal["ingress", "egress"] = "ingress") -> Networks:
         """The NetworkPolicies that select the pods, in one object for equal policies."""
         namespace = workload.item.namespace
-        key = (way, namespace, frozenset(workload.labels.items()))
+        names = tuple(workload.ports.items()) if way == "ingress" else None
+        key = (way, namespace, names, frozenset(workload.labels.items()))
         if key not in self._networks:
             own = self._network.by_labels.of(namespace, workload.labels)
-            same = (way, namespace, *map(id, own))
+            same = (way, namespace, names, *map(id, own))
             if same not in self._networks:
-                self._networks[same] = Networks(_networks([*own, *self._network.whole(namespace)], way))
+                found = [*own, *self._network.whole(namespace)]
+                self._networks[same] = Networks(_networks(found, way, None if names is None else dict(names)))
             self._networks[key] = self._networks[same]
         return self._networks[key]
 
@@ -176,20 +178,22 @@ def _asks(rule: Node, operations: list[Node | None]) -> bool:
 
 
 def _callers(item: Object, port: int) -> Iterator[Caller]:
-    """Whom the rules of a policy admit to a port."""
+    """Whom the rules of a policy mean at a port."""
     for rule in items(item.spec, "rules"):
         operations = [each.find("operation") for each in items(rule, "to")]
-        if operations and not any(str(port) in (texts(each, "ports") or [str(port)]) for each in operations):
+        own_port = [each for each in operations if str(port) in (texts(each, "ports") or [str(port)])]
+        if operations and not own_port:
             continue
+        narrow = bool(items(rule, "when")) or any(_keys(each) - {"ports"} for each in own_port)
         sources = [each.find("source") for each in items(rule, "from")] or [None]
         for source in sources:
-            principals, namespaces = texts(source, "principals"), texts(source, "namespaces")
-            other = set(fields(source)) - {"principals", "namespaces"}
-            yield Caller(tuple(principals), tuple(namespaces), bool(other))
+            own = [tuple(texts(source, key)) for key in ("principals", "namespaces", "notPrincipals", "notNamespaces")]
+            other = set(fields(source)) - {"principals", "namespaces", "notPrincipals", "notNamespaces"}
+            yield Caller(own[0], own[1], bool(other or narrow), (own[2], own[3]))
 
 
-def _networks(found: list[Object], way: str) -> Iterator[Network]:
-    """The policies for connections of a way, ingress or egress."""
+def _networks(found: list[Object], way: str, names: dict[str, int] | None) -> Iterator[Network]:
+    """The policies for connections of a way, ingress or egress; `names` are the ports of the pods, if known."""
     for item in found:
         default = ["Ingress", "Egress"] if items(item.spec, "egress") else ["Ingress"]
         if way.capitalize() not in (texts(item.spec, "policyTypes") or default):
@@ -198,16 +202,23 @@ def _networks(found: list[Object], way: str) -> Iterator[Network]:
         rules = []
         for at, rule in enumerate(items(item.spec, way)):
             place = Place(item).at("spec", way, at)
-            ports = tuple(_range(each) for each in items(rule, "ports") if text(each, "protocol") in ("", "TCP"))
+            tcp = [each for each in items(rule, "ports") if text(each, "protocol") in ("", "TCP")]
+            lost = tuple(name for name in map(_name, tcp) if name and names is not None and not names.get(name))
+            ports = tuple(_range(each, names or {}) for each in tcp if _name(each) not in lost)
             peers = tuple(_peer(place.at(key, n)) for n in range(len(items(rule, key)))) or None
-            # A rule for other protocols alone admits no TCP.
-            if ports or not items(rule, "ports"):
-                rules.append(Allowed(ports, peers, place))
+            # A rule for other protocols, or for unknown names, alone admits no TCP.
+            if tcp or not items(rule, "ports"):
+                rules.append(Allowed(ports or (((-1, -1),) if lost else ()), peers, place, lost))
         yield Network(item.title, tuple(rules), Place(item).at("spec").at(way))
 
 
-def _range(node: Node) -> tuple[int, int]:
-    first = number(node, "port")
+def _name(node: Node) -> str:
+    """The port of a rule if it is a name."""
+    return "" if number(node, "port") else text(node, "port")
+
+
+def _range(node: Node, names: dict[str, int]) -> tuple[int, int]:
+    first = number(node, "port") or names.get(_name(node), 0)
     if not first and not text(node, "port"):
         return 1, 65535
     return first, number(node, "endPort") or first
@@ -215,12 +226,20 @@ def _range(node: Node) -> tuple[int, int]:
 
 def _peer(place: Place) -> Peer:
     node = place.node
-    chosen = [
-        labels(node, key, "matchLabels") if key in fields(node) else None
-        for key in ("namespaceSelector", "podSelector")
-    ]
-    vague = any(items(node, key, "matchExpressions") for key in ("namespaceSelector", "podSelector"))
+    chosen: list[dict[str, str] | None] = []
+    vague = False
+    for key in ("namespaceSelector", "podSelector"):
+        asked = [_equal(each) for each in items(node, key, "matchExpressions")]
+        vague = vague or not all(asked)
+        own = {**labels(node, key, "matchLabels"), **dict(filter(None, asked))}
+        chosen.append(own if key in fields(node) else None)
     return Peer(chosen[0], chosen[1], text(node, "ipBlock", "cidr"), vague, place)
+
+
+def _equal(expression: Node) -> tuple[str, str] | None:
+    """The label that an expression with one value asks for."""
+    values = texts(expression, "values")
+    return (text(expression, "key"), values[0]) if text(expression, "operator") == "In" and len(values) == 1 else None
 
 
 def _has(at: Node, port: int) -> bool:

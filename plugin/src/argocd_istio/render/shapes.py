@@ -5,12 +5,14 @@ All other modules treat a field with another type as absent; this module reports
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from argocd_istio.render.model import Misfit
 from argocd_istio.render.objects import CORE, GATEWAY_API, ISTIO, Objects, Place
+from argocd_istio.syntax.nodes import fields, items, text
 from argocd_istio.syntax.scalars import is_null, is_text
 from argocd_istio.syntax.source import Mapping, Node, Scalar, Sequence
 from argocd_istio.syntax.values import plain
@@ -198,6 +200,43 @@ def misfits(objects: Objects) -> Iterator[Misfit]:
             for path, found, wanted in _wrong(item.node, shape):
                 place = Place(item).at(*path)
                 yield Misfit(place.path, found, wanted, place)
+
+
+_PROTOCOLS = ("HTTP", "HTTPS", "HTTP2", "GRPC", "GRPC-WEB", "HTTP_PROXY", "TLS", "TCP", "UDP", "HBONE", "DOUBLE-HBONE")
+_STORES = ("MONGO", "REDIS", "MYSQL")
+_SERVICE = re.compile(r"\.?[a-z_][a-z_0-9]*(\.[a-z_][a-z_0-9]*)*", re.IGNORECASE | re.ASCII)
+
+
+def missing(objects: Objects) -> Iterator[Misfit]:
+    """The fields that are absent, or have a value, for which the API refuses the object.
+
+    Sources: `Parse` in `pkg/config/protocol/instance.go` of Istio, and the API's patterns.
+    """
+    for item in objects.of(ISTIO, "Gateway"):
+        for at, server in enumerate(items(item.spec, "servers")):
+            place = Place(item).at("spec", "servers", at)
+            port = server.find("port")
+            for field, wanted in (("name", TEXT), ("number", NUMBER), ("protocol", TEXT)):
+                if port and field not in fields(port):
+                    yield Misfit(f"{place.path}.port.{field}", "missing", wanted, place.at("port"))
+            protocol = text(port, "protocol")
+            if protocol and protocol.upper() not in (*_PROTOCOLS, *_STORES):
+                found = place.at("port").at("protocol")
+                yield Misfit(found.path, protocol, "a protocol such as HTTPS, HTTP or TLS", found)
+    for item in objects.of(CORE, "Service"):
+        ports = items(item.spec, "ports")
+        for at, port in enumerate(ports):
+            if len(ports) > 1 and not text(port, "name"):
+                place = Place(item).at("spec", "ports", at)
+                yield Misfit(f"{place.path}.name", "missing", "a name, as one of several ports", place)
+    for item in objects.of(GATEWAY_API, "GRPCRoute"):
+        for at, rule in enumerate(items(item.spec, "rules")):
+            for one, match in enumerate(items(rule, "matches")):
+                service = text(match, "method", "service")
+                exact = text(match, "method", "type") in ("", "Exact")
+                if service and exact and not _SERVICE.fullmatch(service):
+                    place = Place(item).at("spec", "rules", at, "matches", one, "method", "service")
+                    yield Misfit(place.path, service, "the name of a service", place)
 
 
 Path = tuple[str | int, ...]

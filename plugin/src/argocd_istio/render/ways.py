@@ -17,7 +17,7 @@ from argocd_istio.render.destinations import Destinations, Named
 from argocd_istio.render.edges import edges
 from argocd_istio.render.gateway_api import GatewayApi
 from argocd_istio.render.gateway_pods import GatewayPods
-from argocd_istio.render.hosts import Hosts
+from argocd_istio.render.hosts import Hosts, covers
 from argocd_istio.render.install import install
 from argocd_istio.render.model import (
     HTTP,
@@ -161,6 +161,8 @@ class _Server:
         self.rules = rules or self._rules()
         self.tls_before = False
         """Whether TLS ends before it."""
+        self.clear = False
+        """Whether its Gateway ends no TLS, so that something before it may."""
         self.scopes: dict[str, str] = {}
         """For each host the namespace whose VirtualServices may route it, "*" for any."""
         for host in texts(node, "hosts"):
@@ -191,7 +193,7 @@ class _Server:
     def forwarded(self) -> str:
         """The x-forwarded-proto of its requests, "" if unknown: a load balancer may state that of its clients."""
         if self.protocol in HTTP:
-            return "" if self.tls_before else "http"
+            return "" if self.tls_before or self.clear else "http"
         return "https" if self.protocol == "HTTPS" and self.rules == "http" else ""
 
     def named(self) -> Iterable[str]:
@@ -201,7 +203,8 @@ class _Server:
     def shown(self) -> list[str]:
         """The hosts to draw: routed hosts, and hosts without any route."""
         lost = [host for host in self.scopes if host not in self.routed and not self.routed.common(host)]
-        return [*self.routed, *lost]
+        shut = dict.fromkeys(host for host in (*self.refused, *self.unseen) if not self.routed.wider(host))
+        return [*self.routed, *lost, *(host for host in shut if not any(covers(each, host) for each in lost))]
 
 
 class _Istio:
@@ -218,9 +221,12 @@ class _Istio:
         for gateway in objects.of(ISTIO, "Gateway"):
             index = here.setdefault(gateway.title, Hosts())
             marked = balancers.marked(gateway)
+            protocols = {text(node, "port", "protocol").upper() for node in items(gateway.spec, "servers")}
+            clear = protocols <= set(HTTP)
             for at, node in enumerate(items(gateway.spec, "servers")):
                 server = _Server(gateway.title, gateway, node, Place(gateway).at("spec", "servers", at))
                 server.tls_before = marked or balancers.ended(labels(gateway.spec, "selector"), server.port)
+                server.clear = clear
                 self.servers.append(server)
                 for host in server.scopes:
                     index.add(host, server)
@@ -258,26 +264,28 @@ class _Istio:
         """Register the servers that a VirtualService routes, host by host."""
         export_to = texts(item.spec, "exportTo")
         lost: list[int] = []
+        refused: list[int] = []
         noted: set[tuple[int, str]] = set()
         hosts = texts(item.spec, "hosts")
         for at, host in enumerate(hosts):
-            met = False
+            met, admitted = False, False
             for index in gateways:
                 for narrower, name in index.common(host):
                     for server in index.at(name):
                         met = True
                         seen = istio.sees(export_to, item.namespace, self._client(server))
                         allowed = server.scopes[name] in ("*", item.namespace)
+                        admitted = admitted or allowed
                         found = server.refused if not allowed else server.unseen if seen is False else server.routed
                         if (id(found), narrower) not in noted:
                             noted.add((id(found), narrower))
                             found.add(narrower, item)
-            if not met:
-                lost.append(at)
+            if not admitted:
+                (refused if met else lost).append(at)
         if gateways and all_here and any(gateways):
-            for at in lost:
-                place = Place(item).at("spec", "hosts", at)
-                self.strays.append(Stray(item.kind, item.title, hosts[at], "", len(lost) < len(hosts), place))
+            for at in sorted((*lost, *refused)):
+                place, others = Place(item).at("spec", "hosts", at), len(lost) < len(hosts)
+                self.strays.append(Stray(item.kind, item.title, hosts[at], "", others, place, refused=at in refused))
 
     def _client(self, server: _Server) -> str:
         selector = labels(server.gateway.spec, "selector") if server.gateway else {}
@@ -337,7 +345,10 @@ class _Istio:
             return None
         secret = text(server.node, "tls", "credentialName")
         secret = secret or next(iter(texts(server.node, "tls", "credentialNames")), "")
-        file = text(server.node, "tls", "serverCertificate")
+        block = server.node.find("tls") if server.node else None
+        pairs = (block, *items(block, "tlsCertificates"))
+        files = [text(each, "serverCertificate") for each in pairs if text(each, "privateKey")]
+        file = next(filter(None, files), "")
         if not secret and not file:
             return None
         return Certificate("gateway", secret, self._client(server), "" if secret else file)
@@ -452,11 +463,22 @@ class _Istio:
         return found
 
     def _tls(self, server: _Server, rules: Hosts[Rule], host: str) -> list[Route]:
-        found = {order: (item, place) for name in rules.wider(host) for order, item, place in rules.at(name)}
-        return [self._l4(server, *found[order], ("SNI is the host",)) for order in sorted(found)]
+        found: dict[int, tuple[Object, Place, bool]] = {}
+        for name in rules.wider(host):
+            taken: set[int] = set()
+            for order, item, place in rules.at(name):
+                # istiod makes one filter chain of equal names: the first rule of a VirtualService gets it.
+                reached = found[order][2] if order in found else id(item) not in taken
+                found[order] = item, place, reached
+                if not any(map(_narrowed, items(place.node, "match"))):
+                    taken.add(id(item))
+        return [
+            self._l4(server, item, place, ("SNI is the host",), reached)
+            for _, (item, place, reached) in sorted(found.items(), key=lambda each: each[0])
+        ]
 
-    def _l4(self, server: _Server, item: Object, place: Place, words: tuple[str, ...]) -> Route:
-        return self._route(server, item, place, words, [], True)
+    def _l4(self, server: _Server, item: Object, place: Place, words: tuple[str, ...], reached: bool = True) -> Route:
+        return self._route(server, item, place, words, [], reached)
 
     def _route(
         self,
@@ -526,14 +548,20 @@ class _Istio:
         return self.destinations.find(named, place, weight=weight)
 
 
+_CERTIFICATES = ("credentialName", "credentialNames", "serverCertificate", "privateKey", "tlsCertificates")
+
+
 def _settings(server: _Server) -> TlsSettings | None:
     block = server.node.find("tls") if server.node else None
     if block is None or not fields(block):
         return None
-    names = [text(block, each) for each in ("credentialName", "serverCertificate")]
+    listed = (text(each, "serverCertificate") for each in items(block, "tlsCertificates"))
+    names = [text(block, "credentialName"), *texts(block, "credentialNames"), text(block, "serverCertificate"), *listed]
     authorities = ("caCertificates", "caCertCredentialName", "caCrl")
     return TlsSettings(
-        tuple(name for name in (*names, *texts(block, "credentialNames")) if name),
+        text(block, "mode"),
+        tuple(filter(None, names)),
+        tuple(each for each in (*_CERTIFICATES, *authorities) if text(block, each) or items(block, each)),
         text(block, "minProtocolVersion"),
         text(block, "maxProtocolVersion"),
         tuple(texts(block, "cipherSuites")),
@@ -541,6 +569,11 @@ def _settings(server: _Server) -> TlsSettings | None:
         any(text(block, each) for each in authorities),
         server.place.at("tls"),
     )
+
+
+def _narrowed(condition: Node) -> bool:
+    """Whether a condition on TLS or TCP is about more than names, the port and the Gateway."""
+    return not set(fields(condition)) <= {"sniHosts", "port", "gateways"}
 
 
 def _hsts(node: Node) -> bool:

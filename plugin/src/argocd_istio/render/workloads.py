@@ -11,6 +11,7 @@ from argocd_istio.render.argocd_server import is_argocd_server
 from argocd_istio.render.model import Membership, Sidecar, Sidecars
 from argocd_istio.render.objects import CORE, ISTIO, Object, Objects, Place, Selectors
 from argocd_istio.syntax.nodes import is_true, items, labels, number, text
+from argocd_istio.syntax.source import Node
 
 _KINDS = (
     ("apps", "Deployment"),
@@ -45,11 +46,19 @@ class Workload:
     def argocd_server(self) -> Place | None:
         """The container that runs argocd-server."""
         at = next((at for at, each in enumerate(self.containers) if is_argocd_server(each)), None)
+        if at is None and self.labels.get("app.kubernetes.io/name") == "argocd-server":
+            # Its program may have been lost from args.
+            at = next((at for at, each in enumerate(self.containers) if _argocd(each)), None)
         return None if at is None else self.at("spec", "containers", at)
 
     def at(self, *path: str | int) -> Place:
         """The place of a field of its pods."""
         return Place(self.item).at(*(() if self.item.kind == "Pod" else ("spec", "template")), *path)
+
+
+def _argocd(container: Node) -> bool:
+    """Whether a container has Argo CD's image."""
+    return text(container, "image").rpartition("/")[2].partition("@")[0].partition(":")[0] == "argocd"
 
 
 def workloads(objects: Objects) -> list[Workload]:

@@ -21,8 +21,9 @@ from argocd_istio.tree.order import Tree, walk
 
 
 def check_folder(path: str, *, substitute: bool = False) -> list[Finding]:
-    """All findings of a folder, without its facts; see `read_folder`."""
-    return read_folder(path, substitute=substitute)[0]
+    """All findings of a consumer's folder, without its facts; see `read_folder`."""
+    found, tree = read_folder(path, substitute=substitute)
+    return [*found, *rules.foreign(tree)]
 
 
 def read_folder(path: str, *, substitute: bool = False) -> tuple[list[Finding], Tree]:

@@ -38,7 +38,8 @@ API_GATEWAY = "Gateway.gateway.networking.k8s.io"
 EXPOSING = ("Gateway", "VirtualService", "Sidecar", API_GATEWAY, "ListenerSet", "HTTPRoute", "TLSRoute")
 """The kinds of objects that expose an install."""
 
-_BRANCHES = ("main", "master", "HEAD")
+BRANCHES = ("main", "master", "HEAD", "stable")
+"""Common names of branches, and of a tag that upstream moves: their content changes."""
 _REMOTE = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*://|git::|[\w.-]+@[\w.-]+[:/]|(?:www\.)?(?:github|gitlab)\.com/)")
 _SCHEME = re.compile(r"(?:git::)?(?:[A-Za-z][A-Za-z0-9+.-]*://)?")
 _UPSTREAM = re.compile(r"(?i)argoproj/argo-cd(?:\.git)?/.*manifests(?:/|$)")
@@ -102,11 +103,6 @@ class Reference:
         folders = {OVERLAY: f"overlays/{self.name}", BASE: "base", CRDS: "base/crds"}
         return folders.get(self.part, f"components/{self.name}")
 
-    @property
-    def loose(self) -> bool:
-        """Whether `ref` is a common branch name, so that its content changes."""
-        return self.ref in _BRANCHES
-
 
 def is_remote(text: str) -> bool:
     """Whether kustomize would fetch it if no file or folder has that name."""
@@ -123,12 +119,23 @@ def remote(text: str) -> Reference | None:
     if _UPSTREAM.search(address):
         return _upstream(address)
     repository, path = _split(address)
-    ref = next((value for key, _, value in (pair.partition("=") for pair in query.split("&")) if key == "ref"), "")
-    ref = ref or next((one.partition("=")[2] for one in query.split("&") if one.startswith("version=")), "")
-    found = _part(path, ref)
+    found = _part(path, _ref(query))
     ours = "argocd-istio" in repository.rpartition("/")[2]
     own = found and (found.part in (MODE, MISTAKE) or found.name in (*MODES, *OPTIONS))
     return found if ours or own else None
+
+
+def ref_of(text: str) -> str | None:
+    """The ref in an address, "" for none. Of a file's address it is a branch in the path, None if there is none."""
+    address, _, query = text.partition("?")
+    if address.endswith((".yaml", ".yml", ".json")):
+        return next((part for part in address.split("/") if part in BRANCHES), None)
+    return _ref(query)
+
+
+def _ref(query: str) -> str:
+    ref = next((value for key, _, value in (pair.partition("=") for pair in query.split("&")) if key == "ref"), "")
+    return ref or next((one.partition("=")[2] for one in query.split("&") if one.startswith("version=")), "")
 
 
 def _split(address: str) -> tuple[str, str]:

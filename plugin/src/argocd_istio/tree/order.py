@@ -160,7 +160,7 @@ class Tree:
     unread: list[Found] = field(default_factory=list)
     """The Exposures that no mode reads."""
     movable: list[tuple[Document, str]] = field(default_factory=list)
-    """The Secrets, Certificates and ReferenceGrants that state a namespace, with their final namespace."""
+    """The objects of `MOVABLE` that state a namespace, with their final namespace."""
     unknown: bool = False
     """Whether an entry was not read."""
 
@@ -367,7 +367,7 @@ class _Walker:
                 scope.unread.append(found)
             elif is_object(document):
                 new[kind, document.namespace, name] = found
-            if kind in ("Secret", "Certificate", "ReferenceGrant") and document.namespace:
+            if kind in MOVABLE and document.namespace:
                 scope.movable.append((document, document.namespace))
             if any(text(document.root, "metadata", "annotations", one) for one in FUNCTIONS) and not scope.configures:
                 scope.unknown = True
@@ -516,6 +516,8 @@ class _Walker:
             self.namespace(place, document.namespace, scope)
 
 
+MOVABLE = ("Secret", "Certificate", "ExternalSecret", "SealedSecret", "ReferenceGrant")
+"""The kinds whose namespace matters to a gateway."""
 SUBSTITUTE = "kustomize.toolkit.fluxcd.io/substitute"
 CLUSTER = ("Namespace", "ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition")
 

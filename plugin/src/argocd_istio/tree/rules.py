@@ -170,7 +170,9 @@ def two_installs(tree: Tree) -> Iterator[Finding]:
         document = other.document
         more = f" and {clash.count - 1} more of its objects" if clash.count > 1 else ""
         found = f"{document.kind} {shown(document.name)}{more}, which {after(first)} brings"
-        hint = "list it under patches: instead" if clash.count == 1 else "remove that install: this library brings it"
+        upstream = first.reference.part == library.UPSTREAM
+        whole = "remove one of the two" if upstream else "remove that install: this library brings it"
+        hint = "list it under patches: instead" if clash.count == 1 else whole
         yield document.place().finding(ERROR, "K10", found, "each object once", hint)
 
 
@@ -262,10 +264,12 @@ def _secrets(found: Found) -> set[str]:
 
 
 def _secret(document: Document) -> str:
-    """The name of a Secret, or of that which a Certificate creates; "" of a ReferenceGrant."""
+    """The name of a Secret, or of that which another object creates; "" of a ReferenceGrant."""
     if document.kind == "ReferenceGrant":
         return ""
-    return text(document.root, "spec", "secretName") if document.kind == "Certificate" else document.name
+    if document.kind == "Certificate":
+        return text(document.root, "spec", "secretName")
+    return text(document.root, "spec", "target", "name") or document.name
 
 
 def _left_behind(grant: Document, one: Setting) -> bool:
@@ -299,14 +303,12 @@ def moved_by(one: Setting, secrets: set[str], namespaces: set[str]) -> Iterator[
 def unpinned(tree: Tree) -> Iterator[Finding]:
     """K08: a reference whose content changes."""
     for one in tree.listed:
-        reference = one.entry.reference
-        if not reference or not one.entry.remote or reference.part == library.UPSTREAM:
-            continue
-        if not reference.ref:
+        ref = library.ref_of(one.entry.text) if one.entry.remote else None
+        if ref == "":
             yield one.entry.place.finding(WARNING, "K08", "no ?ref=", "a tag or commit", "add ?ref= and a version")
-        elif reference.loose:
-            hint = "a branch changes: to pin it, write a commit, or a tag if there is one"
-            yield one.entry.place.finding(INFO, "K08", f"?ref={reference.ref}", "a tag or commit", hint)
+        elif ref in library.BRANCHES:
+            hint = "it changes: to pin it, write a commit, or a tag if there is one"
+            yield one.entry.place.finding(INFO, "K08", f"the branch {ref}", "a tag or commit", hint)
 
 
 def order(tree: Tree) -> Iterator[Finding]:
@@ -371,6 +373,11 @@ def exposures(tree: Tree) -> Iterator[Finding]:
         hint = "list components/<mode> beside it, or check the folder that lists this one"
         found = f"an {unread.document.kind} that no mode reads"
         yield unread.document.place().finding(severity, "K09", found, "a mode after it", hint)
+
+
+def foreign(tree: Tree) -> Iterator[Finding]:
+    """K09: a folder that has nothing of this library; `lint` reads such folders as any other."""
+    alone = bool(tree.root and tree.root.component)
     found_any = tree.exposures or any(one.entry.reference for one in tree.listed)
     if tree.root and not found_any and not tree.unknown and not alone and not library.local(tree.root.real):
         hint = "name the folder of a consumer"

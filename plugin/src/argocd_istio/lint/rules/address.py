@@ -6,19 +6,18 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from argocd_istio.lint.rule import Fault, Mend, Rule, named_few
-from argocd_istio.lint.rules.certificates import covers
+from argocd_istio.lint.rules.certificates import covers, named
 from argocd_istio.render.model import Config, Facts
 
 
 def _hosts(facts: Facts) -> dict[str, list[str]]:
-    """The hosts that lead to the argocd-server of each namespace. Many ways share the same routes."""
+    """The hosts that lead browsers to the argocd-server of each namespace. Many ways share the same routes."""
     homes: dict[int, set[str]] = {}
     found: dict[str, dict[str, None]] = {}
     for way, listener in facts.listeners():
         if id(listener.routes) not in homes:
-            pods = (
-                pods for route in listener.routes for each in route.destinations for pods in each.pods.argocd_servers
-            )
+            routes = [route for route in listener.routes if route.kind != "GRPCRoute" and route.grpc != "only"]
+            pods = (pods for route in routes for each in route.destinations for pods in each.pods.argocd_servers)
             homes[id(listener.routes)] = {each.name.partition("/")[0] for each in pods}
         for namespace in homes[id(listener.routes)]:
             found.setdefault(namespace, {}).update(dict.fromkeys(way.hosts))
@@ -49,7 +48,8 @@ def _no_url(facts: Facts) -> Iterator[Fault]:
 def _other_host(facts: Facts) -> Iterator[Fault]:
     hosts = _hosts(facts) if any(each.url for each in _settings(facts)) else {}
     for config in _settings(facts):
-        host, known = _host(config.url), hosts.get(config.namespace, [])
+        host = _host(config.url)
+        known = named(hosts.get(config.namespace, []))
         if host and known and not any(each == "*" or covers(each, host) for each in known):
             message = (
                 f"url names {host}, and {named_few(known)} leads to Argo CD: single sign-on and links lead elsewhere"
@@ -66,6 +66,33 @@ def _no_https(facts: Facts) -> Iterator[Fault]:
             right = f"https://{config.url.rpartition('://')[2]}"
             mend = Mend.at(config.place, "data", "url", value=right)
             yield Fault(None, config.place.at("data", "url"), message, f"set url: {right}", mends=(mend,))
+        elif config.url:
+            yield from _other_port(facts, config)
+
+
+def _other_port(facts: Facts, config: Config) -> Iterator[Fault]:
+    """A port that no gateway of the host serves. Something before the gateway may serve it, if that is not here."""
+    host, port = _host(config.url), _port(config.url)
+    listeners = [listener for way, listener in facts.listeners() if host in way.hosts and way.to_argocd_server]
+    if not port or not listeners or port in {each.port for each in listeners}:
+        return
+    if any(each.tls_before or not each.here for each in listeners):
+        return
+    edges = [facts.edges.of.get((each.namespace, each.selector)) for each in listeners]
+    known = all(edge and edge.services for edge in edges)
+    if known and any(edge and port in edge.served for edge in edges):
+        return
+    ports = ", ".join(map(str, sorted({each.port for each in listeners})))
+    message = f"url names port {port}, but the gateway serves {ports}: single sign-on and links lead to a port that "
+    message += "does not answer" if known else "does not answer, unless something before the gateway maps it"
+    yield Fault(None, config.place.at("data", "url"), message, "leave the port out", None if known else "warning")
+
+
+def _port(url: str) -> int:
+    try:
+        return urlsplit(url).port or 0
+    except ValueError:
+        return 0
 
 
 def _more_hosts(facts: Facts) -> Iterator[Fault]:
@@ -94,7 +121,8 @@ def _literal(facts: Facts) -> Iterator[Fault]:
     for config in _settings(facts):
         for login in config.logins:
             for name in login.literal:
-                whose = f"{login.kind}.config" + (f" of connector {login.name}" if login.kind == "dex" else "")
+                what = "client" if name == "secret" else "connector"
+                whose = f"{login.kind}.config" + (f" of {what} {login.name}" if login.kind == "dex" else "")
                 message = f"{name} in {whose} is a literal: everybody who reads the ConfigMap or the repository has it"
                 fix = f"write ${login.kind}.{login.name or 'provider'}.{name}, and that key in Secret argocd-secret"
                 yield Fault(None, config.place.at("data", f"{login.kind}.config"), message, fix)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Literal
 
 from argocd_istio.lint.rule import Fault, Rule, Unchecked
 from argocd_istio.lint.rules.binding import edges, gateways
 from argocd_istio.render.components import METADATA_NAME
-from argocd_istio.render.model import Authorizations, Facts, Pods
-from argocd_istio.render.parts import Allowed, Caller, Component, Edge, Labels, Networks, Peer
+from argocd_istio.render.model import Authorization, Authorizations, Facts, Pods, Shared
+from argocd_istio.render.parts import Allowed, Caller, Component, Labels, Networks, Peer
 
 _NAMESPACE = "--gateway-namespace"
 _Admitted = Literal["yes", "perhaps", "no", "port"]
@@ -50,7 +50,7 @@ def _connects(other: _Pods, networks: Networks, own: str, port: int) -> bool:
     return any(rule.peers is None for rule in rules) or any(other.meets(peer, own) is not False for peer in peers)
 
 
-def _admitted(gateway: _Pods, pods: Pods, service_port: int) -> tuple[_Admitted, Allowed | None]:
+def _admitted(gateway: _Pods, pods: Pods, service_ports: Iterable[int]) -> tuple[_Admitted, Allowed | None]:
     own = pods.name.partition("/")[0]
     found: tuple[_Admitted, Allowed | None] = ("no", None)
     for network in pods.networks:
@@ -61,17 +61,17 @@ def _admitted(gateway: _Pods, pods: Pods, service_port: int) -> tuple[_Admitted,
                     return "yes", rule
                 if None in peers:
                     found = "perhaps", rule
-            elif found[0] == "no" and service_port != pods.port and rule.has(service_port) and set(peers) != {False}:
+            elif found[0] == "no" and set(peers) != {False} and (rule.lost or any(map(rule.has, service_ports))):
                 found = "port", rule
     return found
 
 
-def _judged(facts: Facts) -> Iterator[tuple[_Pods, Pods, int, _Admitted, Allowed | None]]:
+def _judged(facts: Facts) -> Iterator[tuple[_Pods, Pods, Shared[int], _Admitted, Allowed | None]]:
     """What the NetworkPolicies of argocd-server's pods admit of each gateway, once for equal pods."""
     known: dict[tuple[str, tuple[str, ...]], _Pods] = {}
     seen: set[tuple[object, ...]] = set()
-    for key, pods in facts.pods(lambda listener, found: (listener.namespace, listener.selector, found.port)):
-        namespace, selector, port = key
+    for key, pods in facts.pods(lambda listener, found: (listener.namespace, listener.selector, found.ports)):
+        namespace, selector, ports = key
         once = (*key, id(pods.networks), pods.port)
         # Ambient delivers everything to another port, which E09 judges.
         if not pods.argocd_server or not pods.networks or once in seen or pods.mesh == "ambient":
@@ -81,7 +81,7 @@ def _judged(facts: Facts) -> Iterator[tuple[_Pods, Pods, int, _Admitted, Allowed
             edge = facts.edges.of.get((namespace, selector))
             known[namespace, selector] = _Pods(facts, namespace, edge.labels if edge else {}, bool(edge and edge.here))
         gateway = known[namespace, selector]
-        yield gateway, pods, port, *_admitted(gateway, pods, port)
+        yield gateway, pods, ports, *_admitted(gateway, pods, ports)
 
 
 def _shut_out(facts: Facts) -> Iterator[Fault | Unchecked]:
@@ -106,12 +106,12 @@ def _shut_out(facts: Facts) -> Iterator[Fault | Unchecked]:
 
 
 def _wrong_port(facts: Facts) -> Iterator[Fault]:
-    for _, pods, port, admitted, rule in _judged(facts):
+    for _, pods, ports, admitted, rule in _judged(facts):
         if admitted == "port" and rule:
-            message = (
-                f"the NetworkPolicy admits port {port} of the Service, but not port {pods.port} of argocd-server's "
-            )
-            yield Fault(pods, rule.place, f"{message}pods: the gateway answers 503", f"write port: {pods.port}")
+            what = f"port {next(filter(rule.has, ports), 0)} of the Service"
+            what = f"port {rule.lost[0]}, a name that no container has" if rule.lost else what
+            message = f"the NetworkPolicy admits {what}, but not port {pods.port} of argocd-server's pods: the gateway "
+            yield Fault(pods, rule.place, f"{message}answers 503", f"write port: {pods.port}")
 
 
 def _servers(facts: Facts) -> Iterator[tuple[Pods, Networks]]:
@@ -127,8 +127,7 @@ def _everyone(facts: Facts) -> Iterator[Fault]:
     for pods, networks in _servers(facts):
         for network in networks:
             for rule in network.allowed:
-                everyone = rule.peers is None or any(peer.namespaces == {} and not peer.pods for peer in rule.peers)
-                if everyone and rule.has(pods.port):
+                if (rule.peers is None or any(map(_anybody, rule.peers))) and rule.has(pods.port):
                     message = (
                         f"NetworkPolicy {network.title} admits every pod of the cluster to argocd-server, past the "
                     )
@@ -137,13 +136,24 @@ def _everyone(facts: Facts) -> Iterator[Fault]:
                     break
 
 
+def _anybody(peer: Peer) -> bool:
+    """Whether a peer means every pod of the cluster."""
+    return peer.block in ("0.0.0.0/0", "::/0") or (peer.namespaces == {} and not peer.pods and not peer.vague)
+
+
+_UNREAL = ("name", "metadata.name", "kubernetes.io/name")
+"""Labels that are mistaken for that of a Namespace's name."""
+
+
 def _unreal_label(facts: Facts) -> Iterator[Fault]:
     real = {key for own in facts.beside.namespaces.values() for key in own}
     for _, networks in _servers(facts):
         for peer in _peers(networks):
-            if "name" in (peer.namespaces or {}) and "name" not in real:
-                message = "the namespaceSelector asks for label name, which Kubernetes does not give to Namespaces"
-                yield Fault(None, peer.place, message, f"write {METADATA_NAME}")
+            for name in _UNREAL:
+                if name in (peer.namespaces or {}) and name not in real:
+                    message = f"the namespaceSelector asks for label {name}, which Kubernetes does not give to "
+                    place = peer.place.at("namespaceSelector", "matchLabels").at(name)
+                    yield Fault(None, place, f"{message}Namespaces", f"write {METADATA_NAME}")
 
 
 def _peers(networks: Networks) -> Iterator[Peer]:
@@ -205,7 +215,12 @@ def _glob(pattern: str, text: str) -> bool:
 
 
 def _principal(pattern: str, namespace: str, accounts: tuple[str, ...]) -> bool:
-    """Whether a principal can be one of the gateway's; the trust domain is not known."""
+    """Whether a principal can be one of the gateway's; the trust domain is not known.
+
+    Istio puts spiffe:// before each principal: one that begins with it is nobody's.
+    """
+    if pattern.startswith("spiffe://"):
+        return False
     if pattern.startswith("*") or "/ns/" not in pattern:
         names = [f"/ns/{namespace}/sa/{account}" for account in accounts]
         return not names or pattern == "*" or pattern.endswith("*") or any(_glob(pattern, name) for name in names)
@@ -222,14 +237,25 @@ def _principal(pattern: str, namespace: str, accounts: tuple[str, ...]) -> bool:
 def _calls(caller: Caller, namespace: str, accounts: tuple[str, ...]) -> bool:
     """Whether the gateway can be this caller."""
     by_name = not caller.principals or any(_principal(each, namespace, accounts) for each in caller.principals)
-    return by_name and (not caller.namespaces or any(_glob(each, namespace) for each in caller.namespaces))
+    left_out = any(_glob(each, namespace) for each in caller.but[1])
+    return (
+        by_name
+        and not left_out
+        and (not caller.namespaces or any(_glob(each, namespace) for each in caller.namespaces))
+    )
+
+
+def _denied(caller: Caller, namespace: str, accounts: tuple[str, ...]) -> bool:
+    """Whether a rule that denies certainly means the gateway: by its namespace alone."""
+    others = any(_principal(each, namespace, accounts) for each in caller.but[0])
+    return not caller.other and not caller.principals and not others and _calls(caller, namespace, accounts)
 
 
 def _wrong_principal(facts: Facts) -> Iterator[Fault | Unchecked]:
-    known: dict[tuple[object, ...], bool] = {}
+    known: dict[tuple[object, ...], Authorization | None] = {}
     for key, pods in facts.pods(lambda listener, _: (listener.namespace, listener.selector)):
         namespace = key[0]
-        policies = pods.authorizations.allowing
+        policies = [each for each in pods.authorizations if each.action in ("ALLOW", "DENY")]
         if not pods.argocd_server or pods.mesh not in ("sidecar", "ambient") or not policies:
             continue
         if not namespace:
@@ -238,29 +264,40 @@ def _wrong_principal(facts: Facts) -> Iterator[Fault | Unchecked]:
         edge = facts.edges.of.get(key)
         once = (*key, id(pods.authorizations))
         if once not in known:
-            known[once] = _lets_in(pods.authorizations, namespace, edge)
-        if not known[once]:
-            message = (
-                f"AuthorizationPolicy {policies[0].name} admits no principal of the gateway in namespace {namespace}: "
-            )
+            known[once] = _refusing(pods.authorizations, namespace, edge.accounts if edge else ())
+        policy = known[once]
+        if policy and policy.action == "DENY":
+            message = f"AuthorizationPolicy {policy.name} denies the gateway in namespace {namespace}: it refuses all "
+            yield Fault(pods, policy.place, f"{message}requests", f"leave namespace {namespace} out of what it denies")
+        elif policy:
+            message = f"AuthorizationPolicy {policy.name} admits no principal of the gateway in namespace {namespace}: "
             account = edge.accounts[0] if edge and edge.accounts else "ACCOUNT"
             fix = f"add principals: [cluster.local/ns/{namespace}/sa/{account}]"
-            yield Fault(pods, policies[0].place, f"{message}it refuses all requests", fix)
+            yield Fault(pods, policy.place, f"{message}it refuses all requests", fix)
 
 
-def _lets_in(policies: Authorizations, namespace: str, edge: Edge | None) -> bool:
-    accounts = edge.accounts if edge else ()
+def _refusing(policies: Authorizations, namespace: str, accounts: tuple[str, ...]) -> Authorization | None:
+    """The policy that refuses the gateway: one that denies it, else one that admits others alone."""
+    for each in policies:
+        if each.action == "DENY" and any(_denied(caller, namespace, accounts) for caller in each.callers):
+            return each
     callers = (caller for each in policies.allowing for caller in each.callers)
-    return any(_calls(caller, namespace, accounts) for caller in callers)
+    admitted = not policies.allowing or any(_calls(caller, namespace, accounts) for caller in callers)
+    return None if admitted else policies.allowing[0]
 
 
 def _hidden_clients(facts: Facts) -> Iterator[Fault | Unchecked]:
     mesh = facts.edges.mesh
+    behind = {id(edge) for _, listener, edge in gateways(facts) if listener.tls_before}
     for _, edge in edges(facts):
         for policy in edge.policies:
             if not policy.blocks or edge.trusted or (mesh and mesh.trusted):
                 continue
-            if not edge.services:
+            if id(edge) in behind:
+                message = f"AuthorizationPolicy {policy.title} compares addresses of clients, but the gateway sees "
+                fix = "set numTrustedProxies, and compare remoteIpBlocks"
+                yield Fault(None, policy.place, f"{message}those of the balancer that ends TLS", fix)
+            elif not edge.services:
                 yield Unchecked(
                     "", "whether the gateway's Service, which is not in these files, keeps clients' addresses"
                 )
@@ -341,6 +378,8 @@ def _inside(facts: Facts) -> Iterator[tuple[Component, Component, int]]:
 def _cut_off(facts: Facts) -> Iterator[Fault]:
     for server, part, port in _inside(facts):
         caller = _Pods(facts, server.namespace, server.labels, True)
+        if server.mesh == part.mesh == "ambient":
+            continue  # All connections arrive at another port, which E09 judges.
         if part.ingress and not _connects(caller, part.ingress, part.namespace, port):
             name = part.title.partition("/")[2]
             message = f"no NetworkPolicy lets argocd-server connect to {name} on port {port}: Argo CD cannot work"
@@ -386,8 +425,9 @@ RULES = (
         "info",
         _everyone,
         effect="Every pod of the cluster reaches argocd-server without the gateway and its rules.",
-        decided="A NetworkPolicy of argocd-server has a rule without from, or with an empty namespaceSelector, for its "
-        "port. A note: upstream's install has such a policy, and Argo CD still asks for a login.",
+        decided="A NetworkPolicy of argocd-server has a rule for its port without from, with an empty "
+        "namespaceSelector, or for every address. A note: upstream's install has such a policy, and Argo CD still asks "
+        "for a login.",
         wrong=f"{_NETWORK}[{{}}]",
         right=f"{_NETWORK}[{{from: [{{{_FROM}}}]}}]",
         source=_KUBERNETES,
@@ -411,7 +451,8 @@ RULES = (
         "error",
         _wrong_port,
         effect="The gateway answers 503 to every request: policies see the port of the pod.",
-        decided="A rule admits the gateway to the Service's port, such as 80, but no rule to that of the pods.",
+        decided="A rule admits the gateway to a port of the Service, such as 80, or to a port by a name that no "
+        "container has, but no rule to that of the pods.",
         wrong=f"{_NETWORK}[{{ports: [{{port: 80}}, {{port: 443}}]}}]",
         right=f"{_NETWORK}[{{ports: [{{port: 8080}}]}}]",
         source=_KUBERNETES,
@@ -422,8 +463,8 @@ RULES = (
         "warning",
         _unreal_label,
         effect="The rule admits nobody.",
-        decided="A namespaceSelector of argocd-server's policies asks for label name, which no Namespace in the files "
-        "has.",
+        decided="A namespaceSelector of argocd-server's policies asks for label name, metadata.name or "
+        "kubernetes.io/name, which no Namespace in the files has.",
         wrong=f"{_NETWORK}[{{from: [{{namespaceSelector: {{matchLabels: {{name: istio-system}}}}}}]}}]",
         right=f"{_NETWORK}[{{from: [{{{_FROM}}}]}}]",
         source=_KUBERNETES,
@@ -460,8 +501,8 @@ RULES = (
         "error",
         _selects_nothing,
         effect="The policy protects nothing: everybody in the mesh reaches the pods.",
-        decided="An AuthorizationPolicy in Argo CD's namespace asks for a label that begins with argocd, and no pods "
-        "in the files have its labels.",
+        decided="An AuthorizationPolicy in Argo CD's namespace asks for a label that contains argocd, or for labels "
+        "that only the object around argocd-server's pods has, and no pods in the files have its labels.",
         wrong=f"{_MESH}{_NEXT}{_POLICY.replace('name: argocd-server}}', 'name: argocd-serve}}')}[{{}}]",
         right=f"{_MESH}{_NEXT}{_POLICY}[{{}}]",
         source=_AUTHORIZATION,
@@ -487,7 +528,8 @@ RULES = (
         _wrong_principal,
         effect="argocd-server's sidecar refuses the gateway: every request fails.",
         decided="argocd-server is in the mesh and has ALLOW policies, and none admits a principal or namespace that "
-        "the gateway's pods can have. The account counts only if their workload is in the files.",
+        "the gateway's pods can have; or a DENY policy refuses their namespace. The account counts only if their "
+        "workload is in the files.",
         wrong=f"{_MESH}{_NEXT}{_POLICY}{_BY}edge/sa/edge]}}}}]}}]",
         right=f"{_MESH}{_NEXT}{_POLICY}{_BY}istio-system/sa/edge]}}}}]}}]",
         source=_AUTHORIZATION,
@@ -498,8 +540,9 @@ RULES = (
         "warning",
         _hidden_clients,
         effect="The policy compares the address of a node: it refuses everybody or nobody.",
-        decided="An AuthorizationPolicy of the gateway's pods uses blocks of addresses, their Service in the files "
-        "has no externalTrafficPolicy: Local, and nothing sets numTrustedProxies.",
+        decided="An AuthorizationPolicy of the gateway's pods uses blocks of addresses, nothing sets "
+        "numTrustedProxies, and TLS ends before the gateway or their Service in the files has no "
+        "externalTrafficPolicy: Local.",
         wrong=f"{_EDGE}[{{from: [{{source: {{ipBlocks: [192.0.2.0/24]}}}}]}}]{_SERVICE}Cluster{_PORTS}",
         right=f"{_EDGE}[{{from: [{{source: {{ipBlocks: [192.0.2.0/24]}}}}]}}]{_SERVICE}Local{_PORTS}",
         source=f"srcIPGenerator and remoteIPGenerator in {_AUTHORIZATION}",

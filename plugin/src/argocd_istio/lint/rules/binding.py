@@ -66,6 +66,9 @@ def _renames(wanted: str, found: str) -> bool:
     return found != wanted and (found.endswith(f"-{wanted}") or found.startswith(f"{wanted}-"))
 
 
+_UNDO = "remove the prefix or suffix, which Argo CD's own ConfigMaps and Secrets do not survive"
+
+
 def _unresolved(facts: Facts, renamed: bool) -> Iterator[Fault]:
     for lost in facts.beside.unresolved:
         name = lost.name.partition("/")[2]
@@ -73,7 +76,8 @@ def _unresolved(facts: Facts, renamed: bool) -> Iterator[Fault]:
         if renamed is not bool(changed):
             continue
         message = f"VirtualService {lost.owner} names Gateway {lost.name}, which does not exist here: it routes nothing"
-        yield Fault(None, lost.place, message, f"write {(changed or lost.others)[0]}")
+        fix = f"write {(changed or lost.others)[0]}"
+        yield Fault(None, lost.place, message, f"{_UNDO}, or {fix}" if renamed else fix)
 
 
 def _renamed(facts: Facts) -> Iterator[Fault]:
@@ -82,9 +86,8 @@ def _renamed(facts: Facts) -> Iterator[Fault]:
             namespace = destination.name.partition("/")[0]
             message = f"the route names Service {destination.name}, but here it is {namespace}/{destination.renamed}: "
             message += "a prefix or suffix renamed one of them, and the gateway answers 503"
-            yield Fault(
-                destination, destination.place, message, f"write {destination.renamed}.{namespace}.svc.cluster.local"
-            )
+            fix = f"{_UNDO}, or write {destination.renamed}.{namespace}.svc.cluster.local"
+            yield Fault(destination, destination.place, message, fix)
     yield from _unresolved(facts, True)
 
 
@@ -215,7 +218,9 @@ RULES = (
         lambda facts: _unresolved(facts, False),
         effect="The VirtualService is bound to nothing: the gateway answers 404.",
         decided="A named Gateway is not in the files, although they have one of this name in another namespace, or "
-        "others in this namespace with an argocd-server. A Gateway of somebody else is C28.",
+        "others in this namespace with an argocd-server. A Gateway of somebody else is C28. name.namespace, ./name "
+        "and the full name of a Service name it as well.",
+        covers=("D21",),
         wrong="""
             apiVersion: networking.istio.io/v1
             kind: VirtualService

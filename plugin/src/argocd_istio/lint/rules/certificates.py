@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from itertools import chain
 
+from argocd_istio.exposure.hosts import host_problem, normal
 from argocd_istio.lint.rule import Fault, Rule, Unchecked, named_few
 from argocd_istio.render.model import Facts, Given, Listener, Way
+from argocd_istio.render.x509 import EXTRA
 
 Name = tuple[str, str]
 
@@ -17,6 +20,17 @@ def _shown(facts: Facts) -> Iterator[tuple[Way, Listener, Name]]:
         found = listener.certificate
         if found and found.secret and found.namespace and listener.here and way.to_argocd_server:
             yield way, listener, (found.namespace, found.secret)
+
+
+def _passed(facts: Facts) -> Iterator[tuple[Way, Listener, Name]]:
+    """The ways whose TLS argocd-server ends, with the Secret of its certificate."""
+    for way, listener in facts.listeners():
+        for each in (
+            each for route in listener.routes for each in route.destinations if each.hop == "the client's TLS"
+        ):
+            for found in (pods.certificate for pods in each.pods):
+                if found:
+                    yield way, listener, (found.namespace, found.secret)
 
 
 def _given(facts: Facts) -> dict[Name, Given]:
@@ -34,23 +48,33 @@ def covers(pattern: str, host: str) -> bool:
     return one == other or (one.startswith("*.") and one[2:] == other.partition(".")[2] and not other.startswith("*"))
 
 
+def named(hosts: Iterable[str]) -> list[str]:
+    """The hosts that clients can ask for, as they ask. Rules for hosts report the others."""
+    usual = map(normal, hosts)
+    return [each for each in usual if host_problem(each.removeprefix("*.")) is None or each == "*"]
+
+
 def _not_covered(facts: Facts) -> Iterator[Fault]:
     given = _given(facts)
-    for way, listener, name in _shown(facts):
+    for way, listener, name in chain(_shown(facts), _passed(facts)):
         found = given.get(name)
         names = found.names if found else None
-        lost = [host for host in way.hosts if names and not any(covers(each, host) for each in names)]
-        if found and names and lost:
-            message = f"the certificate in Secret {'/'.join(name)} names {named_few(names)}, not {named_few(lost)}"
+        lost = [
+            host for host in named(way.hosts) if names is not None and not any(covers(each, host) for each in names)
+        ]
+        if found and names is not None and lost:
+            shown = named_few(names) or "no host"
+            message = f"the certificate in Secret {'/'.join(name)} names {shown}, not {named_few(lost)}"
             place = found.place.at("spec", "dnsNames") if found.place.object.kind == "Certificate" else found.place
             yield Fault(
                 listener, place, f"{message}: browsers and the CLI refuse it", f"issue it for {named_few(lost)}"
             )
 
 
-def _expired(facts: Facts) -> Iterator[Fault]:
+def _expired(facts: Facts) -> Iterator[Fault | Unchecked]:
+    yield from _unread(facts)
     given, now = _given(facts), facts.stated.now
-    for _, listener, name in _shown(facts):
+    for _, listener, name in chain(_shown(facts), _passed(facts)):
         found = given.get(name)
         if not found or found.begins is None or found.ends is None or not now:
             continue
@@ -66,17 +90,14 @@ def _shared(facts: Facts) -> Iterator[Fault]:
     """Browsers send requests for both hosts through one connection; the second Gateway's server never sees them."""
     first: dict[tuple[object, ...], Listener] = {}
     for way, listener in facts.listeners():
-        found = listener.certificate
-        if not (listener.api == "Istio" and listener.here and listener.selector and found and found.secret):
+        if not (listener.api == "Istio" and listener.here and listener.selector and listener.certificate):
             continue
-        key = (tuple(sorted(listener.selector)), listener.port, found.secret)
-        other = first.setdefault(key, listener)
-        if other.gateway != listener.gateway and (way.to_argocd_server or _ours(other)):
-            message = (
-                f"Gateways {other.gateway} and {listener.gateway} share certificate {found.secret} on the same pods"
-            )
-            fix = "put the hosts into one Gateway, or give each a certificate for its own names"
-            yield Fault(listener, listener.place, f"{message}: browsers reuse a connection and get 404", fix)
+        for secret in listener.settings.credentials if listener.settings else ():
+            other = first.setdefault((tuple(sorted(listener.selector)), listener.port, secret), listener)
+            if other.gateway != listener.gateway and (way.to_argocd_server or _ours(other)):
+                message = f"Gateways {other.gateway} and {listener.gateway} share certificate {secret} on the same pods"
+                fix = "put the hosts into one Gateway, or give each a certificate for its own names"
+                yield Fault(listener, listener.place, f"{message}: browsers reuse a connection and get 404", fix)
 
 
 def _ours(listener: Listener) -> bool:
@@ -108,10 +129,19 @@ def _reused(facts: Facts) -> Iterator[Fault]:
 
 def _unknown(facts: Facts) -> Iterator[Fault | Unchecked]:
     yield from _not_covered(facts)
+    yield from _unread(facts)
     given = _given(facts)
+    unread = {(each.namespace, each.name) for each in facts.install.secrets if each.unread}
     for _, _, name in _shown(facts):
-        if name not in given:
+        if name not in given and name not in unread:
             yield Unchecked("", f"the certificate in Secret {'/'.join(name)}, which these files do not show")
+
+
+def _unread(facts: Facts) -> Iterator[Unchecked]:
+    shown = {name for _, _, name in _shown(facts)}
+    for each in facts.install.secrets:
+        if each.unread and (each.namespace, each.name) in shown:
+            yield Unchecked("", f"the certificate in Secret {each.namespace}/{each.name}: install {EXTRA} to read it")
 
 
 _CERTIFICATE = """
@@ -175,7 +205,9 @@ RULES = (
         _unknown,
         effect="Browsers warn, and the CLI refuses the connection.",
         decided="The names in tls.crt of the Secret in these files, or dnsNames of cert-manager's Certificate, do not "
-        "include the host. Not checked if the files have neither. Of a Secret only tls.crt is read.",
+        "include the host: that of the gateway, or argocd-server-tls for passthrough. Not checked if the files do not "
+        "have the gateway's. Of a Secret only tls.crt is read, if the extra "
+        "argocd-istio[probe] is installed.",
         source="https://www.rfc-editor.org/rfc/rfc9525",
         wrong=_CERTIFICATE.format(name="argo.example.com"),
         right=_CERTIFICATE.format(name='"*.example.com"'),

@@ -33,7 +33,8 @@ def _inner(facts: Facts) -> Iterator[Fault]:
         namespace, _, name = destination.name.partition("/")
         part = next((each for each in _INNER if name == each or name.endswith(f"-{each}")), "")
         ours = namespace in facts.homes or name.startswith("argocd")
-        if part and ours and not destination.pods.argocd_servers:
+        inside = all(pods.argocd_server is None or pods.port != pods.argocd_server.listens for pods in destination.pods)
+        if part and ours and inside:
             message = f"{route.kind} {route.owner} leads to {name}, which has no login of its own"
             yield Fault(destination, destination.place, message, "remove the route: only argocd-server serves users")
 

@@ -54,7 +54,8 @@ def _open(facts: Facts) -> Iterator[Fault]:
         if listener.open and not listener.redirect and way.to_argocd_server:
             message = f"the listener of {way.hosts[0]} admits routes of every namespace: any could take over paths of "
             fix = "set allowedRoutes: {namespaces: {from: Same}}, or a Selector"
-            yield Fault(listener, listener.place.at("allowedRoutes"), f"{message}Argo CD", fix)
+            place = listener.place.at("allowedRoutes", "namespaces", "from")
+            yield Fault(listener, place, f"{message}Argo CD", fix)
 
 
 def _not_admitted(facts: Facts) -> Iterator[Fault]:
@@ -67,23 +68,37 @@ def _not_admitted(facts: Facts) -> Iterator[Fault]:
 
 def _no_listener(facts: Facts) -> Iterator[Fault]:
     for stray in facts.strays:
-        if stray.listener:
+        if stray.gateway:
+            message = (
+                f"{stray.kind} {stray.owner} names no namespace for its Gateway, which is {stray.gateway}: it routes "
+            )
+            fix = f"add namespace: {stray.gateway.partition('/')[0]} to parentRefs"
+            yield Fault(None, stray.place, f"{message}nothing", fix)
+        elif stray.listener:
             message = f"{stray.kind} {stray.owner} names {stray.listener}, which its Gateway does not have: 404"
             yield Fault(None, stray.place, message, "name a listener of the Gateway as sectionName")
 
 
 def _no_common_host(facts: Facts) -> Iterator[Fault]:
     for stray in facts.strays:
-        if stray.kind != "VirtualService" and stray.host:
+        if stray.kind != "VirtualService" and stray.host and not stray.others:
             message = f"{stray.kind} {stray.owner} names {stray.host}, which no listener of its Gateway takes: 404"
             yield Fault(None, stray.place, message, "name the same host in both")
 
 
 def _grpc_route(facts: Facts, everything: bool) -> Iterator[Fault]:
-    """Istio matches a GRPCRoute by path alone, and gRPC-Web uses the same paths (seen in a test run)."""
-    for _, route, destination in facts.argocd_servers():
-        taken = route.kind == "GRPCRoute" and destination.speaks == "HTTP/2"
-        if taken and everything is not bool(route.match):
+    """Without a header Istio matches a GRPCRoute by path alone, and gRPC-Web uses the same paths (seen in a test run).
+
+    A host of its own for native gRPC works, if browsers have another one.
+    """
+    browsers = {id(listener) for listener, route, _ in facts.argocd_servers() if route.kind != "GRPCRoute"}
+    # A route of browsers that leads nowhere has its own fault.
+    refused = [listener.candidate.partition(" ")[0] for _, listener in facts.listeners() if listener.candidate]
+    lost = {*refused, *(stray.kind for stray in facts.strays)} - {"GRPCRoute"}
+    for listener, route, destination in facts.argocd_servers():
+        own_host = bool(browsers or lost) and id(listener) not in browsers
+        taken = route.kind == "GRPCRoute" and destination.speaks == "HTTP/2" and not own_host
+        if taken and route.grpc != "only" and everything is not bool(route.match):
             what = "the browser's requests too, as HTTP/2: argocd-server refuses them"
             what = what if everything else "gRPC-Web too, as HTTP/2: argocd-server refuses it"
             fix = "use one HTTPRoute: content-type exactly application/grpc first, everything else after it"
@@ -146,6 +161,8 @@ def _listener_set(facts: Facts) -> Iterator[Fault]:
 def _other_namespace(facts: Facts) -> Iterator[Fault]:
     """`pilot/pkg/model/gateway.go` of Istio, from 1.31 on."""
     label = "gateway.networking.k8s.io/gateway-name="
+    if facts.stated.istio_version and facts.stated.istio_version < (1, 31):
+        return
     made: dict[str, set[str]] = {}
     for _, listener in facts.listeners():
         if listener.api == "Gateway API" and listener.here:
@@ -154,7 +171,9 @@ def _other_namespace(facts: Facts) -> Iterator[Fault]:
     for _, listener in facts.listeners():
         own = listener.gateway.partition("/")[0]
         for selected in listener.selector if listener.api == "Istio" else ():
-            if own not in made.get(selected, {own}):
+            # Istio gives the pods that it makes this label, in the namespace of their Gateway.
+            stated = {listener.namespace or own} if selected.startswith(label) else {own}
+            if own not in made.get(selected, stated):
                 message = f"its pods belong to Gateway {selected.removeprefix(label)} of another namespace"
                 fix = "use a route of the Gateway API, or move it there"
                 place = Place(listener.place.object).at("spec", "selector")
@@ -190,6 +209,7 @@ _GRPC = f"""{_ROUTE.replace("argocd-server, port: 80", "argocd-server-grpc, port
 _GRPC_ROUTE = _ROUTE.replace("HTTPRoute", "GRPCRoute").replace(
     "[{name: argocd-server, port: 80}]", "[{name: argocd-server-grpc, port: 443}]"
 )
+_OF_A_SERVICE = "\n                matches: [{method: {service: version.VersionService}}]"
 _BOTH = f"""{_ROUTE.replace("argocd-server, port: 80", "argocd-server-grpc, port: 443")}
                 matches: [{{headers: [{{name: content-type, value: application/grpc}}]}}]
               - backendRefs: [{{name: argocd-server, port: 80}}]"""
@@ -273,9 +293,10 @@ RULES = (
         "error",
         lambda facts: _grpc_route(facts, True),
         effect="The browser gets errors: argocd-server refuses its requests as HTTP/2.",
-        decided="A GRPCRoute without matches leads to argocd-server by HTTP/2.",
+        decided="A GRPCRoute without matches leads to argocd-server by HTTP/2, for a host that browsers use too. A "
+        "host of its own for gRPC is right.",
         mode="grpc-routing",
-        wrong=f"{_HTTPS}{_GRPC_ROUTE}",
+        wrong=f"{_HTTPS}{_ROUTE}{_GRPC_ROUTE}",
         right=f"{_HTTPS}{_BOTH}",
         source="pilot/pkg/config/kube/gateway of Istio; server/server.go of Argo CD; a run",
     ),
@@ -285,9 +306,10 @@ RULES = (
         "error",
         lambda facts: _grpc_route(facts, False),
         effect="gRPC-Web fails, which the CLI uses behind --grpc-web.",
-        decided="A GRPCRoute with matches leads to argocd-server by HTTP/2: gRPC-Web has the same paths.",
+        decided="A GRPCRoute with matches leads to argocd-server by HTTP/2, for a host that browsers use too: gRPC-Web "
+        "has the same paths.",
         mode="grpc-routing",
-        wrong=f"{_HTTPS}{_GRPC_ROUTE}\n                matches: [{{method: {{service: version.VersionService}}}}]",
+        wrong=f"{_HTTPS}{_ROUTE}{_GRPC_ROUTE}{_OF_A_SERVICE}",
         right=f"{_HTTPS}{_BOTH}",
         source="as J01; a run",
     ),
@@ -297,7 +319,8 @@ RULES = (
         "error",
         _no_listener,
         effect="The gateway answers 404.",
-        decided="A route's parentRefs name a listener that its Gateway in the files does not have.",
+        decided="A route's parentRefs name a listener that its Gateway in the files does not have, or no namespace, "
+        "and only another namespace in the files has a Gateway of that name.",
         wrong=f"{_HTTPS}{_ROUTE.replace('{name: public}]', '{name: public, sectionName: tls}]')}",
         right=f"{_HTTPS}{_ROUTE.replace('{name: public}]', '{name: public, sectionName: https}]')}",
         source="sectionName in ParentReference of the Gateway API",
@@ -409,7 +432,7 @@ RULES = (
         _other_namespace,
         effect="Istio 1.31 and newer ignores the Gateway: connections are refused.",
         decided="An Istio Gateway selects pods by gateway.networking.k8s.io/gateway-name, and the Gateway of that "
-        "name is in another namespace of the files.",
+        "name, or the gateway's pods as stated, are in another namespace. Not before Istio 1.31, if stated.",
         wrong=f"{_SELECTING}{_EDGE.replace('NAME', 'edge')}",
         right=f"{_SELECTING}{_EDGE.replace('NAME', 'argocd')}",
         source="pilot/pkg/model/gateway.go of Istio",

@@ -6,6 +6,7 @@ The form of a host is not checked for other applications.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 
@@ -13,10 +14,11 @@ from argocd_istio.exposure.hosts import host_problem
 from argocd_istio.exposure.names import SUBSTITUTE
 from argocd_istio.exposure.wired import NEW_CRDS, OLD_CRDS
 from argocd_istio.lint.rule import UNROUTED, Fault, Mend, Rule, named_few
+from argocd_istio.lint.rules.certificates import named
 from argocd_istio.render.hosts import Hosts
 from argocd_istio.render.model import Facts, Listener, Route, Way
 from argocd_istio.render.objects import Place
-from argocd_istio.syntax.nodes import texts
+from argocd_istio.syntax.nodes import items, texts
 
 _AROUND = re.compile(r"[:/@?#\s]")
 
@@ -25,7 +27,7 @@ def _ours(facts: Facts) -> Iterator[tuple[Way, Listener]]:
     """The ways to argocd-server, each with its first listener that leads there."""
     for way in facts.ways:
         for listener in way.listeners:
-            if any(each.pods.argocd_servers for route in listener.routes for each in route.destinations):
+            if any(each.to_argocd_server for route in listener.routes for each in route.destinations):
                 yield way, listener
                 break
 
@@ -45,9 +47,13 @@ def _wildcard(facts: Facts) -> Iterator[Fault]:
                 yield Fault(way, listener.place, message, "name the host")
 
 
-def _small(listener: Listener) -> Iterator[Mend]:
-    """The lists of hosts, of the server and its VirtualServices, in small letters."""
-    lists = [listener.place.at("hosts"), *(Place(each.place.object).at("spec", "hosts") for each in listener.routes)]
+def _small(way: Way) -> Iterator[Mend]:
+    """The lists of hosts, of the servers and their VirtualServices, in small letters."""
+    lists = [listener.place.at("hosts") for listener in way.listeners if listener.here]
+    for route in (route for listener in way.listeners for route in listener.routes):
+        lists.append(Place(route.place.object).at("spec", "hosts"))
+        for at in range(len(items(route.place.node, "match"))):
+            lists.append(route.place.at("match", at).at("sniHosts"))
     for place in {id(each.node): each for each in lists}.values():
         hosts = texts(place.node)
         if any(host != host.lower() for host in hosts):
@@ -55,18 +61,29 @@ def _small(listener: Listener) -> Iterator[Mend]:
 
 
 def _upper(facts: Facts) -> Iterator[Fault]:
-    for way, listener in _ours(facts):
+    """Istio compares hosts of its objects letter by letter, but those of requests in small letters."""
+    found = {id(way): (way, listener) for way, listener in _ours(facts)}
+    for way, listener in facts.listeners():
+        if listener.unrouted and not facts.of_others(way, listener):
+            found.setdefault(id(way), (way, listener))
+    for way, listener in found.values():
         for host in way.hosts:
-            if host != host.lower():
-                message = f"{host} has capitals: browsers ask for {host.lower()}, and the gateway answers 404"
-                mends = tuple(_small(listener))
-                yield Fault(way, listener.place, message, f"write {host.lower()}", mends=mends)
+            if host != host.lower() and not SUBSTITUTE.search(host):
+                low, mends = host.lower(), tuple(_small(way))
+                message = f"{host} has capitals: where another object writes {low}, the gateway answers 404"
+                error = bool(listener.unrouted)
+                yield Fault(way, listener.place, message, f"write {low}", None if error else "warning", mends=mends)
+    for stray in facts.strays:
+        if stray.kind == "VirtualService" and stray.host != stray.host.lower() and not SUBSTITUTE.search(stray.host):
+            low = stray.host.lower()
+            message = f"{stray.host} has capitals: browsers ask for {low}, and Istio compares letter by letter"
+            yield Fault(None, stray.place, message, f"write {low}", mends=(Mend.at(stray.place, value=low),))
 
 
 def _address(facts: Facts) -> Iterator[Fault]:
     for way, listener in _ours(facts):
         for host in way.hosts:
-            if _AROUND.search(host):
+            if _AROUND.search(host) and not (SUBSTITUTE.search(host) or _is_address(host)):
                 bare = re.sub(r"^[a-z+]*://", "", host)
                 bare = re.split(r"[:/?#\s]", bare)[0].rpartition("@")[2]
                 message = f"{host} is more than a host name: Istio refuses it, or no request matches it"
@@ -85,11 +102,28 @@ _NAMES = {
 """The rule for each problem of `host_problem`."""
 
 
+def _is_address(host: str) -> bool:
+    return "the IP address" in (host_problem(host) or ("",))[0]
+
+
+def _local(facts: Facts) -> Iterator[Fault]:
+    yield from _no_name(facts, "C16")
+    for way, listener in _ours(facts):
+        for host in way.hosts:
+            if f".{host.lower()}".endswith(_LOCAL) and "." in host:
+                message = f"{host} is a name of the local network or of the cluster: no public CA issues a certificate "
+                yield Fault(way, listener.place, f"{message}for it", "write a public name, or use a CA of your own")
+
+
+_LOCAL = (".local", ".localhost", ".lan", ".svc")
+
+
 def _no_name(facts: Facts, rule_id: str) -> Iterator[Fault]:
     """Hosts that the Exposure refuses. Wildcards, capitals and addresses have separate rules."""
     for way, listener in _ours(facts):
         for host in way.hosts:
-            others = "*" in host or _AROUND.search(host) or SUBSTITUTE.search(host)
+            wildcard = host == "*" or (host.startswith("*.") and "*" not in host[1:])
+            others = wildcard or SUBSTITUTE.search(host) or (_AROUND.search(host) and not _is_address(host))
             problem = None if others else host_problem(host.lower())
             if problem and rule_id == next(each for words, each in _NAMES.items() if words in problem[0]):
                 message = f"{problem[0]}: Istio refuses it, or no request matches it"
@@ -115,9 +149,27 @@ def _repeated(facts: Facts) -> Iterator[Fault]:
                     yield Fault(way, place, f"{twice} in {place.object}: Istio refuses it", "remove one")
 
 
+def _twice(facts: Facts) -> Iterator[Fault]:
+    yield from _repeated(facts)
+    # Many ways share one list.
+    lists: dict[int, tuple[Listener, Place, str]] = {}
+    for _, listener in _ours(facts):
+        if listener.api == "Istio" and listener.here:
+            place = listener.place.at("hosts")
+            lists.setdefault(id(place.node), (listener, place, "the server"))
+        for route in listener.routes if listener.rules == "tls" else ():
+            for at in range(len(items(route.place.node, "match"))):
+                place = route.place.at("match", at, "sniHosts")
+                lists.setdefault(id(place.node), (listener, place, "sniHosts"))
+    for listener, place, where in lists.values():
+        for host, count in Counter(texts(place.node)).items():
+            if count > 1:
+                yield Fault(listener, place, f"{host} is listed twice in {where}", "remove one", "warning")
+
+
 def _strays(facts: Facts, others: bool) -> Iterator[Fault]:
     for stray in facts.strays:
-        if stray.kind == "VirtualService" and stray.others is others:
+        if stray.others is others and (others or stray.kind == "VirtualService") and not stray.refused:
             message = f"{stray.kind} {stray.owner} names {stray.host}, which its Gateway does not take"
             yield Fault(None, stray.place, message, "name the same hosts in both")
 
@@ -126,11 +178,14 @@ def _two_gateways(facts: Facts) -> Iterator[Fault]:
     """Istio skips the server of the younger Gateway: `CheckDuplicates` in `pilot/pkg/model/gateway.go`."""
     named: dict[int, set[str]] = {id(listener.hosts): set(listener.hosts) for _, listener in facts.listeners()}
     for way in facts.ways:
-        seen: dict[tuple[tuple[str, ...], int], Listener] = {}
+        seen: dict[int, dict[frozenset[str], Listener]] = {}
         for listener in way.listeners:
             if not (listener.tls and listener.here and listener.selector):
                 continue
-            first = seen.setdefault((tuple(sorted(listener.selector)), listener.port), listener)
+            own, known = frozenset(listener.selector), seen.setdefault(listener.port, {})
+            # The pods with more labels are among those with fewer.
+            first = known.get(own) or next((known[each] for each in known if each < own or own < each), listener)
+            known.setdefault(own, listener)
             both = named[id(first.hosts)], named[id(listener.hosts)]
             if first is not listener and any(host in both[0] and host in both[1] for host in way.hosts):
                 one, two = first.gateway, listener.gateway
@@ -162,7 +217,8 @@ def _nothing_routes(facts: Facts) -> Iterator[Fault]:
     for way, listener in facts.listeners():
         if listener.unrouted != "no route" or listener.redirect or listener.tls == "AUTO_PASSTHROUGH":
             continue
-        if facts.of_others(way, listener):
+        # J20 reports a ListenerSet of this Gateway that is not admitted, and with it its routes.
+        if facts.of_others(way, listener) or listener.gateway in {each.gateway for each in facts.refused}:
             continue
         what = "VirtualService" if listener.api == "Istio" else "route"
         message = f"no {what} routes this host: {UNROUTED[listener.rules]}"
@@ -176,6 +232,13 @@ def _not_admitted(facts: Facts) -> Iterator[Fault]:
             namespace = listener.candidate.partition("/")[0]
             fix = f"write {namespace}/ before the host in the Gateway"
             yield Fault(listener, listener.place, f"{message}: {UNROUTED[listener.rules]}", fix)
+    # Another VirtualService may have the host: then no listener is without a route.
+    named = {listener.candidate for _, listener in facts.listeners() if listener.unrouted == "not admitted"}
+    for stray in facts.strays:
+        if stray.refused and stray.owner not in named:
+            message = f"the Gateway's namespace/host does not admit VirtualService {stray.owner}: it gets no requests"
+            fix = f"write {stray.owner.partition('/')[0]}/ before {stray.host} in the Gateway"
+            yield Fault(None, stray.place, message, fix)
 
 
 _TAKEN = "any namespace could take over paths of Argo CD"
@@ -232,20 +295,31 @@ def _open(facts: Facts) -> Iterator[Fault]:
     for listener, _, wanted, _ in _shared(facts, here=True):
         if not listener.confined and not listener.redirect:
             message = f"Gateway {listener.gateway} names the host without a namespace: {_TAKEN}"
-            yield Fault(listener, listener.place.at("hosts"), message, f"write hosts: [{wanted}] there")
+            wide = [host for host in listener.hosts if host.startswith("*")]
+            # The other applications behind a wildcard need it.
+            fix = f"add a server with hosts: [{wanted}] beside {wide[0]}" if wide else f"write {wanted} there instead"
+            yield Fault(listener, listener.place.at("hosts"), message, fix)
 
 
 def _own_open(facts: Facts) -> Iterator[Fault]:
     """A Gateway beside its VirtualService; `_open` is for a Gateway of another namespace."""
+    confined: dict[int, list[str]] = {}
     for listener, route in facts.routes():
         own = route.owner.partition("/")[0]
         ours = any(each.to_argocd_server for each in route.destinations)
         beside = listener.api == "Istio" and listener.here and listener.gateway.partition("/")[0] == own
         if beside and ours and not listener.confined and not listener.redirect:
-            wanted = named_few([f"./{host}" for host in listener.hosts])
+            if id(listener.hosts) not in confined:
+                # What is no host name has a fault of its own.
+                whole = len(named(listener.hosts)) == len(listener.hosts)
+                confined[id(listener.hosts)] = [f"./{host}" for host in listener.hosts] if whole else []
+            wanted = confined[id(listener.hosts)]
+            if not wanted:
+                continue
             message = f"Gateway {listener.gateway} names the host without a namespace: {_TAKEN}"
-            mend = Mend.at(listener.place, "hosts", value=[f"./{host}" for host in listener.hosts])
-            yield Fault(listener, listener.place.at("hosts"), message, f"write hosts: [{wanted}]", mends=(mend,))
+            mend = Mend.at(listener.place, "hosts", value=wanted)
+            fix = f"write hosts: [{named_few(wanted)}]"
+            yield Fault(listener, listener.place.at("hosts"), message, fix, mends=(mend,))
 
 
 def _foreign_sni(facts: Facts) -> Iterator[Fault]:
@@ -256,7 +330,7 @@ def _foreign_sni(facts: Facts) -> Iterator[Fault]:
         yield Fault(None, each.place, message, "name the same host in both")
 
 
-_EXAMPLES = (".example", ".invalid", ".test", ".localhost")
+_EXAMPLES = (".example", ".invalid", ".test")
 _LEFT = re.compile(r"change[-_]?me|your[-_.]?(domain|host)|<|>|\$\{|todo", re.I)
 
 
@@ -318,7 +392,7 @@ _TLS_ROUTE = """
     spec:
       hosts: [argocd.example.com]
       tls:
-      - match: [{{port: 443, sniHosts: [argocd.example.com, {0}]}}]
+      - match: [{{port: 443, sniHosts: [{0}]}}]
         route: [{{destination: {{host: argocd-server.argocd.svc.cluster.local, port: {{number: 443}}}}}}]
 """
 _WILDCARD = """
@@ -331,6 +405,19 @@ _WILDCARD = """
       - port: {{number: 443, name: https, protocol: HTTPS}}
         hosts: ["{0}"]
         tls: {{mode: SIMPLE, credentialName: shop}}
+"""
+_LONG = """
+            kind: Gateway
+            metadata: {{name: argocd}}
+            spec:
+              servers:
+              - port: {{number: 443, name: https, protocol: HTTPS}}
+                hosts: [./{host}]
+                tls: {{mode: SIMPLE, credentialName: argocd-certificate}}
+            ---
+            kind: VirtualService
+            metadata: {{name: argocd}}
+            spec: {{hosts: [{host}]}}
 """
 
 RULES = (
@@ -468,7 +555,7 @@ RULES = (
         "error",
         lambda facts: _strays(facts, True),
         effect="One of several hosts does not work.",
-        decided="A host of a VirtualService is in none of its Gateways, others are.",
+        decided="A host of a VirtualService or of an HTTPRoute is in none of its Gateways, others are.",
         source="pilot/pkg/model/gateway.go of Istio",
         wrong="""
             kind: VirtualService
@@ -503,44 +590,21 @@ RULES = (
         "upper-case-host",
         "error",
         _upper,
-        effect="The gateway answers 404: browsers ask for the name in small letters.",
-        decided="A host that leads to argocd-server has capitals. Istio accepts them.",
-        source="Run with Envoy",
+        effect="The gateway answers 404 if only one of Gateway and VirtualService has the capitals.",
+        decided="A host that leads to argocd-server has capitals in a Gateway or VirtualService that do not meet. A "
+        "warning if all have the same ones: Istio compares requests in small letters, and it works.",
+        source="strings.ToLower in pilot/pkg/networking/core/gateway.go of Istio; a run",
         wrong="""
-            kind: Gateway
-            metadata: {name: argocd}
-            spec:
-              servers:
-              - port: {number: 80, name: http, protocol: HTTP}
-                hosts: [./CD.acme.io]
-                tls: {httpsRedirect: true}
-              - port: {number: 443, name: https, protocol: HTTPS}
-                hosts: [./CD.acme.io]
-                tls: {mode: SIMPLE, credentialName: argocd-certificate}
-            ---
             kind: VirtualService
             metadata: {name: argocd}
             spec:
-              hosts: [CD.acme.io]
-
+              hosts: [ArgoCD.example.com]
         """,
         right="""
-            kind: Gateway
-            metadata: {name: argocd}
-            spec:
-              servers:
-              - port: {number: 80, name: http, protocol: HTTP}
-                hosts: [./cd.acme.io]
-                tls: {httpsRedirect: true}
-              - port: {number: 443, name: https, protocol: HTTPS}
-                hosts: [./cd.acme.io]
-                tls: {mode: SIMPLE, credentialName: argocd-certificate}
-            ---
             kind: VirtualService
             metadata: {name: argocd}
             spec:
-              hosts: [cd.acme.io]
-
+              hosts: [argocd.example.com]
         """,
     ),
     Rule(
@@ -594,7 +658,8 @@ RULES = (
         "error",
         partial(_no_name, rule_id="C11"),
         effect="Istio refuses the object, or no request matches.",
-        decided="A host is no DNS name: a label with an underscore, a hyphen at an end, or more than 63 characters.",
+        decided="A host is no DNS name: a label with an underscore, a * beside letters, a hyphen at an end, or more "
+        "than 63 characters.",
         source="https://www.rfc-editor.org/rfc/rfc1123",
         istioctl="IST0106",
         wrong="""
@@ -643,6 +708,8 @@ RULES = (
         decided="A host has more than 253 characters.",
         source="https://www.rfc-editor.org/rfc/rfc1035",
         istioctl="IST0106",
+        wrong=_LONG.format(host=".".join(["long-" * 11 + "label"] * 4) + ".acme.example.io"),
+        right=_LONG.format(host="label.acme.example.io"),
     ),
     Rule(
         "C13",
@@ -740,9 +807,9 @@ RULES = (
         "C16",
         "single-label",
         "warning",
-        partial(_no_name, rule_id="C16"),
+        _local,
         effect="Istio completes the name to a Service; no public certificate exists for it.",
-        decided="A host that leads to argocd-server has no dot.",
+        decided="A host that leads to argocd-server has no dot, or ends with .local, .localhost, .lan or .svc.",
         source="pkg/config/host of Istio",
         wrong="""
             kind: Gateway
@@ -834,8 +901,8 @@ RULES = (
         _placeholder,
         advice=True,
         effect="Argo CD is not reachable: nobody owns this name.",
-        decided="A host that leads to argocd-server is of example.com, .org or .net, ends with .test, .invalid, "
-        ".example or .localhost, or contains CHANGEME or the like.",
+        decided="A host that leads to argocd-server is of example.com, .org or .net, ends with .test, .invalid or "
+        ".example, or contains CHANGEME or the like.",
         source="https://www.rfc-editor.org/rfc/rfc2606",
         wrong=_HOST.format("argocd.example.com"),
         right=_HOST.format("argocd.acme.io"),
@@ -844,9 +911,10 @@ RULES = (
         "C18",
         "host-twice",
         "error",
-        _repeated,
+        _twice,
         effect="Istio refuses the object.",
-        decided="A host is repeated in one list, or beside a wildcard that covers it.",
+        decided="A host of a VirtualService is repeated, or beside a wildcard that covers it. A warning where it is "
+        "repeated in a server of a Gateway or in sniHosts.",
         source="pkg/config/validation/validation.go of Istio",
         wrong="""
             kind: VirtualService
@@ -869,8 +937,8 @@ RULES = (
         "error",
         _two_gateways,
         effect="Half of the configuration does nothing: Istio skips one server.",
-        decided="Two servers with TLS, of one or two Gateways, take the same host and port on the same pods. "
-        "Servers without TLS are merged.",
+        decided="Two servers with TLS, of one or two Gateways, take the same host and port on the same pods: the "
+        "labels of one selector are among those of the other. Servers without TLS are merged.",
         source="pilot/pkg/model/gateway.go of Istio",
         covers=("A07",),
         istioctl="IST0145",
@@ -986,6 +1054,36 @@ RULES = (
         effect="Any namespace can take /api/v1/session of Argo CD, and with it passwords.",
         decided="A Gateway of another namespace names the host without the namespace of its routes.",
         source="https://istio.io/latest/docs/reference/config/networking/gateway/#Server",
+        wrong="""
+            apiVersion: networking.istio.io/v1
+            kind: Gateway
+            metadata: {name: shared, namespace: istio-ingress}
+            spec:
+              selector: {istio: ingress}
+              servers:
+              - port: {number: 443, name: https, protocol: HTTPS}
+                hosts: ['*.example.com']
+                tls: {mode: SIMPLE, credentialName: acme-io}
+            ---
+            kind: VirtualService
+            metadata: {name: argocd}
+            spec: {gateways: [argocd, istio-ingress/shared]}
+        """,
+        right="""
+            apiVersion: networking.istio.io/v1
+            kind: Gateway
+            metadata: {name: shared, namespace: istio-ingress}
+            spec:
+              selector: {istio: ingress}
+              servers:
+              - port: {number: 443, name: https, protocol: HTTPS}
+                hosts: [argocd/argocd.example.com]
+                tls: {mode: SIMPLE, credentialName: acme-io}
+            ---
+            kind: VirtualService
+            metadata: {name: argocd}
+            spec: {gateways: [argocd, istio-ingress/shared]}
+        """,
     ),
     Rule(
         "C28",
@@ -995,13 +1093,23 @@ RULES = (
         effect="A note: whether the way works depends on a Gateway that these files do not show.",
         decided="A route to argocd-server names a Gateway that is not in these files.",
         source="https://istio.io/latest/docs/reference/config/networking/gateway/#Server",
+        wrong="""
+            kind: VirtualService
+            metadata: {name: argocd}
+            spec: {gateways: [istio-ingress/shared]}
+        """,
+        right="""
+            kind: VirtualService
+            metadata: {name: argocd}
+            spec: {gateways: [argocd/argocd]}
+        """,
     ),
     Rule(
         "D24",
         "route-not-admitted",
         "error",
         _not_admitted,
-        effect="The gateway answers 404.",
+        effect="The gateway answers 404, or as another VirtualService says.",
         decided="The Gateway admits only VirtualServices of the namespace before the host, and this one is of another.",
         source="pilot/pkg/model/gateway.go of Istio",
         wrong="""

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
 
 from argocd_istio.lint.rule import Fault, Mend, Rule
+from argocd_istio.render.components import PARAMETERS
 from argocd_istio.render.install import PART_OF
 from argocd_istio.render.model import Facts
 from argocd_istio.render.shapes import TEXT
@@ -25,7 +29,7 @@ def _refused(facts: Facts, config: bool) -> Iterator[Fault]:
     for misfit in facts.install.misfits:
         if config is (misfit.place.object.kind == "ConfigMap"):
             message = f"{misfit.field} of {misfit.place.object} is {misfit.found}: the API server refuses the object"
-            quoted = misfit.wanted == TEXT and misfit.found not in ("a list", "a mapping")
+            quoted = misfit.wanted == TEXT and misfit.found not in ("a list", "a mapping", "missing")
             if not quoted:
                 yield Fault(None, misfit.place, message, f"write {misfit.wanted}")
                 continue
@@ -56,6 +60,33 @@ def _redis(facts: Facts) -> Iterator[Fault]:
             yield Fault(None, redis.place, message, "set replicas: 1, or add components/high-availability")
 
 
+KEYS = Path(__file__).parents[1] / "parameters.json"
+"""The keys of argocd-cmd-params-cm that a release of Argo CD reads; `tools.reference` writes it from upstream's
+manifests."""
+_NEAREST = 10
+"""So many wrong keys get a proposal: a search through all keys takes some milliseconds."""
+
+
+@cache
+def _known() -> tuple[str, frozenset[str]]:
+    """The release, and its keys."""
+    found = json.loads(KEYS.read_text())
+    return found["release"], frozenset(found["keys"])
+
+
+def _unread(facts: Facts) -> Iterator[Fault]:
+    release, known = _known()
+    for settings in facts.beside.named(PARAMETERS):
+        here = (each.reads for each in facts.beside.components if each.namespace == settings.namespace)
+        read = known.union(*here)
+        for number, key in enumerate(key for key in settings.values if key not in read):
+            from difflib import get_close_matches
+
+            near = get_close_matches(key[:100], sorted(read), 1) if number < _NEAREST else []
+            message = f"no component reads {key}, neither in these files nor in Argo CD {release}: it changes nothing"
+            yield Fault(None, settings.at(key), message, f"write {near[0]}" if near else "remove it")
+
+
 RULES = (
     Rule(
         "A12",
@@ -84,6 +115,22 @@ RULES = (
         effect="Which of them is applied depends on the order.",
         decided="An object occurs several times in these files with different contents.",
         source="kubectl apply",
+        wrong="""
+            apiVersion: v1
+            kind: List
+            metadata: {name: own}
+            items:
+            - {apiVersion: v1, kind: ConfigMap, metadata: {name: own}, data: {color: red}}
+            - {apiVersion: v1, kind: ConfigMap, metadata: {name: own}, data: {color: blue}}
+        """,
+        right="""
+            apiVersion: v1
+            kind: List
+            metadata: {name: own}
+            items:
+            - {apiVersion: v1, kind: ConfigMap, metadata: {name: own}, data: {color: red}}
+            - {apiVersion: v1, kind: ConfigMap, metadata: {name: other}, data: {color: blue}}
+        """,
     ),
     Rule(
         "I11",
@@ -91,7 +138,9 @@ RULES = (
         "error",
         lambda facts: _refused(facts, False),
         effect="The API server refuses the object.",
-        decided="A field that these rules read has another type than in the API.",
+        decided="A field that these rules read has another type than in the API; a port of an Istio Gateway has no "
+        "name, number or known protocol; one of several ports of a Service has no name; a GRPCRoute asks for a service "
+        "that is no name, such as *.",
         source="The types in the API of Istio, Kubernetes and the Gateway API",
         wrong="""
             kind: Service
@@ -128,6 +177,27 @@ RULES = (
             kind: ConfigMap
             metadata: {name: argocd-cm, labels: {app.kubernetes.io/part-of: argocd}}
         """,
+    ),
+    Rule(
+        "I13",
+        "unread-setting",
+        "warning",
+        _unread,
+        effect="The setting does nothing: the default counts.",
+        decided="No workload of Argo CD in the files names that key of argocd-cmd-params-cm, and no workload of "
+        "upstream's install of the release that these rules know.",
+        source="configMapKeyRef in manifests/install-with-hydrator.yaml of Argo CD",
+        wrong="""
+            kind: ConfigMap
+            metadata: {name: argocd-cmd-params-cm}
+            data: {server.basehref: /, server.root.path: ""}
+        """,
+        right="""
+            kind: ConfigMap
+            metadata: {name: argocd-cmd-params-cm}
+            data: {server.basehref: /, server.rootpath: ""}
+        """,
+        advice=True,
     ),
     Rule(
         "I14",
@@ -169,5 +239,37 @@ RULES = (
         "components/instance, and for components/instance on a path with the CRDs: another Argo CD in the cluster is "
         "not in these files.",
         source="Run in a cluster",
+        wrong="""
+            apiVersion: v1
+            kind: List
+            metadata: {name: own}
+            items:
+            - apiVersion: rbac.authorization.k8s.io/v1
+              kind: ClusterRoleBinding
+              metadata: {name: argocd-server}
+              roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: argocd-server}
+              subjects: [{kind: ServiceAccount, name: argocd-server, namespace: argocd}]
+            - apiVersion: rbac.authorization.k8s.io/v1
+              kind: ClusterRoleBinding
+              metadata: {name: argocd-server}
+              roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: argocd-server}
+              subjects: [{kind: ServiceAccount, name: argocd-server, namespace: second}]
+        """,
+        right="""
+            apiVersion: v1
+            kind: List
+            metadata: {name: own}
+            items:
+            - apiVersion: rbac.authorization.k8s.io/v1
+              kind: ClusterRoleBinding
+              metadata: {name: argocd-server}
+              roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: argocd-server}
+              subjects: [{kind: ServiceAccount, name: argocd-server, namespace: argocd}]
+            - apiVersion: rbac.authorization.k8s.io/v1
+              kind: ClusterRoleBinding
+              metadata: {name: argocd-server-second}
+              roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: argocd-server-second}
+              subjects: [{kind: ServiceAccount, name: argocd-server, namespace: second}]
+        """,
     ),
 )

@@ -67,11 +67,15 @@ def _two_sidecars(facts: Facts) -> Iterator[Fault]:
 
 def _not_enforced(facts: Facts) -> Iterator[Fault]:
     """Only a sidecar enforces the policies for pods, and only on ports that it takes."""
+    meshed = {each.namespace for each in facts.beside.components if each.mesh != "none" or each.injects}
     for _, pods in facts.pods(lambda *_: None):
         named = [f"AuthorizationPolicy {each.name}" for each in pods.authorizations.selected]
         policy = pods.mutual_tls
         strict = policy is not None and policy.mode == STRICT
-        if policy and strict and (policy.selected or not pods.redirected):
+        home = pods.name.partition("/")[0]
+        # A policy for the whole namespace is of use if one of its pods is in the mesh.
+        alone = policy is not None and policy.name.partition("/")[0] == home and not (home in meshed or pods.strict)
+        if policy and strict and (policy.selected or alone or not pods.redirected):
             named.insert(0, f"PeerAuthentication {policy.name}")
         if named and pods.mesh == "none":
             message = f"no sidecar: nothing enforces {' and '.join(named)}"

@@ -144,7 +144,8 @@ def _no_boundary(facts: Facts) -> Iterator[Fault]:
         if route.kind != "VirtualService" or not listener.here:
             continue
         for moved in route.moved:
-            if not moved.one and len(moved.asked) > 1 and not moved.asked.endswith("/") and moved.asked in route.paths:
+            open_end = moved.asked in route.paths or f"path matches {moved.asked}.*" in route.match
+            if not moved.one and len(moved.asked) > 1 and not moved.asked.endswith("/") and open_end:
                 message = f"the prefix {moved.asked} also takes {moved.asked}-other"
                 fix = f"match exactly {moved.asked}, and the prefix {moved.asked}/"
                 yield Fault(route, route.place, message, fix)
@@ -162,7 +163,9 @@ def _left_out(facts: Facts) -> Iterator[Fault]:
         base = _base(next(pods.argocd_server for pods in destination.pods.argocd_servers))
         if base is None or route.grpc == "only" or not route.reached:
             continue
-        if not (route.match and route.by_path and route.paths and len(route.moved) == len(route.paths)):
+        # Of the Gateway API only the conditions are known as words.
+        paths = route.paths if route.kind == "VirtualService" else route.match
+        if not (route.match and route.by_path and paths and len(route.moved) == len(paths)):
             if not (route.match and route.by_path):
                 whole.add(id(listener))
             continue

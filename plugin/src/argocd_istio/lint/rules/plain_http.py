@@ -16,7 +16,7 @@ def _clear(listener: Listener) -> bool:
 
 def _no_redirect(facts: Facts) -> Iterator[Fault]:
     for way, listener in facts.listeners():
-        if not _clear(listener) or listener.tls_before:
+        if not _clear(listener) or listener.tls_before or way.redirects_itself:
             continue
         if all(each.gateway_here and not each.tls for each in way.listeners):
             message = "nothing ends TLS for this host: passwords and tokens cross the network in clear text"
@@ -133,7 +133,8 @@ RULES = (
         _no_redirect,
         effect="Passwords and tokens cross the network in clear text; with --insecure the session cookie has no "
         "Secure flag.",
-        decided="A listener without TLS routes to argocd-server instead of redirecting everything to https.",
+        decided="A listener without TLS routes to argocd-server instead of redirecting everything to https. Not where "
+        "TLS of the host passes through to an argocd-server that speaks TLS: it redirects clear text itself.",
         source="util/http/http.go of Argo CD",
         covers=("B02", "J11"),
         wrong="""

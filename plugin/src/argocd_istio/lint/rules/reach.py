@@ -14,7 +14,12 @@ SAY = "set --gateway-namespace"
 
 def _no_service(facts: Facts) -> Iterator[Fault | Unchecked]:
     for _, route, destination in facts.destinations():
-        if destination.found == "not here" and not destination.ours and destination.to_argocd_server:
+        if destination.found == "not here" and not destination.ours and destination.namesake:
+            message = f"the short name means Service {destination.name}, which is not here: {destination.namesake} is"
+            namespace, _, name = destination.namesake.partition("/")
+            fix = f"write {name}.{namespace}.svc.cluster.local"
+            yield Fault(destination, destination.place, message, fix, "warning")
+        elif destination.found == "not here" and not destination.ours and destination.to_argocd_server:
             yield Unchecked("", f"whether there is a Service {destination.name}; name the file with it too")
         # The ACME client creates this Service while it requests the certificate.
         if route.paths and all(path.startswith(ACME) for path in route.paths):
@@ -54,6 +59,8 @@ def _wrong_port(facts: Facts) -> Iterator[Fault]:
         return found
 
     for _, _, destination in facts.destinations():
+        if destination.name.endswith("metrics"):
+            continue  # Meant for the port of metrics, which F08 judges.
         for (message, fix), pods in wrong(destination.pods).items():
             yield Fault(pods, destination.target, message, fix)
 
@@ -212,7 +219,7 @@ RULES = (
         "port-not-in-service",
         "error",
         _no_port,
-        effect="The gateway answers 503.",
+        effect="The gateway answers 503, or 500 with the Gateway API.",
         decided="The port of a destination, or without one the port of the listener if the Service has several, is "
         "not in the Service.",
         source="pilot/pkg/networking/core/route/route.go of Istio",
@@ -240,7 +247,7 @@ RULES = (
         "no-such-service",
         "error",
         _no_service,
-        effect="The gateway answers 503.",
+        effect="The gateway answers 503, or 500 with the Gateway API.",
         decided="A destination's host names no Service in these files, in a namespace whose Services are in them. "
         "Only a name without dots is completed; argocd-server.argocd names nothing. Other Services may be elsewhere.",
         source="pilot/pkg/model/push_context.go of Istio",

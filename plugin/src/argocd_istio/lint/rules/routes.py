@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from argocd_istio.lint.rule import Fault, Mend, Rule, Unchecked
 from argocd_istio.render.match import GRPC
-from argocd_istio.render.model import Destination, Facts, Route
+from argocd_istio.render.model import Destination, Facts, Listener, Route
 
 
 def _to_argocd_server(facts: Facts) -> Iterator[tuple[Route, Destination]]:
@@ -25,7 +25,12 @@ def _grpc_to_http1(facts: Facts) -> Iterator[Fault | Unchecked]:
     for route, destination in _to_argocd_server(facts):
         if destination.speaks == "HTTP/1.1" and route.grpc:
             message = "native gRPC fails: the gateway speaks HTTP/1.1 to this port"
-            yield Fault(destination, destination.place, message, "it needs appProtocol: kubernetes.io/h2c")
+            yield Fault(
+                destination,
+                destination.place,
+                message,
+                "send it to a Service port of its own with appProtocol: kubernetes.io/h2c",
+            )
 
 
 def _http2(facts: Facts, agent: bool) -> Iterator[Fault | Unchecked]:
@@ -55,7 +60,29 @@ def _never(facts: Facts) -> Iterator[Fault]:
 def _nowhere(facts: Facts) -> Iterator[Fault]:
     for _, route in facts.routes():
         if not route.answer and not route.destinations:
-            yield Fault(route, route.place, "no destination: the gateway answers 404", "add one, or remove the route")
+            yield Fault(route, route.place, "no destination: a new gateway answers 404", "add one, or remove the route")
+
+
+def _no_streams(facts: Facts) -> Iterator[Fault]:
+    judged: dict[int, tuple[bool, Destination | None]] = {}
+
+    def of(listener: Listener) -> tuple[bool, Destination | None]:
+        """Whether native gRPC passes, or may pass, and the first destination in argocd-server that speaks HTTP/1.1."""
+        if id(listener) not in judged:
+            routes = listener.routes if listener.rules == "http" else ()
+            ours = [each for one in routes for each in one.destinations if each.pods.argocd_servers and each.speaks]
+            passes = any(one.grpc or one.continues for one in routes) or any(one.speaks != "HTTP/1.1" for one in ours)
+            judged[id(listener)] = passes, next(iter(ours), None)
+        return judged[id(listener)]
+
+    for way in facts.ways:
+        found = [of(listener) for listener in way.listeners]
+        first = next((destination for _, destination in found if destination), None)
+        if first and not any(passes for passes, _ in found):
+            message = "gRPC-Web alone passes here, without streams from the client: "
+            message += "argocd app diff --local --server-side-generate fails"
+            fix = "route content-type application/grpc to a port with appProtocol kubernetes.io/h2c, or accept it"
+            yield Fault(first, first.place, message, fix)
 
 
 def _cut(facts: Facts) -> Iterator[Fault]:
@@ -64,7 +91,8 @@ def _cut(facts: Facts) -> Iterator[Fault]:
         if ours and set(route.timeout) & set("123456789"):
             message = f"the timeout of {route.timeout} cuts event streams, logs and the terminal"
             mends = (Mend.at(route.place, "timeout"),) if route.kind == "VirtualService" else ()
-            yield Fault(route, route.place, message, "remove it: without a timeout they stay open", mends=mends)
+            place = route.place.at("timeout").at("timeouts")
+            yield Fault(route, place, message, "remove it: without a timeout they stay open", mends=mends)
 
 
 RULES = (
@@ -186,13 +214,52 @@ RULES = (
         """,
     ),
     Rule(
+        "A31",
+        "no-client-streaming",
+        "info",
+        _no_streams,
+        effect="argocd app diff --local --server-side-generate fails with file checksum validation error; the rest of "
+        "the CLI works, by gRPC-Web.",
+        decided="The gateway ends TLS, and speaks HTTP/1.1 to every port of argocd-server on this way. A message of "
+        "the client is one request of gRPC-Web, which has no streams from the client.",
+        source="pkg/apiclient/grpcproxy.go of Argo CD; https://github.com/argoproj/argo-cd/issues/22773",
+        advice=True,
+        wrong="""
+            kind: VirtualService
+            metadata: {name: argocd}
+            spec:
+              hosts: [argocd.example.com]
+              http:
+              - route: [{destination: {host: argocd-server.argocd.svc.cluster.local, port: {number: 80}}}]
+        """,
+        right="""
+            apiVersion: v1
+            kind: Service
+            metadata: {name: argocd-server-grpc}
+            spec:
+              selector: {app.kubernetes.io/name: argocd-server}
+              ports:
+              - {name: grpc, port: 443, targetPort: 8080, appProtocol: kubernetes.io/h2c}
+            ---
+            kind: VirtualService
+            metadata: {name: argocd}
+            spec:
+              hosts: [argocd.example.com]
+              http:
+              - match: [{headers: {content-type: {exact: application/grpc}}}]
+                route: [{destination: {host: argocd-server-grpc.argocd.svc.cluster.local, port: {number: 443}}}]
+              - route: [{destination: {host: argocd-server.argocd.svc.cluster.local, port: {number: 80}}}]
+        """,
+    ),
+    Rule(
         "A33",
         "route-without-destination",
         "error",
         _nowhere,
-        effect="The gateway answers 404.",
+        effect="Istio's webhook refuses the VirtualService. Without it the gateway gets no routes at all any more: a "
+        "running one keeps the old ones, a new one answers 404 to everything.",
         decided="A route has neither a destination nor an answer of its own.",
-        source="pkg/config/validation/validation.go of Istio",
+        source="pkg/config/validation/validation.go of Istio; a run",
         wrong="""
             kind: VirtualService
             metadata: {name: argocd}

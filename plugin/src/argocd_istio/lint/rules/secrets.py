@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 
 from argocd_istio.lint.rule import Fault, Rule
 from argocd_istio.render.hosts import Hosts
-from argocd_istio.render.model import Facts, Given
+from argocd_istio.render.model import Certificate, Facts, Given
 
 _SERVER = "argocd-server-tls"
 _PAIRS = (("tls.crt", "tls.key"), ("cert", "key"))
@@ -19,21 +19,24 @@ def _given(facts: Facts) -> dict[tuple[str, str], Given]:
 
 def _keys(facts: Facts) -> Iterator[Fault]:
     known = _given(facts)
-    for _, listener in facts.listeners():
-        certificate = listener.certificate
-        secret = known.get((certificate.namespace, certificate.secret)) if certificate and certificate.secret else None
+    for certificate, fact, effect in _read(facts):
+        secret = known.get((certificate.namespace, certificate.secret)) if certificate.secret else None
         # A Secret without any content may be filled in the cluster.
         if secret and secret.keys and not any(set(pair) <= set(secret.keys) for pair in _PAIRS):
             named = ", ".join(secret.keys[:5])
-            message = (
-                f"Secret {secret.namespace}/{secret.name} has {named}, not tls.crt and tls.key: the gateway opens "
-            )
-            yield Fault(
-                listener,
-                secret.place.at("data").at("stringData"),
-                f"{message}no port",
-                "create it by kubectl create secret tls",
-            )
+            message = f"Secret {secret.namespace}/{secret.name} has {named}, not tls.crt and tls.key: {effect}"
+            place = secret.place.at("data").at("stringData")
+            yield Fault(fact, place, message, "create it by kubectl create secret tls")
+
+
+def _read(facts: Facts) -> Iterator[tuple[Certificate, Hashable, str]]:
+    """The certificates that gateways and argocd-server read, and what happens without them."""
+    for _, listener in facts.listeners():
+        if listener.certificate:
+            yield listener.certificate, listener, "the gateway opens no port"
+    for hop, pods in facts.pods(lambda _, destination: destination.hop):
+        if pods.certificate and hop == "the client's TLS":
+            yield pods.certificate, pods, "browsers get a self-signed certificate"
 
 
 def _private(facts: Facts) -> Iterator[Fault]:
@@ -118,8 +121,8 @@ RULES = (
         "error",
         _keys,
         effect="The gateway opens no port 443: connections are reset.",
-        decided="The Secret of credentialName is in the files and has content, but neither tls.crt and tls.key nor "
-        "cert and key. Its type does not matter.",
+        decided="The Secret of credentialName, or argocd-server-tls for passthrough, is in the files and has content, "
+        "but neither tls.crt and tls.key nor cert and key. Its type does not matter.",
         wrong=f"{_CERTIFICATE}stringData: {{server.crt: a, server.key: b}}",
         right=f"{_CERTIFICATE}stringData: {{tls.crt: a, tls.key: b}}",
         source="ExtractCertInfo in pilot/pkg/credentials/kube/secrets.go of Istio",
@@ -165,11 +168,10 @@ RULES = (
             stringData: {tls.crt: a}
             """,
         right="""
-            apiVersion: v1
-            kind: Secret
-            metadata: {name: argocd-server-tls}
-            type: kubernetes.io/tls
-            stringData: {tls.crt: a}
+            apiVersion: cert-manager.io/v1
+            kind: Certificate
+            metadata: {name: argocd-server}
+            spec: {secretName: argocd-server-tls, dnsNames: [argocd.example.com]}
             """,
         source=f"externalServerTLSSecretName in {_SETTINGS}",
         advice=True,
@@ -192,7 +194,7 @@ RULES = (
             apiVersion: cert-manager.io/v1
             kind: Certificate
             metadata: {name: argocd-server}
-            spec: {secretName: argocd-server-tls}
+            spec: {secretName: argocd-server-tls, dnsNames: [argocd.example.com]}
             """,
         source=f"externalServerTLSSecretName in {_SETTINGS}",
         advice=True,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import cache
 
 from argocd_istio.lint.rule import UNROUTED, Fault, Rule, Severity, Unchecked
-from argocd_istio.render.model import ArgocdServer, Behind, Destination, Facts, Listener
+from argocd_istio.render.model import HTTP, ArgocdServer, Behind, Destination, Facts, Listener
 
 
 def _set(argocd: ArgocdServer, value: str) -> str:
@@ -40,11 +40,13 @@ def _loop(facts: Facts) -> Iterator[Fault | Unchecked]:
 
     # A Gateway outside these files may redirect these requests and pass TLS through by another route.
     passing = {listener.gateway for _, listener in facts.listeners() if listener.rules == "tls"}
+    ended = {id(each) for way, each in facts.listeners() if each.tls or not way.redirects_itself}
 
     def of(listener: Listener, destination: Destination) -> str:
         hidden = destination.hidden
         perhaps = hidden is not None and hidden.tls and hidden.seen is None
-        return destination.hop if not perhaps and (listener.here or listener.gateway not in passing) else ""
+        loops = id(listener) in ended and (listener.here or listener.gateway not in passing)
+        return destination.hop if loops and not perhaps else ""
 
     for hop, pods in facts.pods(of):
         argocd = pods.argocd_server
@@ -75,7 +77,7 @@ def _opaque(facts: Facts) -> Iterator[Fault]:
 
 def _no_rule(facts: Facts) -> Iterator[Fault]:
     for _, listener in facts.listeners():
-        if listener.redirect or listener.tls == "AUTO_PASSTHROUGH":
+        if listener.redirect or listener.tls == "AUTO_PASSTHROUGH" or _without_block(listener):
             continue
         rules = listener.rules
         if listener.unrouted == "no match":
@@ -99,15 +101,25 @@ def _credential(facts: Facts) -> Iterator[Fault]:
         ):
             istio = listener.api == "Istio"
             field = "credentialName" if istio else "certificateRefs"
-            message = f"no {field}: without a certificate the gateway opens no port"
+            effect = "shows a certificate of the mesh, which no client trusts" if istio else "opens no port"
+            message = f"no {field}: without a certificate the gateway {effect}"
             yield Fault(listener, listener.place, message, f"name the Secret in {field}")
+
+
+def _without_block(listener: Listener) -> bool:
+    return listener.api == "Istio" and listener.protocol in ("HTTPS", "TLS") and not listener.tls
 
 
 def _tls_block(facts: Facts) -> Iterator[Fault]:
     for _, listener in facts.listeners():
-        if listener.api == "Istio" and listener.protocol in ("HTTPS", "TLS") and not listener.tls:
+        settings = listener.settings
+        if _without_block(listener):
             message = f"no tls block: Istio refuses a {listener.protocol} server without one"
             yield Fault(listener, listener.place, message, "add tls: with its mode")
+        elif settings and listener.protocol in HTTP and settings.mode not in ("", "PASSTHROUGH"):
+            message = f"TLS mode {settings.mode} on a server of {listener.protocol}: Istio refuses it"
+            fix = "write protocol: HTTPS, or leave httpsRedirect alone in the tls block"
+            yield Fault(listener, settings.place.at("mode"), message, fix)
 
 
 def _unverified(facts: Facts) -> Iterator[Fault]:
@@ -199,7 +211,7 @@ RULES = (
         _loop,
         effect="Browsers report too many redirects; the CLI fails.",
         decided="The gateway sends clear text, or mutual TLS of the mesh, to pods whose argocd-server speaks TLS "
-        "and answers with a redirect to https.",
+        "and answers with a redirect to https. Not on port 80 of a host whose TLS passes through: there that is right.",
         source="newRedirectServer in server/server.go of Argo CD",
         wrong="""
             kind: ConfigMap
@@ -220,7 +232,8 @@ RULES = (
         _twice,
         effect="The gateway answers 503 to every request.",
         decided="A DestinationRule or BackendTLSPolicy makes the gateway speak TLS to pods whose argocd-server "
-        "speaks plain HTTP.",
+        "speaks plain HTTP. A DestinationRule for *.argocd.svc.cluster.local counts too.",
+        covers=("A30",),
         source="cmd/argocd-server/commands/argocd_server.go of Argo CD",
         wrong="""
             apiVersion: networking.istio.io/v1
@@ -319,8 +332,9 @@ RULES = (
         "no-credential",
         "error",
         _credential,
-        effect="The gateway opens no port 443, or resets every connection.",
-        decided="A server that ends TLS names neither a credential nor a certificate file.",
+        effect="Istio's webhook refuses the Gateway; without it the gateway shows a certificate of the mesh, which no "
+        "client trusts.",
+        decided="A server that ends TLS names neither a credential nor files of a certificate and its key.",
         source="pkg/config/validation/agent/validation.go of Istio",
         istioctl="IST0106",
         wrong="""
@@ -354,7 +368,8 @@ RULES = (
         "error",
         _tls_block,
         effect="The API server refuses the Gateway.",
-        decided="A server with protocol HTTPS or TLS has no tls block. A block without mode means PASSTHROUGH.",
+        decided="A server with protocol HTTPS or TLS has no tls block, or one with protocol HTTP has a mode. A block "
+        "without mode means PASSTHROUGH.",
         source="pkg/config/validation/validation.go of Istio",
         istioctl="IST0106",
         wrong="""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from argocd_istio.lint.rule import Fault, Mend, Rule, Unchecked, named_few
@@ -42,11 +43,11 @@ def _unverified(facts: Facts) -> Iterator[Fault]:
 
 def _ignored(facts: Facts) -> Iterator[Fault]:
     for listener, settings in _ours(facts):
-        if listener.passes_through and settings.credentials:
-            message = f"TLS passes through: certificate {settings.credentials[0]} is not used"
+        if listener.passes_through and settings.files:
+            what = f"certificate {settings.credentials[0]}" if settings.credentials else settings.files[0]
+            message = f"TLS passes through: {what} is not used"
             fix = "remove it; argocd-server shows that of Secret argocd-server-tls in its own namespace"
-            fields = ("credentialName", "credentialNames", "serverCertificate", "privateKey")
-            mends = tuple(Mend.at(settings.place, each) for each in fields if settings.place.node.find(each))
+            mends = tuple(Mend.at(settings.place, each) for each in settings.files)
             yield Fault(listener, settings.place, message, fix, mends=mends)
 
 
@@ -69,22 +70,32 @@ def _several(facts: Facts) -> Iterator[Fault]:
         for each in others:
             if first and each and _counts(each) is not _counts(first):
                 message = f"{first.source} ({first.text}) counts, and {each.source} ({each.text}) contradicts it"
-                yield Fault(pods, each.place, message, "keep server.insecure of argocd-cmd-params-cm alone")
+                kept = "true" if _counts(first) else "false"
+                yield Fault(pods, each.place, message, f'keep server.insecure: "{kept}" in argocd-cmd-params-cm alone')
                 break
+
+
+# By default neither Envoy nor argocd-server has a cipher suite of TLS 1.1 or older.
+_BROKEN = "clients may use a TLS version that is broken"
+_WITHOUT = "a TLS version that is broken is allowed, although no cipher suite for it is among those"
 
 
 def _old(facts: Facts) -> Iterator[Fault]:
     for listener, settings in _ours(facts):
-        if settings.least in _OLD and not listener.passes_through:
-            message = f"minProtocolVersion {settings.least}: clients may use a TLS version that is broken"
+        if settings.least in _OLD and listener.tls and not listener.passes_through:
+            usable = any(each.endswith("-SHA") for each in settings.ciphers)
+            effect = _BROKEN if usable else f"{_WITHOUT} of the gateway"
             mend = Mend.at(settings.place, "minProtocolVersion")
             place, fix = settings.place.at("minProtocolVersion"), "remove it: the default is TLSV1_2"
-            yield Fault(listener, place, message, fix, mends=(mend,))
+            message = f"minProtocolVersion {settings.least}: {effect}"
+            yield Fault(listener, place, message, fix, None if usable else "warning", mends=(mend,))
     for pods, argocd in _servers(facts):
         if argocd.versions and argocd.versions[0].text in _OLD and argocd.tls is not False:
             least = argocd.versions[0]
-            message = f"{least.source} {least.text}: argocd-server accepts a TLS version that is broken"
-            yield Fault(pods, least.place, message, "remove it: the default is 1.2")
+            suites = argocd.ciphers.text.split(":") if argocd.ciphers else []
+            usable = any(each.strip().endswith("CBC_SHA") for each in suites)
+            message = f"{least.source} {least.text}: {_BROKEN if usable else f'{_WITHOUT} of argocd-server'}"
+            yield Fault(pods, least.place, message, "remove it: the default is 1.2", None if usable else "warning")
 
 
 def _weak(facts: Facts) -> Iterator[Fault]:
@@ -99,14 +110,22 @@ def _weak(facts: Facts) -> Iterator[Fault]:
             place = settings.place.at("cipherSuites")
             mend = Mend.at(settings.place, "cipherSuites")
             yield Fault(listener, place, message, "remove cipherSuites: Istio's default is safe", mends=(mend,))
+    for pods, argocd in _servers(facts):
+        suites = argocd.ciphers
+        listed = suites.text.split(":") if suites else []
+        weak = [each for each in listed if each and not re.match("TLS_(ECDHE_.*(GCM|CHACHA20)|AES_|CHACHA20_)", each)]
+        if suites and weak and argocd.tls is not False:
+            message = (
+                f"{suites.source} of argocd-server has suites without forward secrecy or with CBC: {named_few(weak)}"
+            )
+            yield Fault(pods, suites.place, message, "remove it: the default is safe")
 
 
 def _reversed(facts: Facts) -> Iterator[Fault]:
     for listener, settings in _ours(facts):
-        if _ORDER.get(settings.least, 0) > _ORDER.get(settings.most, 99):
-            message = (
-                f"minProtocolVersion {settings.least} is above maxProtocolVersion {settings.most}: no client connects"
-            )
+        if _ORDER.get(settings.least, 12) > _ORDER.get(settings.most, 99):
+            lowest = settings.least or "TLSV1_2, the default,"
+            message = f"minProtocolVersion {lowest} is above maxProtocolVersion {settings.most}: no client connects"
             yield Fault(listener, settings.place, message, "remove both")
     for pods, argocd in _servers(facts):
         least, most = argocd.versions or (None, None)
@@ -191,7 +210,7 @@ RULES = (
         "warning",
         _ignored,
         effect="Browsers see argocd-server's own certificate, not the one that the Gateway names.",
-        decided="A server with TLS mode PASSTHROUGH names a credential or a certificate file.",
+        decided="A server with TLS mode PASSTHROUGH names a credential, or the file of a certificate, a key or a CA.",
         source=_VALIDATION,
         istioctl="IST0133",
         mode="passthrough",
@@ -272,8 +291,9 @@ RULES = (
         "error",
         _old,
         effect="Clients may use TLS 1.0 or 1.1, which audits refuse.",
-        decided="minProtocolVersion of the server, or argocd-server's least version where it speaks TLS.",
-        source="https://www.rfc-editor.org/rfc/rfc8996",
+        decided="minProtocolVersion of the server, or argocd-server's least version where it speaks TLS. A warning if "
+        "cipherSuites, or --tlsciphers, has none that old versions can use, as by default: then no client gets one.",
+        source="https://www.rfc-editor.org/rfc/rfc8996; a run",
         wrong="""
             kind: Gateway
             metadata: {name: argocd}
@@ -284,7 +304,11 @@ RULES = (
                 tls: {httpsRedirect: true}
               - port: {number: 443, name: https, protocol: HTTPS}
                 hosts: [./argocd.example.com]
-                tls: {mode: SIMPLE, credentialName: argocd-certificate, minProtocolVersion: TLSV1_1}
+                tls:
+                  mode: SIMPLE
+                  credentialName: argocd-certificate
+                  minProtocolVersion: TLSV1_1
+                  cipherSuites: [ECDHE-ECDSA-AES128-SHA, ECDHE-ECDSA-AES128-GCM-SHA256]
         """,
         right="""
             kind: Gateway
@@ -305,7 +329,7 @@ RULES = (
         "warning",
         _weak,
         effect="Recorded connections can be read later with the certificate's key, or CBC attacks apply.",
-        decided="A suite of cipherSuites is not ECDHE with GCM or ChaCha20.",
+        decided="A suite of cipherSuites, or of argocd-server where it speaks TLS, is not ECDHE with GCM or ChaCha20.",
         source="https://www.rfc-editor.org/rfc/rfc9325#section-4.2",
         wrong="""
             kind: Gateway

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
-from argocd_istio.lint.rule import Fault, Rule, named_few
+from argocd_istio.lint.rule import Fault, Rule, Unchecked, named_few
 from argocd_istio.render.components import CRDS
 from argocd_istio.render.model import Facts
 from argocd_istio.render.parts import Component, Container
 
 _CHANGE_ALL = ("application-controller", "server")
+ADVISORIES = json.loads((Path(__file__).parents[1] / "advisories.json").read_text())
+"""For each minor version the newest release that fixes advisories, with their number and severity. A person adds to
+it: what a release fixes is in its notes, not in its module."""
 
 
 def _restricted(facts: Facts) -> Iterator[Fault]:
@@ -48,10 +54,14 @@ def _digests(facts: Facts) -> Iterator[Fault]:
         yield Fault(None, found[0][1].place.at("image"), message, "set digests with images: in the kustomization")
 
 
+def _is_argocd(container: Container) -> bool:
+    """Whether the image is Argo CD's own, or a copy with its name."""
+    return container.image.partition("@")[0].rpartition("/")[2].partition(":")[0] == "argocd"
+
+
 def _tag(container: Container) -> str:
     """The tag of Argo CD's own image; empty for another one, or without a tag."""
-    name, _, tag = container.image.partition("@")[0].rpartition("/")[2].partition(":")
-    return tag if name == "argocd" else ""
+    return container.image.partition("@")[0].rpartition("/")[2].partition(":")[2] if _is_argocd(container) else ""
 
 
 def _tags(facts: Facts) -> Iterator[Fault]:
@@ -68,6 +78,33 @@ def _tags(facts: Facts) -> Iterator[Fault]:
             yield Fault(
                 None, tags[min(tags)].place.at("image"), message, "set one tag with images: in the kustomization"
             )
+
+
+_VERSION = re.compile(r"v?(\d{1,4}\.\d{1,4})\.(\d{1,4})(-rc\d+)?")
+
+
+def _holes(facts: Facts) -> Iterator[Fault | Unchecked]:
+    date, seen = ADVISORIES["date"], set()
+    for each, container in _all(facts):
+        found = _VERSION.match(_tag(container))
+        version = found[0].removeprefix("v") if found else ""
+        if not _is_argocd(container) or (each.namespace, version) in seen:
+            continue
+        seen.add((each.namespace, version))
+        if found is None:
+            yield Unchecked("", f"which release of Argo CD the image {container.image} is: its tag names none")
+            continue
+        newest = ADVISORIES["fixed"].get(found[1])
+        if newest is None:
+            why = f"whether Argo CD {version} has known holes: no entry for {found[1]} in the table of {date}"
+            yield Unchecked("", why)
+            continue
+        patch, last = int(found[2]), int(newest["version"].rpartition(".")[2])
+        if patch < last or (patch == last and found[3]):
+            message = f"Argo CD {version} has known holes: {newest['version']} fixes {newest['number']} advisories of "
+            message += f"severity {newest['severity']} (as of {date})"
+            fix = f"set the tag {newest['version']}, or a newer one, with images: in the kustomization"
+            yield Fault(None, container.place.at("image"), message, fix)
 
 
 def _definitions(facts: Facts) -> Iterator[Fault]:
@@ -110,7 +147,11 @@ def _roles(facts: Facts) -> Iterator[Fault]:
 
 def _arguments(facts: Facts) -> Iterator[Fault]:
     for each, container in _all(facts):
-        if each.server and container.name == "argocd-server" and container.begins.startswith("-"):
+        # An init container of that image may be for something else.
+        runs = container.name == "argocd-server" or (
+            _is_argocd(container) and "initContainers" not in container.place.keys
+        )
+        if each.server and runs and container.begins.startswith("-"):
             message = (
                 f"args begin with {container.begins}, not with the program: a patch replaced them, and no pod starts"
             )
@@ -166,6 +207,8 @@ _REPO = """
                   serviceAccountName: argocd-repo-server
                   automountServiceAccountToken: """
 _CLI = "docs/operator-manual of Argo CD"
+_FIXED = ADVISORIES["fixed"][min(ADVISORIES["fixed"])]["version"]
+_ARGOCD = "quay.io/argoproj/argocd:"
 
 RULES = (
     Rule(
@@ -286,5 +329,19 @@ RULES = (
         wrong=f"{_SERVER}{_TAG}{_GOOD.replace('/usr/local/bin/argocd-server, ', '')}true",
         right=f"{_SERVER}{_TAG}{_GOOD}true",
         source="manifests/base/server of Argo CD; its image starts tini",
+    ),
+    Rule(
+        "K11",
+        "known-holes",
+        "warning",
+        _holes,
+        effect="Anybody who reads the advisories knows how to attack this release.",
+        decided="The tag of an image named argocd is lower than the newest release of its minor version that fixes "
+        f"advisories, by a table of {ADVISORIES['date']}. Not checked without such a tag, or for other minor "
+        "versions.",
+        source=ADVISORIES["source"],
+        wrong=f"{_SERVER}{_ARGOCD}{_FIXED.rpartition('.')[0]}.0{_GOOD}true",
+        right=f"{_SERVER}{_ARGOCD}{_FIXED}{_GOOD}true",
+        advice=True,
     ),
 )

@@ -1,0 +1,11 @@
+"""Mistakes in termination with hosts, certificates and what belongs together."""
+
+from __future__ import annotations
+
+from tests.live.all_rules.lines import test_a_mistake_fails_as_its_rule_says
+from tests.live.mistakes.data import load
+from tests.live.table import TERMINATION
+
+__all__ = ["test_a_mistake_fails_as_its_rule_says"]
+
+MISTAKES = [one for one in load("istio") if one.place == TERMINATION and one.rule > "C"]
