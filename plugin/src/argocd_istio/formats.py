@@ -25,8 +25,9 @@ def formatted(findings: Sequence[Finding], form: str, **more: Any) -> str:
 
 def _text(one: Finding) -> str:
     """The message with the object and what to do."""
-    # Some messages name the object themselves.
-    text = f"{one.subject}: {one.message}" if one.subject and one.subject not in one.message else one.message
+    # Some messages begin with the object themselves.
+    named = not one.subject or one.message.startswith(f"{one.subject} ")
+    text = one.message if named else f"{one.subject}: {one.message}"
     return f"{text}; {one.fix}" if one.fix else text
 
 

@@ -119,6 +119,8 @@ def lint_files(
     from argocd_istio.lint.report import baseline as text_of_baseline
     from argocd_istio.lint.report import chosen, read_baseline, text_of, unchecked_data, without
 
+    if fix and not diff and STDIN in (paths or []):
+        raise SourceError("stdin", 0, 0, "--fix", "files, which it can correct", "name the files, or see --diff")
     labels = _labels(gateway_labels)
     stated = options.stated("--{}".format, gateway_namespace, labels, istio_version, mesh, istio_cni)
     select = options.rules(listed(select or []), "--select")
@@ -135,8 +137,6 @@ def lint_files(
         print("".join(difference(one.file, one.old, one.new) for one in changes), end="")
         tell(*(why for one in changes for why in one.refused))
         return 1 if changes else 0
-    if fix and "-" in (paths or []):
-        raise SourceError("stdin", 0, 0, "--fix", "files, which it can correct", "name the files, or see --diff")
     if fix and changes:
         from argocd_istio import files
 
