@@ -156,6 +156,11 @@ class Browser:
             and (answer := event["params"].get("redirectResponse"))
         ]
 
+    def streamed(self) -> list[str]:
+        """The messages that event streams have brought since the last `open`, as far as they have been read."""
+        received = [one for one in self.events if one.get("method") == "Network.eventSourceMessageReceived"]
+        return [event["params"]["data"] for event in received]
+
     def evaluate(self, expression: str) -> Any:
         """The JSON value of a JavaScript expression in the page; waits for a promise. Raises BrowserError."""
         options = {"expression": expression, "awaitPromise": True, "returnByValue": True}
