@@ -150,7 +150,7 @@ def page(kept: Mapping[str, Result]) -> str:
         "",
         "## Tests that passed when run again",
         "",
-        *_table(["test", "cells"], _again(cells)),
+        *_table(["test", "cells", "cause"], _again(cells)),
         "",
         "## What the gateway says",
         "",
@@ -221,4 +221,5 @@ def _again(cells: list[tuple[Cell, Result]]) -> Iterator[list[str]]:
         for test in one.again:
             found.setdefault(test, []).append(cell)
     for test, where in sorted(found.items()):
-        yield [test, "; ".join(map(str, where))]
+        causes = {known.cause for cell in where if (known := cell.explain(test))}
+        yield [test, "; ".join(map(str, where)), "; ".join(sorted(causes)) or "not looked for"]
