@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from live import injection
-from live.errors import LiveError
+from live.errors import LiveError, ended
 from live.pki import Authority
 from tools.build import istio_module, program
 
@@ -84,7 +84,7 @@ class Launched:
             if started(known["pid"]) == known["started"]:
                 return cls(known["pid"])
         if (state / "failed").exists():
-            raise LiveError(f"the cluster ended by itself: {(state / 'failed').read_text()}; start it again: make up")
+            raise ended(state)
         raise LiveError("no cluster is running; start one: make up MODE=grpc-routing")
 
     def end(self) -> None:

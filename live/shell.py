@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from live.api import Object
-from live.errors import LiveError
+from live.errors import LiveError, ended
 
 Completed = subprocess.CompletedProcess[str]
 
@@ -29,7 +29,11 @@ class Shell:
 
     def _enter_user(self) -> list[str]:
         user = Path(f"/proc/{self.process}/ns/user")
-        return [] if user.samefile("/proc/self/ns/user") else [f"--user={user}", "--preserve-credentials"]
+        try:
+            own = user.samefile("/proc/self/ns/user")
+        except FileNotFoundError:
+            raise ended(self.state) from None
+        return [] if own else [f"--user={user}", "--preserve-credentials"]
 
     def _environment(self, env: Mapping[str, str] | None) -> dict[str, str]:
         own = {key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")}
