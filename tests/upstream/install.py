@@ -44,6 +44,7 @@ def installed(cell: Cell, folder: Path) -> Iterator[Cluster]:
             assert not missing, f"no ready sidecar: {', '.join(missing)}"
         if cell.set not in ("core", "sample"):
             _other_namespaces(cluster)
+            cluster.kubectl("apply", "-f", Path(__file__).with_name("placementdecisions.yaml"))
         yield cluster
     finally:
         cluster.stop()

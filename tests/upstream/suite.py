@@ -127,6 +127,8 @@ class Suite:
             "ARGOCD_OPTS": "--grpc-web" if self._cell.protocol == WEB else "",
             "ARGOCD_E2E_REMOTE": "true",
             "ARGOCD_E2E_K3S": "true",
+            # Upstream's tests of it are skipped without. The install has it in the sets that contain them.
+            "ARGOCD_APPLICATIONSET_CONTROLLER_ENABLE_PROGRESSIVE_SYNCS": "true",
             "ARGOCD_E2E_NAMESPACE": NAMESPACE,
             "ARGOCD_E2E_APP_NAMESPACE": OTHERS[0],
             "ARGOCD_E2E_ADMIN_PASSWORD": self._password,
