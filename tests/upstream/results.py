@@ -124,6 +124,7 @@ def page(kept: Mapping[str, Result]) -> str:
         "",
         "A test that failed is run once more. If it fails again, it runs past the gateway, at argocd-server's Service,",
         "and if it passes there, a third time through the gateway. A test with a known cause, below, is run once.",
+        "Strict sidecars refuse clients outside the mesh: past the gateway, no test starts there (none).",
         "",
         *_table(
             ["component", "sidecars", "CLI", "tests", "run", "passed", "of these again", "failed", "no cause", "date"],
