@@ -54,7 +54,7 @@ def consumer(cell: Cell, folder: Path) -> Path:
     """Write the cell's consumer: the way and mode, another namespace, and helm for argocd-repo-server."""
     more: Object = {"namespace": NAMESPACE, "patches": [_helm()]}
     if cell.set not in ("core", "sample"):
-        more["patches"].append(_settings())
+        more["patches"] += [_settings(), _progressive()]
     if cell.sidecars:
         more["patches"].append(injected.LABELLED)
         peer = folder / "peer.yaml"
@@ -65,14 +65,26 @@ def consumer(cell: Cell, folder: Path) -> Path:
 
 def _helm() -> Object:
     """Upstream's image contains helm, and the node's does not."""
-    container = {"name": "argocd-repo-server", "env": [{"name": "PATH", "value": f"{REPOSITORIES}/bin:{PATH}"}]}
+    return _variable("argocd-repo-server", "PATH", f"{REPOSITORIES}/bin:{PATH}")
+
+
+def _progressive() -> Object:
+    """Upstream's own runs do not wait before a progressive sync either; no ConfigMap has this setting."""
+    return _variable(
+        "argocd-applicationset-controller", "ARGOCD_APPLICATIONSET_CONTROLLER_REFRESH_GRACE_PERIOD_SECONDS", "0"
+    )
+
+
+def _variable(name: str, variable: str, value: str) -> Object:
+    """A patch that sets a variable of the container that is named as its Deployment."""
+    container = {"name": name, "env": [{"name": variable, "value": value}]}
     patch = {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
-        "metadata": {"name": "argocd-repo-server"},
+        "metadata": {"name": name},
         "spec": {"template": {"spec": {"containers": [container]}}},
     }
-    return {"target": {"kind": "Deployment", "name": "argocd-repo-server"}, "patch": json.dumps(patch)}
+    return {"target": {"kind": "Deployment", "name": name}, "patch": json.dumps(patch)}
 
 
 def _settings() -> Object:
