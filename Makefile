@@ -11,7 +11,7 @@ OFFLINE := -m pytest tests --ignore tests/live --ignore tests/peers --numprocess
 MOST := --numprocesses $(shell echo $$(($$(nproc) < 4 ? $$(nproc) + 2 : 6))) $(SIDE_BY_SIDE)
 
 .DEFAULT_GOAL := help
-.PHONY: help up down status doctor test test-faults test-mesh test-ways test-rules test-ui test-upstream check lint verify-crds update-crds verify-reference update-reference bump history bench fuzz
+.PHONY: help up down status doctor test test-faults test-mesh test-ways test-rules test-ui test-sso test-upstream check lint verify-crds update-crds verify-reference update-reference bump history bench fuzz
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -31,7 +31,7 @@ doctor: ## list missing system packages, with the command that installs them
 test: lint ## run make check, and test every mode with the real programs
 	@$(PY) -m live doctor --install
 	@$(PY) -m pytest tests --ignore tests/live/faults --ignore tests/live/mesh --ignore tests/live/all_ways \
-	  --ignore tests/live/all_rules --ignore tests/live/ui --ignore tests/peers $(MOST)
+	  --ignore tests/live/all_rules --ignore tests/live/ui --ignore tests/live/sso --ignore tests/peers $(MOST)
 
 test-faults: ## test high availability while parts of it are killed, frozen and cut off
 	@$(PY) -m live doctor --install
@@ -52,6 +52,10 @@ test-rules: ## test the faults of rules on live clusters, and other tools on see
 test-ui: ## test Argo CD's own UI in a real browser, and write results/ui-*.png
 	@$(PY) -m live doctor --install
 	@$(PY) -m pytest tests/live/ui $(MOST)
+
+test-sso: ## test single sign-on with a real provider, in each mode and way, and write results/sso.md
+	@$(PY) -m live doctor --install
+	@$(PY) -m pytest tests/live/sso $(MOST)
 
 test-upstream: ## run Argo CD's own end-to-end tests through each exposure, and write results/upstream.md: ONLY="--set sample --jobs 3"
 	@$(PY) -m tests.upstream $(ONLY)

@@ -16,6 +16,7 @@ from live import gateway
 from live.addresses import ENVOY_ADMIN_PORT, REPOSITORIES
 from live.api import Object
 from live.errors import LiveError
+from live.image import Image
 from live.launch import Launched
 from live.network import namespace_of
 from live.pki import Authority
@@ -54,16 +55,18 @@ class Cluster(Shell):
         keep: bool = False,
         listener: socket.socket | None = None,
         argocd: Path | None = None,
+        images: Mapping[str, Image] | None = None,
     ) -> Cluster:
         """Start the control plane and the gateway, without Argo CD.
 
         `state_dir` must not exist; the default is a temporary folder. The cluster ends with this process,
         unless `keep`. Connections to the socket `listener` are forwarded to the gateway's port 443. `argocd` is the
-        program of Argo CD, if it is not the one built from the Go module.
+        program of Argo CD, if it is not the one built from the Go module. `images` are further images of the node,
+        by the last part of their name.
         Raises LiveError if a process fails to start.
         """
         state = state_dir or Path(tempfile.mkdtemp(prefix="argocd-istio-")) / "live"
-        cluster = cls(state, Launched.start(state, keep=keep, listener=listener, argocd=argocd))
+        cluster = cls(state, Launched.start(state, keep=keep, listener=listener, argocd=argocd, images=images))
         cluster._temporary = state_dir is None
         cluster._enter_by(gateway.Entrance())
         cluster.set_hosts([])
@@ -244,10 +247,15 @@ class Cluster(Shell):
         """The address of the gateway that serves the last applied overlay."""
         return self._entrance.address
 
-    def set_hosts(self, names: list[str]) -> None:
-        """Set the names that clients resolve to the gateway."""
-        lines = ["127.0.0.1 localhost", *(f"{self.gateway_ip} {name}" for name in names)]
-        (self.state / "client-hosts").write_text("\n".join(lines) + "\n")
+    def set_hosts(self, names: list[str], elsewhere: Mapping[str, str] | None = None) -> None:
+        """Set the names that clients and pods resolve to the gateway, and names that have another address."""
+        addresses = {**dict.fromkeys(names, self.gateway_ip), **(elsewhere or {})}
+        exposed = "".join(f"{address} {name}\n" for name, address in addresses.items())
+        # Running clients have mounted the first file; the node reads the second at any time.
+        (self.state / "client-hosts").write_text(f"127.0.0.1 localhost\n{exposed}")
+        path = self.state / "exposed-hosts.new"
+        path.write_text(exposed)
+        path.rename(self.state / "exposed-hosts")
 
     # --- certificates, repositories
 

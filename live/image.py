@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from live import redirection
 from live.addresses import REPOSITORIES
+from live.api import Object
 from tools.versions import module, release
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -70,11 +71,23 @@ class Image:
     def environment(self) -> dict[str, str]:
         return {"PATH": PATH, "HOME": self.home, **self.env}
 
+    def written(self) -> Object:
+        """The image as JSON; `read` is the reverse."""
+        paths = {name: {key: str(path) for key, path in getattr(self, name).items()} for name in ("binds", "shared")}
+        return {**asdict(self), **paths, "programs": self.programs and str(self.programs)}
+
+    @classmethod
+    def read(cls, written: Object) -> Image:
+        """The image that `written` gave."""
+        paths = {name: {key: Path(path) for key, path in written[name].items()} for name in ("binds", "shared")}
+        programs = written["programs"] and Path(written["programs"])
+        return cls(**{**written, **paths, "folders": tuple(written["folders"]), "programs": programs})
+
 
 class Images:
-    """The images of this node, by the last part of their name."""
+    """The images of this node, by the last part of their name; `more` are those of `Cluster.start`, as JSON."""
 
-    def __init__(self, folder: Path, programs: dict[str, Path], repositories: Path) -> None:
+    def __init__(self, folder: Path, programs: dict[str, Path], repositories: Path, more: dict[str, Object]) -> None:
         argocd = folder / "argocd"
         argocd.mkdir(parents=True)
         for name in ARGOCD_NAMES:
@@ -129,6 +142,7 @@ class Images:
                 binds={name: programs[name] for name in ("pilot-agent", "envoy")},
                 shared={"/var/lib/istio/envoy/envoy_bootstrap_tmpl.json": programs["envoy-bootstrap"]},
             ),
+            **{name: Image.read(image) for name, image in more.items()},
         }
 
     def find(self, reference: str) -> Image | None:

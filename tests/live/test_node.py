@@ -6,6 +6,8 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ import pytest
 from live import doctor, redirection
 from live.cluster import Cluster
 from live.faults import cut_off, doors, frozen, kill, pod_exec
+from live.image import Image
 
 NAMESPACE = "node-test"
 
@@ -265,6 +268,37 @@ def test_a_headless_service_resolves_to_its_pods(cluster: Cluster, stateful: dic
     assert ask(f"twins-1.twins.{NAMESPACE}.svc.cluster.local") == {stateful["twins-1"]}
     assert ask("twins-1.twins") == {stateful["twins-1"]}
     assert ask("hidden") == set(), "only a Service with publishNotReadyAddresses resolves to pods that are not ready"
+
+
+def test_pods_resolve_exposed_names_as_clients_do(cluster: Cluster, stateful: dict[str, str]) -> None:
+    def resolved() -> list[set[str]]:
+        """The addresses of both names, for a client and in a pod."""
+        script = "getent ahosts one.example.com; getent ahosts two.example.com || :"
+        pod = pod_exec(cluster, "twins-0", "redis", ["sh", "-c", script], namespace=NAMESPACE)
+        client = cluster.exec(["sh", "-c", script])
+        return [{line.split()[0] for line in done.stdout.splitlines()} for done in (client, pod)]
+
+    cluster.set_hosts(["one.example.com"], {"two.example.com": "192.0.2.1"})
+    eventually(lambda: resolved() == [{cluster.gateway_ip, "192.0.2.1"}] * 2)
+    cluster.set_hosts([])
+    eventually(lambda: resolved() == [set()] * 2)
+
+
+def test_an_image_is_read_as_it_was_written() -> None:
+    full = Image(
+        user=1,
+        account="a",
+        home="/a",
+        entrypoint=["a"],
+        args=["b"],
+        env={"c": "d"},
+        programs=Path("/e"),
+        binds={"f": Path("/f")},
+        folders=("/g",),
+        shared={"/h": Path("/h")},
+    )
+    for image in (full, replace(full, programs=None)):
+        assert Image.read(json.loads(json.dumps(image.written()))) == image
 
 
 def ping(cluster: Cluster, address: str) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from argocd_istio.exposure.fields import complete
 from live.addresses import GATEWAY_NAMESPACE
 from live.cluster import Cluster
 from live.gateway import tls_secret
@@ -22,6 +23,7 @@ from tests.live.conftest import HERE, HOST
 from tests.live.lifecycle import Object, erase, until, workloads_ready
 from tests.live.questions import Client, curl
 from tests.live.table import GRPC_ROUTING, MODES, PASSTHROUGH, TERMINATION, Cell, Row
+from tests.plugin import cases
 from tests.render.consumer import write
 from tests.render.render import load
 from tools.build import (
@@ -181,8 +183,8 @@ SAMPLE = table.rows(
 class Site:
     """A cluster with what a team already has, and the case that is exposed now."""
 
-    def __init__(self, cluster: Cluster, folder: Path) -> None:
-        self._cluster, self._folder = cluster, folder
+    def __init__(self, cluster: Cluster, folder: Path, hosts: tuple[str, ...] = (HOST,)) -> None:
+        self._cluster, self._folder, self.hosts = cluster, folder, hosts
         self._install = self._pin = ""
         self._balancer = ExitStack()
         self.words = ""
@@ -193,7 +195,7 @@ class Site:
         """Expose Argo CD as in the case; returns a client of it."""
         cluster = self._cluster
         self._balancer.close()
-        cluster.set_hosts([HOST, NEIGHBOUR])
+        cluster.set_hosts([*self.hosts, NEIGHBOUR])
         if case.api and self._pin != case.pin:
             cluster.install_gateway_api(case.pin)
             self._pin = case.pin
@@ -202,18 +204,18 @@ class Site:
         if case.install != OURS:
             configure(cluster, case)
         other_team(cluster, case)
-        self.consumer = consumer(self._folder / str(case).replace("/", "-"), case)
+        self.consumer = consumer(self._folder / str(case).replace("/", "-"), case, hosts=self.hosts)
         self.words = cluster.apply(self.consumer).stdout
         # argocd-server creates the project of the Application when it starts.
         cluster.kubectl("wait", "appprojects.argoproj.io/default", "-n", "argocd", "--for=create", "--timeout=60s")
         cluster.kubectl("apply", "-f", HERE / "application.yaml")
         if case.way == BALANCER:
-            self._balancer.enter_context(load_balancer(cluster, self._folder))
-            to_balancer(cluster)
+            self._balancer.enter_context(load_balancer(cluster, self._folder, self.hosts))
+            to_balancer(cluster, self.hosts)
             workloads_ready(cluster)
         else:
             cluster.wait_ready(90)
-            cluster.set_hosts([HOST, NEIGHBOUR])
+            cluster.set_hosts([*self.hosts, NEIGHBOUR])
         client = Client(cluster, HOST)
         until(lambda: curl(client, "/healthz").code == 200, 30, f"{case} serves")
         return client
@@ -262,12 +264,12 @@ GATEWAYS: dict[str, Object] = {
 """`spec.gateway` by way; in the other ways it selects the pods."""
 
 
-def consumer(folder: Path, case: Case, *more: str, **fields: Any) -> Path:
+def consumer(folder: Path, case: Case, *more: str, hosts: tuple[str, ...] = (HOST,), **fields: Any) -> Path:
     """A consumer of the case, with the fields of an Exposure that it reads and no others.
 
     `more` are further components, and `fields` further fields of the kustomization.
     """
-    spec: Object = {"hosts": [HOST], "gateway": GATEWAYS.get(case.way, {"selector": {"istio": "ingressgateway"}})}
+    spec: Object = {"hosts": list(hosts), "gateway": GATEWAYS.get(case.way, {"selector": {"istio": "ingressgateway"}})}
     if case.way in (OWN, API, LISTENER_SET) and case.mode != PASSTHROUGH:
         spec["tls"] = {"secretName": "argocd-certificate"}
     if case.install != OURS:
@@ -278,11 +280,20 @@ def consumer(folder: Path, case: Case, *more: str, **fields: Any) -> Path:
         "metadata": {"name": "argocd"},
         "spec": spec,
     }
+    if case.way == LISTENER_SET and len(hosts) > 1:
+        exposure = generated({**spec, "mode": case.mode})
     components = [case.component, *more]
     # The other team's port 80 does not redirect.
     if case.way == API_EXISTING:
         components.append("components/gateway-api/redirect")
     return write(folder, {"resources": ["exposure.yaml"], "components": components, **fields}, exposure=exposure)
+
+
+def generated(spec: Object) -> Object:
+    """The Exposure that the generator writes for the spec."""
+    found, findings = cases.checked(yaml.dump(cases.generator(**spec), default_style='"'))
+    assert found and findings == [], findings
+    return complete(found)
 
 
 EXPOSING = ("Gateway", "VirtualService", "ListenerSet", "HTTPRoute", "TLSRoute", "Sidecar")
@@ -390,15 +401,15 @@ def rename(cluster: Cluster) -> None:
 # --- a load balancer that ends TLS
 
 
-def to_balancer(cluster: Cluster) -> None:
+def to_balancer(cluster: Cluster, hosts: tuple[str, ...] = (HOST,)) -> None:
     """Lead the clients to the load balancer, which runs in their network."""
-    (cluster.state / "client-hosts").write_text(f"127.0.0.1 localhost {HOST}\n")
+    cluster.set_hosts([], dict.fromkeys(hosts, "127.0.0.1"))
 
 
 @contextmanager
-def load_balancer(cluster: Cluster, folder: Path) -> Iterator[None]:
+def load_balancer(cluster: Cluster, folder: Path, hosts: tuple[str, ...] = (HOST,)) -> Iterator[None]:
     """An Envoy that ends TLS and sends plain HTTP to the gateway's port 80, as HTTP/2 if the client does."""
-    certificate, key = cluster.issue([HOST], BALANCERS)
+    certificate, key = cluster.issue(list(hosts), BALANCERS)
     # Only so that its certificate has a name in the table.
     apply(cluster, [tls_secret(BALANCERS, "default", certificate, key)])
     (folder / "balancer.crt").write_bytes(certificate)

@@ -7,6 +7,7 @@ import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given, settings
@@ -114,7 +115,21 @@ TERMINATED = Answer(
 )
 SHOWN = Certificate(f"CN={HOST}", "CN=CA", (HOST,), NOW, NOW + timedelta(days=90), 2, False)
 CLOUD = (("server", "cloudfront"), ("via", "1.1 abc.cloudfront.net (CloudFront)"))
+
+
+def sign_on(back: str) -> dict[str, Any]:
+    """A login that asks the provider to return to the address."""
+    return {"login": redirect(f"https://id.acme.io/auth?client_id=argocd&redirect_uri={quote(back, safe='')}", 303)}
+
+
+UNTRUSTED = 'failed to query provider "https://id.acme.io": x509: certificate signed by unknown authority'
 CHANGES: dict[str, tuple[str, dict[str, Any], list[str]]] = {
+    "single sign-on that returns here": (TERMINATION, sign_on(f"https://{HOST}/auth/callback"), []),
+    "single sign-on without url": (TERMINATION, sign_on("/auth/callback"), ["G01"]),
+    "single sign-on to another host": (TERMINATION, sign_on("https://other.acme.io/auth/callback"), ["G02"]),
+    "single sign-on without https": (TERMINATION, sign_on(f"http://{HOST}/auth/callback"), ["G03"]),
+    "an address that is none": (TERMINATION, sign_on("https://[/auth/callback"), []),
+    "a provider that is not trusted": (TERMINATION, {"login": Answer(status=500, body=UNTRUSTED)}, [""]),
     "a reset handshake": (PASSTHROUGH, {"handshake": RESET, "trusted": RESET, "certificate": None}, ["A01"]),
     "a refused port": (GRPC_ROUTING, {"handshake": Answer("refused", "connection refused")}, ["D16"]),
     "a silent port": (GRPC_ROUTING, {"handshake": Answer("late", "no connection in time")}, ["D16"]),

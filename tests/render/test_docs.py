@@ -159,6 +159,15 @@ def test_the_documented_full_crds_consumer_builds_untrimmed_crds(tmp_path: Path)
     assert full in objects and full not in build("overlays/grpc-routing")
 
 
+def test_the_documented_single_sign_on_builds(tmp_path: Path) -> None:
+    objects = documented(tmp_path, files(TEXTS["docs/sso.md"]))
+    settings = one(objects, "ConfigMap", "argocd-cm")["data"]
+    assert settings["url"] == "https://cd.acme.io"
+    sign_on = yaml.safe_load(settings["oidc.config"])
+    assert sign_on["clientSecret"] == "$oidc.clientSecret" and "{{logoutRedirectURL}}" in sign_on["logoutURL"]
+    assert "g, platform, role:admin" in one(objects, "ConfigMap", "argocd-rbac-cm")["data"]["policy.csv"]
+
+
 def _settings(**namespace: str) -> str:
     """A patch of argocd-cm, as YAML."""
     metadata = {"name": "argocd-cm", **namespace}

@@ -41,7 +41,7 @@ OTHERS = {
 NOT_READ = re.compile(
     r"versions\.yaml|CHANGELOG\.md|docs/releases\.md|results/.*|tests/render/test_versions\.py"
     r"|tests/tools/test_bump\.py|tools/bump/.*|.*/advisories\.json|tests/seeded/.*\.yaml"
-    r"|.*/(go\.mod|go\.sum|requirements\.txt)|.*\.(svg|png)"
+    r"|.*/(go\.mod|go\.sum|requirements\.txt|package-lock\.json)|.*\.(svg|png)"
 )
 
 # Three numbers, with or without `v` and a suffix; four are an address.
@@ -91,6 +91,8 @@ def pins() -> Iterator[tuple[str, str, str]]:
     for path, package in json.loads((ROOT / "tools/ui/package-lock.json").read_text())["packages"].items():
         if path:
             yield f"tools/ui/package-lock.json: {path}", "pnpm", package["version"]
+    provider = json.loads((ROOT / "tools/oidc-provider/package-lock.json").read_text())["packages"]
+    yield "tools/oidc-provider/package-lock.json", "oidc-provider", provider["node_modules/oidc-provider"]["version"]
     yield "tools/ui/__init__.py: ARGO_UI", "argo-ui", ui.ARGO_UI
     yield from images(build("base/argocd"))
 

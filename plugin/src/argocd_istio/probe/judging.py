@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from argocd_istio.findings import ERROR, INFO, WARNING
 from argocd_istio.probe.known import explain
 from argocd_istio.probe.observations import (
     GRPC_ROUTING,
     PASSTHROUGH,
+    SHOWN,
     TERMINATION,
     UNAUTHENTICATED,
     UNIMPLEMENTED,
     Answer,
     Facts,
 )
+from argocd_istio.syntax.source import visible
 
 SOON = timedelta(days=14)
 """A certificate that ends within this time should have been renewed."""
@@ -232,6 +234,25 @@ def _login(facts: Facts) -> Iterator[Finding]:
             yield _explained(answer, what, first=("G08",) if answer.status == 404 else ())
 
 
+def _sign_on(facts: Facts) -> Iterator[Finding]:
+    """Argo CD refuses a login for a page of an address that neither url nor additionalUrls names."""
+    if facts.login.status == 500 and "failed to query provider" in facts.login.body:
+        message = f"{facts.login.words}: argocd-server does not reach the provider, or does not trust it"
+        fix = "resolve the provider's host in the cluster, and set issuer and rootCA in oidc.config"
+        yield Finding(ERROR, (), "single sign-on", message, fix)
+    try:
+        address = parse_qs(urlsplit(facts.login.header("location")).query).get("redirect_uri", [""])[0]
+        back = urlsplit(address)
+    except ValueError:
+        return
+    if not address or (back.scheme, back.hostname) == ("https", facts.host):
+        return
+    rules = ("G02", "G04") if back.hostname != facts.host else ("G03",)
+    message = f"single sign-on returns to {visible(address)[:SHOWN]}: the login page leads to 400 Invalid redirect URL"
+    fix = f"set url to https://{facts.host} in argocd-cm, or list it in additionalUrls"
+    yield Finding(ERROR, rules if back.hostname else ("G01",), "single sign-on", message, fix)
+
+
 def _cookies(facts: Facts) -> Iterator[Finding]:
     if facts.version and facts.mode and facts.mode != PASSTHROUGH:
         if not any(each.header("strict-transport-security") for each in (facts.api, facts.web.last)):
@@ -275,6 +296,7 @@ _BY_TLS: tuple[Callable[[Facts], Iterator[Finding]], ...] = (
     _grpc,
     _grpc_web,
     _login,
+    _sign_on,
     _cookies,
     _paths,
     _old,

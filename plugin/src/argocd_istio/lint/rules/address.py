@@ -52,7 +52,8 @@ def _other_host(facts: Facts) -> Iterator[Fault]:
         known = named(hosts.get(config.namespace, []))
         if host and known and not any(each == "*" or covers(each, host) for each in known):
             message = (
-                f"url names {host}, and {named_few(known)} leads to Argo CD: single sign-on and links lead elsewhere"
+                f"url names {host}, and {named_few(known)} leads to Argo CD: "
+                "browsers cannot use single sign-on, and links lead elsewhere"
             )
             yield Fault(None, config.place.at("data", "url"), message, "name the same host in both")
 
@@ -62,7 +63,7 @@ def _no_https(facts: Facts) -> Iterator[Fault]:
         scheme = config.url.partition("://")[0].lower() if "://" in config.url else ""
         if config.url and scheme != "https":
             what = f"has the scheme {scheme}" if scheme else "has no scheme"
-            message = f"url {what}: single sign-on returns to that address, and browsers leave TLS"
+            message = f"url {what}: browsers cannot use single sign-on, and links leave TLS"
             right = f"https://{config.url.rpartition('://')[2]}"
             mend = Mend.at(config.place, "data", "url", value=right)
             yield Fault(None, config.place.at("data", "url"), message, f"set url: {right}", mends=(mend,))
@@ -102,7 +103,7 @@ def _more_hosts(facts: Facts) -> Iterator[Fault]:
         lost = [each for each in hosts.get(config.namespace, []) if "*" not in each and each not in stated]
         # Of one host alone, another rule reports that url names a different one.
         if config.logins and config.url and lost and _host(config.url) in hosts[config.namespace]:
-            message = f"url and additionalUrls do not name {named_few(lost)}: a login there ends at {_host(config.url)}"
+            message = f"url and additionalUrls do not name {named_few(lost)}: browsers cannot use single sign-on there"
             lines = ", ".join(f"https://{each}" for each in lost[:3])
             yield Fault(None, config.place.at("data", "url"), message, f"set additionalUrls: [{lines}]")
 
@@ -187,9 +188,10 @@ RULES = (
         "login-without-url",
         "error",
         _no_url,
-        effect="The login page has no button for single sign-on, or the provider refuses the address to return to.",
+        effect="With dex.config the login page has no button. With oidc.config the button leads to 400 Invalid "
+        "redirect URL, and only the CLI can log in.",
         decided="argocd-cm has dex.config or oidc.config, and no url.",
-        source=f"IsDexConfigured and RedirectURL in {_SETTINGS}",
+        source=f"IsDexConfigured in {_SETTINGS}, isValidRedirectURL in util/oidc/oidc.go",
         wrong=_example("", *_OIDC),
         right=_example(_URL, *_OIDC),
     ),
@@ -198,9 +200,10 @@ RULES = (
         "url-of-another-host",
         "error",
         _other_host,
-        effect="Single sign-on returns to a host that is not Argo CD's; links in notifications lead there too.",
+        effect="The button for single sign-on leads to 400 Invalid redirect URL, and links in notifications lead to "
+        "the other host. The CLI can log in.",
         decided="The host of url in argocd-cm is none of the hosts that lead to the argocd-server of its namespace.",
-        source=f"RedirectURL in {_SETTINGS}",
+        source="isValidRedirectURL in util/oidc/oidc.go of Argo CD",
         wrong=_example("https://argo.example.com"),
         right=_example(_URL),
     ),
@@ -209,9 +212,10 @@ RULES = (
         "url-without-https",
         "error",
         _no_https,
-        effect="Single sign-on returns to a clear text address; the provider may refuse it.",
+        effect="The button for single sign-on leads to 400 Invalid redirect URL, because the page has https; links in "
+        "notifications are clear text. The CLI can log in.",
         decided="url in argocd-cm does not begin with https://. Its port is not judged: a balancer may map it.",
-        source=f"RedirectURL in {_SETTINGS}",
+        source="isValidRedirectURL in util/oidc/oidc.go of Argo CD",
         wrong=_example("http://argocd.example.com"),
         right=_example(_URL),
     ),
@@ -220,10 +224,11 @@ RULES = (
         "host-without-additional-url",
         "warning",
         _more_hosts,
-        effect="A login that begins at the second host ends at the first one, or the provider refuses it.",
+        effect="On that host the button for single sign-on leads to 400 Invalid redirect URL. It is a warning, because "
+        "the CLI can log in there.",
         decided="Single sign-on is configured, and a host that leads to Argo CD is neither in url nor in "
         "additionalUrls.",
-        source=f"RedirectAdditionalURLs in {_SETTINGS}",
+        source="isValidRedirectURL in util/oidc/oidc.go of Argo CD",
         wrong=_example(_URL, *_OIDC) + _TWO,
         right=_example(_URL, "              additionalUrls: '[https://cd.example.com]'", *_OIDC) + _TWO,
     ),
