@@ -108,6 +108,13 @@ PROGRAMS: dict[str, GoProgram] = {
         0.5,
         test=True,
     ),
+    "oauth2-proxy": GoProgram(
+        "oauth2-proxy",
+        "github.com/oauth2-proxy/oauth2-proxy/v7",
+        "github.com/oauth2-proxy/oauth2-proxy/v7",
+        1,
+        ("github.com/oauth2-proxy/oauth2-proxy/v7/pkg/version.VERSION={v}",),
+    ),
     "helm": GoProgram(
         "helm", "helm.sh/helm/v4/cmd/helm", "helm.sh/helm/v4", 1, ("helm.sh/helm/v4/internal/version.version={v}",)
     ),

@@ -159,10 +159,10 @@ class Browser:
         """Write what the window shows as a PNG file."""
         path.write_bytes(base64.b64decode(self._call("Page.captureScreenshot")["data"]))
 
-    def cookies(self, start: str) -> list[str]:
-        """The names of the page's cookies that begin so."""
+    def cookies(self, start: str = "") -> dict[str, str]:
+        """The page's cookies whose names begin so, also those that scripts cannot read."""
         found = self._call("Network.getCookies")["cookies"]
-        return [one["name"] for one in found if one["name"].startswith(start)]
+        return {one["name"]: one["value"] for one in found if one["name"].startswith(start)}
 
     def redirects(self) -> list[tuple[str, int, str]]:
         """The redirects of the last `open`: (requested URL, status, new URL)."""

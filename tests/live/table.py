@@ -176,8 +176,8 @@ def measure(client: Client, row: Row) -> Cell:
         entries = entries[:1]
     return Cell(
         status=answer.status,
-        protocol=answer.protocol or _distinct(_protocol(entry) for entry in entries),
-        served_by=_distinct(_short(entry["upstream_cluster"]) for entry in entries),
+        protocol=answer.protocol or distinct(protocol(entry) for entry in entries),
+        served_by=distinct(short(entry["upstream_cluster"]) for entry in entries),
     )
 
 
@@ -198,11 +198,11 @@ def _began(entry: dict[str, Any]) -> float:
     return datetime.fromisoformat(entry["start"].replace("Z", "+00:00")).timestamp()
 
 
-def _distinct(names: Iterable[str]) -> str:
+def distinct(names: Iterable[str]) -> str:
     return ", ".join(dict.fromkeys(names))
 
 
-def _short(cluster: str | None) -> str:
+def short(cluster: str | None) -> str:
     """`outbound|80||argocd-server.argocd.svc.cluster.local` as `argocd-server:80`."""
     if not cluster or cluster == "-":
         return NOBODY
@@ -210,7 +210,7 @@ def _short(cluster: str | None) -> str:
     return f"{host.removesuffix('.svc.cluster.local').removesuffix('.argocd')}:{port}"
 
 
-def _protocol(entry: dict[str, Any]) -> str:
+def protocol(entry: dict[str, Any]) -> str:
     version = entry["protocol"]
     if not version or version == "-":
         return "TLS"

@@ -50,6 +50,20 @@ def https(credential: str, name: str = "https", number: int = 443) -> str:
     )
 
 
+def login(space: str, host: str = "argocd.example.com") -> str:
+    """A policy for the gateway's pods, in a namespace."""
+    return f"""
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {{name: login, namespace: {space}}}
+spec:
+  selector: {{matchLabels: {{istio: ingressgateway}}}}
+  action: CUSTOM
+  provider: {{name: login}}
+  rules: [{{to: [{{operation: {{hosts: [{host}]}}}}]}}]
+---"""
+
+
 def routes(rest: str) -> str:
     return f"""
 apiVersion: networking.istio.io/v1
@@ -268,6 +282,9 @@ spec: {gateways: [argocd, shop/shop]}
 
 WRONG: list[Row] = [
     ("F25", "the port of argocd-server alone", "termination", REPO + ALL_PODS),
+    ("F27", "a denial", "termination", login("argocd").replace("CUSTOM", "DENY")),
+    ("F27", "a host with a port", "grpc-routing", login("delivery", "'argocd.example.com:*'")),
+    ("F27", "hosts of a domain", "termination", login("argocd", "'*.example.com'")),
     ("F26", "nothing at all", "termination", REPO + network("[]", "[Egress]")),
     ("D03", "no Gateway at all", "termination", routes("{gateways: null}")),
     ("D03", "the mesh alone", "grpc-routing", routes("{gateways: [mesh]}")),
@@ -531,6 +548,16 @@ metadata:
         + network("[{from: [{podSelector: {}}]}]", name="b").replace("argocd-server}", "argocd-repo-server}"),
     ),
     ("F26", "its ingress", "termination", REPO + network("[]")),
+    ("F27", "the root namespace", "termination", login("istio-system")),
+    ("F27", "another host", "termination", login("argocd", "web.example.com")),
+    ("F27", "another gateway", "termination", login("argocd").replace("ingressgateway", "other")),
+    (
+        "F27",
+        "argocd-server's own pods",
+        "termination",
+        login("argocd").replace("istio: ingressgateway", "app.kubernetes.io/name: argocd-server"),
+    ),
+    ("F27", "no hosts", "termination", login("argocd").replace("hosts: [argocd.example.com]", "paths: [/a]")),
     (
         "D03",
         "a VirtualService of other hosts",

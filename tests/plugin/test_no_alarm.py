@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
+from argocd_istio.exposure.fields import PASSTHROUGH
 from argocd_istio.exposure.wired import (
     EXISTING,
     GATEWAY_API,
     LISTENERS,
+    LOGINS,
     NO_RETRIES,
     PARENT,
     REDIRECT,
@@ -24,6 +26,7 @@ from tests.plugin.strangers import INJECTED, NOTES
 from tests.plugin.ways_in import COMPONENTS, folder_of
 from tests.render.git_http import git_finds, published
 from tests.render.render import ROOT
+from tests.render.test_ways import settings
 from tools import plugin
 from tools.build import argocd_module, program
 from tools.versions import module, release
@@ -60,6 +63,8 @@ def options(wired: Wired) -> list[tuple[str, ...]]:
     single = [("mesh",), ("mesh", "mesh-scraper"), ("high-availability",), ("instance",)]
     if wired.amount != WITHOUT_CRDS:
         single = []
+    if wired.mode != PASSTHROUGH:
+        single.append((LOGINS[wired.way],))
     if wired.way in GATEWAY_API and wired.mode == "grpc-routing":
         single.append((NO_RETRIES,))
     if wired.way == PARENT:
@@ -77,6 +82,8 @@ def spec(wired: Wired, after: tuple[str, ...]) -> dict[str, Any]:
     if "mesh" in after:
         own = wired.way in GATEWAY_API and wired.way not in OWNED
         wanted["gateway"] |= {"namespace": "argocd" if own else "edge", "serviceAccount": "argocd-istio"}
+    if LOGINS[wired.way] in after and wired.way not in GATEWAY_API:
+        wanted["gateway"] |= {"namespace": "edge", "selector": {"istio": "edge"}}
     if "mesh-scraper" in after:
         wanted["scraper"] = {"namespace": "monitoring", "serviceAccount": "prometheus"}
     if "instance" in after:
@@ -91,7 +98,8 @@ def spec(wired: Wired, after: tuple[str, ...]) -> dict[str, Any]:
 )
 def test_every_combination_has_notes_alone(tmp_path: Path, call: Called, wired: Wired, after: tuple[str, ...]) -> None:
     listed = [folder_of(wired), *(f"components/{each}" for each in after)]
-    injected = {"patches": [{"patch": INJECTED}]} if "mesh" in after else {}
+    injected: dict[str, Any] = {"patches": [{"patch": INJECTED}]} if "mesh" in after else {}
+    injected |= {"configMapGenerator": [settings()]} if LOGINS[wired.way] in after else {}
     folder = ways_in.consumer(tmp_path / "cd", wired, spec(wired, after), components=listed, **injected)
     rules = found(call, str(folder))
     owner = ({"C28"} if wired.way in OWNED else set()) | ({"K18"} if wired.way in OWNED else set())

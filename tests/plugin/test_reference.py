@@ -120,7 +120,8 @@ def carried() -> set[str]:
 
 
 def test_plain_fields_are_wired_by_kustomize_alone() -> None:
-    assert carried() == sources() & (BY_PATH.keys() | set(PARENTS)) - {f"{parent}.sectionName" for parent in PARENTS}
+    alone = {f"{parent}.{key}" for parent in PARENTS for key in ("name", "namespace", "sectionName")}
+    assert carried() == sources() & (BY_PATH.keys() | set(PARENTS)) - alone
 
 
 def test_the_labels_are_those_of_the_wiring() -> None:

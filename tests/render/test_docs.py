@@ -16,6 +16,7 @@ from tests.plugin.cases import FUNCTION
 from tests.render.consumer import MODES, exposure, one, write
 from tests.render.git_http import ADDRESS
 from tests.render.render import ROOT, BuildError, Object, build, load
+from tests.render.test_ways import settings
 from tools.build import argocd_module
 
 TOP = [path.name for path in ROOT.iterdir() if path.is_dir() and not path.name.startswith(".")]
@@ -113,7 +114,9 @@ def test_every_mode_has_a_short_linked_page(mode: str) -> None:
     assert len(TEXTS[page].splitlines()) <= 40
 
 
-@pytest.mark.parametrize(("component", "lines"), [("high-availability", 40), ("instance", 45), ("mesh", 45)])
+@pytest.mark.parametrize(
+    ("component", "lines"), [("high-availability", 40), ("instance", 45), ("mesh", 45), ("edge-login", 105)]
+)
 def test_each_component_has_a_short_linked_page(component: str, lines: int) -> None:
     page = f"components/{component}/README.md"
     assert f"[components/{component}]({page})" in TEXTS["README.md"]
@@ -236,6 +239,7 @@ def test_a_patch_in_a_parent_comes_too_late(tmp_path: Path) -> None:
     assert one(objects, "ConfigMap", "argocd-cm")["data"]["url"] == "https://cd.marker.test"
 
 
+LOGIN = "components/edge-login"
 SERVER = {"service": "argocd-server", "labels": {"app": "argocd-server"}}
 
 
@@ -302,6 +306,20 @@ def test_each_documented_error_is_what_kustomize_says(tmp_path: Path) -> None:
             tmp_path / "order",
             mode | {"components": ["components/high-availability", *mode["components"]]},
             exposure=exposure(),
+        ),
+        *(
+            write(
+                tmp_path / name,
+                mode | {"components": components, "configMapGenerator": generators},
+                exposure=exposure(gateway={"namespace": "edge", "selector": {"istio": "edge"}}),
+            )
+            for name, components, generators in (
+                ("login-passthrough", ["components/passthrough/without-crds", LOGIN], [settings()]),
+                ("login-first", [LOGIN, *mode["components"]], [settings()]),
+                ("login-settings", [*mode["components"], LOGIN], []),
+                ("login-domains", [*mode["components"], LOGIN], [settings(OAUTH2_PROXY_EMAIL_DOMAINS=None)]),
+                ("login-balancer", ["components/behind-load-balancer/termination/without-crds", LOGIN], [settings()]),
+            )
         ),
         write(
             tmp_path / "mesh",

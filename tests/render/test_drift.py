@@ -510,6 +510,15 @@ def extra_service(objects: list[Object]) -> None:
     objects.append(item)
 
 
+def checked(objects: list[Object]) -> Object:
+    """The first operation that needs a session of the login."""
+    operation: Object = one(objects, "AuthorizationPolicy", "argocd-edge-login")["spec"]["rules"][0]["to"][0][
+        "operation"
+    ]
+    return operation
+
+
+CHECKED = "AuthorizationPolicy.security.istio.io/istio-ingress/argocd-edge-login"
 CRD = "CustomResourceDefinition"
 PARAMS, COPY = "ConfigMap/argocd-cmd-params-cm", "spec.template.metadata.annotations[server.insecure]"
 ROUTES = "VirtualService.networking.istio.io/argocd"
@@ -768,6 +777,28 @@ ATTACKS: dict[str, tuple[str, Callable[[list[Object]], Any], list[tuple[Any, ...
             ("missing", f"{CRD}/{name}.argoproj.io", "", None, ...)
             for name in ("applications", "applicationsets", "appprojects")
         ],
+    ),
+    "a login that checks less": (
+        "examples/edge-login",
+        lambda objects: checked(objects)["notPaths"].append("/*"),
+        [("added", CHECKED, ..., "/*", None)],
+    ),
+    "a login that checks nothing at HTTPS": (
+        "examples/edge-login",
+        lambda objects: checked(objects).update(notPorts=["80", "443"]),
+        [("changed", CHECKED, ..., ["80", "443"], ...)],
+    ),
+    "a login that admits everybody": (
+        "examples/edge-login",
+        lambda objects: one(objects, "Deployment", "argocd-edge-login")["spec"]["template"]["spec"]["containers"][0][
+            "args"
+        ].append("--skip-auth-route=.*"),
+        [("added", "Deployment/argocd-edge-login", ..., "--skip-auth-route=.*", None)],
+    ),
+    "no policy of the login": (
+        "examples/edge-login",
+        without("AuthorizationPolicy", "argocd-edge-login"),
+        [("missing", "AuthorizationPolicy.security.istio.io/argocd-edge-login", "", None, ...)],
     ),
     "clear text in the mesh": (
         MESH,

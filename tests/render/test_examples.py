@@ -59,7 +59,7 @@ def library(request: pytest.FixtureRequest, repositories: Path) -> Iterator[tupl
 
 
 def _is_remote(example: Path) -> bool:
-    return "https://" in (ROOT / example / "kustomization.yaml").read_text()
+    return "- https://" in (ROOT / example / "kustomization.yaml").read_text()
 
 
 def _is_checked(example: Path) -> bool:

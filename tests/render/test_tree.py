@@ -349,6 +349,21 @@ WRONG: dict[str, tuple[Files, list[str], Reality]] = {
         ["K17 exposure.yaml:4"],
         "spec.instance.* is missing",
     ),
+    "a login without the gateway's namespace": (
+        listing(f"{LITE} edge-login"),
+        ["K17 exposure.yaml:4"],
+        "nothing selected by ConfigMap|spec.gateway.namespace.* is missing",
+    ),
+    "a login of another way": (
+        listing(f"{LITE} gateway-api/edge-login"),
+        ["K09 kustomization.yaml:2"],
+        "nothing selected by ConfigMap|nothing selected by HTTPRoute",
+    ),
+    "a login after passthrough": (
+        listing("passthrough edge-login", exposure=MESHED),
+        ["K09 kustomization.yaml:2"],
+        "nothing selected by ConfigMap|testing value /spec/tls failed",
+    ),
     "the mesh's scraper alone": (
         listing(f"{LITE} mesh-scraper", exposure=SCRAPED),
         ["K17 kustomization.yaml:2"],

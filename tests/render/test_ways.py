@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from itertools import combinations, product
 from pathlib import Path
@@ -21,12 +21,25 @@ API, PARENT, LISTENERS = GATEWAY_API = ("gateway-api", "gateway-api/existing-gat
 WAYS = (*ISTIO, *GATEWAY_API)
 WITH_CRDS, WITHOUT_CRDS, ONLY = AMOUNTS = ("", "without-crds", "exposure-only")
 AVAILABLE, MESH, INSTANCE = "components/high-availability", "components/mesh", "components/instance"
+LOGIN = "argocd-edge-login"
+SETTINGS = {
+    "OAUTH2_PROXY_OIDC_ISSUER_URL": "https://login.acme.io",
+    "OAUTH2_PROXY_CLIENT_ID": "argocd-edge",
+    "OAUTH2_PROXY_EMAIL_DOMAINS": "acme.io",
+}
+"""What components/edge-login requires in the consumer's ConfigMap."""
 ROLES = ("argocd-application-controller", "argocd-applicationset-controller", "argocd-server")
 
 
 def path(way: str, mode: str, amount: str) -> str:
     """The path of a component, from components/."""
     return "/".join(filter(None, (way, mode, amount)))
+
+
+def settings(**changed: str | None) -> Object:
+    """The generator of the login's ConfigMap; a variable that is None is left out."""
+    literals = [f"{key}={value}" for key, value in {**SETTINGS, **changed}.items() if value is not None]
+    return {"name": LOGIN, "namespace": "argocd", "literals": literals}
 
 
 @dataclass(frozen=True)
@@ -40,6 +53,7 @@ class Case:
     meshed: bool = False
     moved: bool = False
     further: bool = False
+    login: bool = False
 
     def __str__(self) -> str:
         return path(self.way, self.mode, self.amount)
@@ -47,7 +61,8 @@ class Case:
     @property
     def listed(self) -> list[str]:
         after = [AVAILABLE] * self.available + [MESH] * self.meshed + [INSTANCE] * self.further
-        return [f"components/{self}", *after]
+        login = [f"components/{path(self.way, '', '')}/edge-login".replace("//", "/")] if self.login else []
+        return [f"components/{self}", *after, *login]
 
     @property
     def certificate(self) -> bool:
@@ -61,6 +76,8 @@ class Case:
     def build(self, folder: Path, spec: Object, **labels: str) -> list[Object]:
         """The render with this spec, and with labels that the generator writes."""
         more: dict[str, Any] = {"namespace": self.namespace} if self.moved else {}
+        if self.login:
+            more["configMapGenerator"] = [settings()]
         metadata = {"name": "argocd", "labels": {f"argocd-istio.github.io/{key}": labels[key] for key in labels}}
         exposed = EXPOSURE | {"metadata": metadata, "spec": spec}
         return build(consumer(folder, "", exposed, components=self.listed, **more))
@@ -88,13 +105,19 @@ REFUSED: list[tuple[Callable[[Case], bool], str, str]] = [
         "an instance has cluster roles of an install, and there is none",
         "nothing selected by ClusterRole.*argocd-server",
     ),
+    (
+        lambda case: case.login and case.mode == "passthrough",
+        "the login would see no requests in TLS that passes through",
+        "testing value /spec/tls failed|nothing selected by HTTPRoute",
+    ),
 ]
 
 
 def cases(way: str, mode: str) -> Iterator[Case]:
     """All consumers of a way and a mode. With the CRDs only the smallest and the largest: the CRDs are only added.
 
-    Each amount has one further instance, because that changes no object that another component changes.
+    Each amount has one further instance, and two with a login, because those change no object that another component
+    changes.
     """
     for amount in AMOUNTS:
         for more in product((False, True), repeat=3):
@@ -102,21 +125,27 @@ def cases(way: str, mode: str) -> Iterator[Case]:
                 yield Case(way, mode, amount, *more)
         every = amount != ONLY
         yield Case(way, mode, amount, available=every, meshed=every, moved=True, further=True)
+        yield from (Case(way, mode, amount, moved=moved, login=True) for moved in (False, True))
 
 
 PARENT_REF = {"name": "marker-shared", "namespace": "marker-edge", "sectionName": "marker-https"}
 
+
+def _selects(case: Case) -> bool:
+    return case.way in (OWN, BALANCER) or (case.login and case.way == EXISTING)
+
+
 # Each field with a value that no default equals, and the consumers that read it.
 FIELDS: dict[str, tuple[Any, Callable[[Case], bool]]] = {
     "spec.hosts": (["cd.marker.test"], lambda case: True),
-    "spec.gateway.selector": ({"app": "marker-gateway"}, lambda case: case.way in (OWN, BALANCER)),
+    "spec.gateway.selector": ({"app": "marker-gateway"}, _selects),
     "spec.gateway.existing": ("marker-edge/marker-shared", lambda case: case.way == EXISTING),
     "spec.gateway.className": ("marker-class", lambda case: case.way == API),
     "spec.gateway.parent": (PARENT_REF, lambda case: case.way in (PARENT, LISTENERS)),
     "spec.tls.secretName": ("marker-certificate", lambda case: case.certificate),
     "spec.server.service": ("marker-server", lambda case: case.amount == ONLY),
     "spec.server.labels": ({"app": "marker-pods"}, lambda case: case.amount == ONLY),
-    "spec.gateway.namespace": ("marker-namespace", lambda case: case.meshed),
+    "spec.gateway.namespace": ("marker-namespace", lambda case: case.meshed or (case.login and case.way in ISTIO)),
     "spec.gateway.serviceAccount": ("marker-account", lambda case: case.meshed),
     "spec.instance": ("marker-instance", lambda case: case.further),
 }
@@ -148,12 +177,32 @@ def places(case: Case) -> dict[str, str]:
         principal = "spec.rules[0].from[0].source.principals[0]"
         account = "cluster.local/ns/marker-namespace/sa/marker-account"
         found[f"AuthorizationPolicy/argocd-server {principal}"] = account
+    if case.login:
+        found |= places_of_login(case)
     if case.further:
         found["ConfigMap/argocd-cm data.installationID"] = "argocd-marker-instance"
         for name in (f"{role}-marker-instance" for role in ROLES):
             found |= {f"{kind}/{name} metadata.name": name for kind in ("ClusterRole", "ClusterRoleBinding")}
             found[f"ClusterRoleBinding/{name} roleRef.name"] = name
     return found
+
+
+def places_of_login(case: Case) -> dict[str, str]:
+    policy = f"AuthorizationPolicy/{LOGIN}"
+    operation = f"{policy} spec.rules[{{}}].to[{{}}].operation.hosts[0]"
+    found = {operation.format(rule, to): "cd.marker.test" + ":*" * to for rule in range(2) for to in range(2)}
+    if case.way in ISTIO:
+        found[f"{policy} spec.selector.matchLabels.app"] = "marker-gateway"
+    elif case.way != API:
+        found[f"{policy} spec.targetRefs[0].name"] = "marker-shared"
+    if case.way != API and not case.moved:
+        found[f"{policy} metadata.namespace"] = gateway_namespace(case)
+    return found
+
+
+def gateway_namespace(case: Case) -> str:
+    """The namespace of the gateway's pods, by the markers."""
+    return "argocd" if case.way == API else "marker-namespace" if case.way in ISTIO else "marker-edge"
 
 
 def places_of_istio(case: Case) -> dict[str, str]:
@@ -203,7 +252,8 @@ EXPOSING = {"Gateway", "VirtualService", "ListenerSet", "HTTPRoute", "TLSRoute",
 
 def verify(case: Case, objects: list[Object]) -> None:
     """What is true of every consumer that builds."""
-    kinds = {item["kind"] for item in objects}
+    login = [item for item in objects if item["metadata"]["name"].startswith(LOGIN)]
+    kinds = {item["kind"] for item in objects if item not in login}
     values = {
         f"{item['kind']}/{item['metadata']['name']} {place}": value
         for item in objects
@@ -234,6 +284,8 @@ def verify(case: Case, objects: list[Object]) -> None:
         assert ("Service" in kinds) == (case.mode == "grpc-routing")
     for item in objects:
         namespace = None if item["kind"] in OF_THE_CLUSTER else case.namespace
+        if item["kind"] == "AuthorizationPolicy" and item in login and not case.moved:
+            namespace = gateway_namespace(case)
         assert item["metadata"].get("namespace") == namespace, title(item)
     if case.moved:
         assert [place for place, value in values.items() if place.endswith("namespace") and value == "argocd"] == []
@@ -273,11 +325,12 @@ def available(amount: str) -> list[Case]:
     return [case for case in found if not any(applies(case) for applies, *_ in REFUSED)]
 
 
+LOGGED = [replace(case, login=True) for case in available(WITHOUT_CRDS) if case.mode != "passthrough"]
 EACH = [case for amount in (WITHOUT_CRDS, ONLY) for case in available(amount)]
 each = pytest.mark.parametrize("case", EACH, ids=str)
 
 
-@each
+@pytest.mark.parametrize("case", [*EACH, *LOGGED], ids=str)
 def test_every_field_is_required_where_it_counts(tmp_path: Path, case: Case) -> None:
     """And `test_every_consumer_builds_or_is_refused` builds without the fields that do not count."""
     every = fields(case)
@@ -287,7 +340,7 @@ def test_every_field_is_required_where_it_counts(tmp_path: Path, case: Case) -> 
             case.build(tmp_path / str(number), spec([field for field in every if field != left_out]))
 
 
-@each
+@pytest.mark.parametrize("case", [*EACH, *LOGGED], ids=str)
 def test_fields_of_other_ways_change_nothing(tmp_path: Path, case: Case) -> None:
     exact, every = (case.build(tmp_path / name, spec(names)) for name, names in (("a", fields(case)), ("b", [*FIELDS])))
     assert differences(exact, every) == []

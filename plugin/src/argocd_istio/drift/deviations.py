@@ -12,6 +12,7 @@ from typing import Any
 
 from argocd_istio.drift.compare import ABSENT, ANYTHING, Deviation, Matching, Object, Own, name_of, step
 from argocd_istio.drift.install import MARK
+from argocd_istio.drift.login import login
 from argocd_istio.drift.own import COPIED, PARAMS, exposed, exposure, mesh, redis, sentinels
 from argocd_istio.drift.prepare import prepared
 
@@ -198,7 +199,8 @@ def declared(
         *patched(render, against, upstream),
     ]
     if exposed(ours):
-        rows += [*CRDS, *exposure(ours, render), *mesh(ours, render), *copied(ours.get(PARAMS, {}).get("data"))]
+        rows += [*CRDS, *exposure(ours, render), *mesh(ours, render), *login(ours, render)]
+        rows += copied(ours.get(PARAMS, {}).get("data"))
     if against.high_availability and sentinels(ours):
         rows += [*HA_DEVIATIONS, *REDIS, *redis(ours, render, _redis_image(upstream))]
     # `base/argocd` has no Gateway yet. It is known by its Namespace.

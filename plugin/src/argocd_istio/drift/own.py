@@ -70,7 +70,7 @@ def _mappings(value: Any) -> list[dict[str, Any]]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
-def _own(
+def expected(
     render: Install,
     api: str,
     kind: str,
@@ -246,7 +246,7 @@ class _OfIstio(_Exposed):
         servers = [wanted[name] for name in dict.fromkeys([*named, *wanted]) if name in wanted]
         spec = {"selector": _SELECTOR, "servers": servers}
         mark = {ENDS_AT: LOAD_BALANCER} if self._balanced else None
-        return _own(self._render, _ISTIO, "Gateway", "argocd", {}, mark, spec=spec)
+        return expected(self._render, _ISTIO, "Gateway", "argocd", {}, mark, spec=spec)
 
     @property
     def _redirect(self) -> dict[str, Any]:
@@ -277,7 +277,7 @@ class _OfIstio(_Exposed):
             matches = [match for route in _mappings(_at(found, "tls")) for match in _mappings(route.get("match"))]
             names = self._every(_at(matches[0] if matches else None, "sniHosts"))
             spec["tls"] = [{"match": [{"port": 443, "sniHosts": names}], **to("argocd-server", 443)}]
-        return _own(self._render, _ISTIO, "VirtualService", "argocd", {}, spec=spec)
+        return expected(self._render, _ISTIO, "VirtualService", "argocd", {}, spec=spec)
 
     def rows(self) -> list[Own]:
         rows = [Own((_ROUTES,), "", ABSENT, self.routes(), _ROUTE)]
@@ -340,11 +340,11 @@ class _OfGatewayApi(_Exposed):
         there = [one["name"] for one in self._listeners if isinstance(one.get("name"), str)]
         listed = [wanted[name] for name in dict.fromkeys([*there, *wanted]) if name in wanted]
         if several:
-            return _own(
+            return expected(
                 self._render, _API, "ListenerSet", "argocd", {}, spec={"parentRef": _PARENT, "listeners": listed}
             )
         spec = {"gatewayClassName": _CLASS, "listeners": listed}
-        return _own(self._render, _API, "Gateway", "argocd", {}, spec=spec)
+        return expected(self._render, _API, "Gateway", "argocd", {}, spec=spec)
 
     def routes(self) -> Object:
         def to(name: str, service: str, port: int) -> dict[str, Any]:
@@ -373,7 +373,7 @@ class _OfGatewayApi(_Exposed):
         hosts = self._every(_at(found, "hostnames"))
         spec = {"parentRefs": [self._parent(port)], "hostnames": hosts, "rules": rules}
         kind = "TLSRoute" if self._mode == "passthrough" and port == 443 else "HTTPRoute"
-        return _own(self._render, _API, kind, name, {}, spec=spec)
+        return expected(self._render, _API, kind, name, {}, spec=spec)
 
     def rows(self) -> list[Own]:
         rows = [Own((self._route,), "", ABSENT, self.routes(), _ROUTE)]
@@ -396,7 +396,7 @@ def exposure(ours: Objects, render: Install) -> tuple[Own, ...]:
     addresses = Matching("a list of https:// and hosts of the Gateway", found.are_addresses)
     unread = {"port": {"number": 8080, "name": "tcp-server", "protocol": "TCP"}}
     selected = {"workloadSelector": {"labels": {_NAME: "argocd-server"}}, "ingress": [unread]}
-    sidecar = _own(render, _ISTIO, "Sidecar", "argocd-server", {}, spec=selected)
+    sidecar = expected(render, _ISTIO, "Sidecar", "argocd-server", {}, spec=selected)
     rows = [
         *found.rows(),
         Own((_SIDECAR,), "", ABSENT, sidecar, "a sidecar forwards argocd-server's port unchanged"),
@@ -425,7 +425,7 @@ def exposure(ours: Objects, render: Install) -> tuple[Own, ...]:
         port = {"name": "grpc", "port": 443, "targetPort": 8080, "appProtocol": "kubernetes.io/h2c"}
         labels = _labels("argocd-server-grpc", "server")
         spec = {"ports": [port], "selector": {_NAME: "argocd-server"}}
-        service = _own(render, "v1", "Service", "argocd-server-grpc", labels, spec=spec)
+        service = expected(render, "v1", "Service", "argocd-server-grpc", labels, spec=spec)
         reason = "gRPC reaches argocd-server as HTTP/2, through its own Service"
         rows.append(Own((_GRPC_SERVICE,), "", ABSENT, service, reason))
     return tuple(rows)
@@ -452,10 +452,10 @@ def mesh(ours: Objects, render: Install) -> tuple[Own, ...]:
     def admitting(name: str, port: str) -> Object:
         rule = {"from": [{"source": {"principals": [_PRINCIPALS]}}], "to": [{"operation": {"ports": [port]}}]}
         spec = {"selector": selector, "action": "ALLOW", "rules": [rule]}
-        return _own(render, f"{_SECURITY}/v1", "AuthorizationPolicy", name, {}, spec=spec)
+        return expected(render, f"{_SECURITY}/v1", "AuthorizationPolicy", name, {}, spec=spec)
 
     strict = {"selector": selector, "mtls": {"mode": "STRICT"}}
-    peers = _own(render, f"{_SECURITY}/v1", "PeerAuthentication", "argocd-server", {}, spec=strict)
+    peers = expected(render, f"{_SECURITY}/v1", "PeerAuthentication", "argocd-server", {}, spec=strict)
     rows = []
     if any(title in ours for title in (_PEERS, _CALLERS, _SCRAPERS)):
         rows.append(Own((_PEERS,), "", ABSENT, peers, "argocd-server accepts only mutual TLS"))
@@ -635,14 +635,17 @@ def redis(ours: Objects, render: Install, image: Any) -> tuple[Own, ...]:
     role = {"apiGroup": _RBAC, "kind": "Role", "name": "argocd-redis"}
     data = {name: _script(name, digest) for name, digest in SCRIPTS.items()}
     wanted: list[tuple[Object, str]] = [
-        (_own(render, "apps/v1", "StatefulSet", _REDIS, labels, spec=_pods(settings, render.image, image)), _SENTINEL),
-        (_own(render, "v1", "ConfigMap", settings, labels, _NOT_FLUX, data=data), _SENTINEL),
         (
-            _own(render, "networking.k8s.io/v1", "NetworkPolicy", f"{_REDIS}-network-policy", labels, spec=policy),
+            expected(render, "apps/v1", "StatefulSet", _REDIS, labels, spec=_pods(settings, render.image, image)),
+            _SENTINEL,
+        ),
+        (expected(render, "v1", "ConfigMap", settings, labels, _NOT_FLUX, data=data), _SENTINEL),
+        (
+            expected(render, "networking.k8s.io/v1", "NetworkPolicy", f"{_REDIS}-network-policy", labels, spec=policy),
             _SENTINEL,
         ),
         (
-            _own(
+            expected(
                 render,
                 "policy/v1",
                 "PodDisruptionBudget",
@@ -654,7 +657,7 @@ def redis(ours: Objects, render: Install, image: Any) -> tuple[Own, ...]:
         ),
         *(
             (
-                _own(
+                expected(
                     render,
                     "v1",
                     "Service",
@@ -666,10 +669,10 @@ def redis(ours: Objects, render: Install, image: Any) -> tuple[Own, ...]:
             )
             for name, spec in services.items()
         ),
-        (_own(render, "v1", "ServiceAccount", "argocd-redis", account), _ACCOUNT),
-        (_own(render, f"{_RBAC}/v1", "Role", "argocd-redis", account, rules=rules), _ACCOUNT),
+        (expected(render, "v1", "ServiceAccount", "argocd-redis", account), _ACCOUNT),
+        (expected(render, f"{_RBAC}/v1", "Role", "argocd-redis", account, rules=rules), _ACCOUNT),
         (
-            _own(render, f"{_RBAC}/v1", "RoleBinding", "argocd-redis", account, roleRef=role, subjects=[subject]),
+            expected(render, f"{_RBAC}/v1", "RoleBinding", "argocd-redis", account, roleRef=role, subjects=[subject]),
             _ACCOUNT,
         ),
     ]

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from argocd_istio.exposure.fields import MODES, PASSTHROUGH
-from argocd_istio.exposure.wired import BALANCER, EXISTING, FOLDER, NO_PASSTHROUGH, Wired
+from argocd_istio.exposure.wired import BALANCER, EXISTING, FOLDER, LOGINS, NO_PASSTHROUGH, Wired
 from argocd_istio.files import FileError, read
 from argocd_istio.syntax.source import Node, Scalar, Sequence, Source, SourceError, parse
 
@@ -16,6 +16,8 @@ KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 
 # The last folder of `components`, in a path or an address of this library or of a copy.
 _MODE = re.compile(rf"(?:.*/)?components/{FOLDER}/?(?:\?.*)?")
+
+_LOGIN = re.compile(rf"(?:.*/)?components/({'|'.join(LOGINS.values())})/?(?:\?.*)?")
 
 
 class Component:
@@ -81,7 +83,12 @@ def wired_beside(file: str) -> Wired | None:
     except (FileError, SourceError):
         return None
     found = components(source) if source else []
-    return found[0].wired if len(found) == 1 else None
+    if len(found) != 1:
+        return None
+    listed = found[0].wired
+    logins = (_LOGIN.fullmatch(node.value) for node in _texts(found[0].source, "components"))
+    login = any(match and match[1] == LOGINS[listed.way] for match in logins)
+    return Wired(listed.mode, listed.way, listed.amount, login=login)
 
 
 def _texts(source: Source, key: str) -> Iterator[Scalar]:

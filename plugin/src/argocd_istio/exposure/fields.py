@@ -140,12 +140,20 @@ def _parent(path: str, whose: str, section: str, wired: tuple[str, ...], require
     `section`, `wired` and `required` are of its sectionName.
     """
     name = f"The name of {whose}"
+    # components/edge-login copies two of them by themselves.
+    alone = path == "spec.gateway.parent"
     group = f"Its API group, {PARENT_GROUPS[0]}. If it and `kind` are left out, kubectl reports each apply as a change."
     return (
         Field(f"{path}.group", "text", PARENT_GROUP, group, wired=(path,)),
         Field(f"{path}.kind", "text", PARENT_KIND, "Its kind. A Gateway, if left out.", wired=(path,)),
-        Field(f"{path}.name", "text", NAME, name, required=True, wired=(path,)),
-        Field(f"{path}.namespace", "text", NAMESPACE, "Its namespace. That of Argo CD, if left out.", wired=(path,)),
+        Field(f"{path}.name", "text", NAME, name, required=True, wired=(path, *[f"{path}.name"] * alone)),
+        Field(
+            f"{path}.namespace",
+            "text",
+            NAMESPACE,
+            "Its namespace. That of Argo CD, if left out.",
+            wired=(path, *[f"{path}.namespace"] * alone),
+        ),
         Field(f"{path}.sectionName", "text", SECTION, section, wired=wired, required=required),
     )
 
@@ -187,8 +195,9 @@ FIELDS = (
         "spec.gateway.namespace",
         "text",
         NAMESPACE,
-        "The namespace of the gateway's pods and of the Secrets of the certificates. With `className` or `parent` only "
-        "`components/mesh` reads it, without a default, and the Secrets are in the namespace of Argo CD.",
+        "The namespace of the gateway's pods, of the Secrets of the certificates and of the policy of "
+        "`components/edge-login`. With `className` or `parent` only `components/mesh` reads it, without a default, and "
+        "the Secrets are in the namespace of Argo CD.",
         default="istio-system",
         wired=("spec.gateway.namespace",),
     ),

@@ -16,6 +16,9 @@ WAYS = (EXISTING, BALANCER, *GATEWAY_API)
 """The ways in besides an Istio Gateway of this library that ends TLS or passes it through."""
 REDIRECT, NO_RETRIES = GATEWAY_API_OPTIONS = ("gateway-api/redirect", "gateway-api/no-retries")
 """The components for one of these ways, listed after the mode."""
+LOGIN = "edge-login"
+LOGINS = {way: "/".join(filter(None, (way, LOGIN))) for way in ("", *WAYS)}
+"""The login in front of Argo CD, listed after the mode, by way."""
 WITHOUT_CRDS, EXPOSURE_ONLY = AMOUNTS = ("without-crds", "exposure-only")
 
 FOLDER = rf"(?:({'|'.join(WAYS)})/)?({'|'.join(MODES)})(?:/({'|'.join(AMOUNTS)}))?"
@@ -41,12 +44,15 @@ def modes_of(way: str) -> tuple[str, ...]:
 
 
 class Wired:
-    """A listed component. `way` is "" for a Gateway of this library, `amount` is "" for an install with CRDs."""
+    """A listed component. `way` is "" for a Gateway of this library, `amount` is "" for an install with CRDs.
 
-    __slots__ = ("amount", "mode", "way")
+    `login` is whether the login of the way is listed after it.
+    """
 
-    def __init__(self, mode: str, way: str = "", amount: str = "") -> None:
-        self.mode, self.way, self.amount = mode, way, amount
+    __slots__ = ("amount", "login", "mode", "way")
+
+    def __init__(self, mode: str, way: str = "", amount: str = "", *, login: bool = False) -> None:
+        self.mode, self.way, self.amount, self.login = mode, way, amount, login
 
     @property
     def title(self) -> str:
@@ -68,7 +74,7 @@ class Wired:
     def unread(self) -> dict[str, str]:
         """The fields that it does not read, each with the reason or with what to do."""
         found: dict[str, str] = {}
-        if self.way in (EXISTING, PARENT):
+        if self.way == PARENT or (self.way == EXISTING and not self.login):
             found[_SELECTOR] = "remove it: the owner of the Gateway chooses its pods"
         elif self.way in GATEWAY_API:
             found[_SELECTOR] = "remove it: the class of the Gateway chooses its pods"

@@ -10,8 +10,19 @@ from collections.abc import Iterable, Iterator
 
 from argocd_istio.render.argocd_server import flag, insecure, variable
 from argocd_istio.render.objects import CORE, Chosen, Objects, Place, Selectors
-from argocd_istio.render.parts import Component, Container, Door, Guard, Idle, Injection, Keys, Project, Wide
-from argocd_istio.render.policies import Policies
+from argocd_istio.render.parts import (
+    Component,
+    Container,
+    Door,
+    Guard,
+    HostPolicy,
+    Idle,
+    Injection,
+    Keys,
+    Project,
+    Wide,
+)
+from argocd_istio.render.policies import Policies, targets
 from argocd_istio.render.workloads import Mesh, Workload
 from argocd_istio.syntax.nodes import fields, is_true, items, labels, number, scalar, text, texts
 from argocd_istio.syntax.source import Node
@@ -318,6 +329,24 @@ def idle(objects: Objects, found: list[Workload]) -> Iterator[Idle]:
         if item.namespace in homes and selector and meant and not pods.of(item.namespace, selector):
             named = tuple(f"{key}={value}" for key, value in selector.items())
             yield Idle(item.title, named, Place(item).at("spec", "selector", "matchLabels"))
+
+
+def of_hosts(objects: Objects, found: list[Workload]) -> Iterator[HostPolicy]:
+    """The policies with hosts, for labels that no pod of their namespace here has, or for a Gateway."""
+    pods: Chosen[bool] = Chosen()
+    for each in found:
+        pods.add(each.item.namespace, each.labels, True)
+    for item in objects.of("security.istio.io", "AuthorizationPolicy"):
+        operations = [to.find("operation") for rule in items(item.spec, "rules") for to in items(rule, "to")]
+        hosts = tuple(dict.fromkeys(host for each in operations for host in texts(each, "hosts")))
+        selector = labels(item.spec, "selector", "matchLabels")
+        gateways = tuple(text(each, "name") for each in targets(item) if text(each, "kind") == "Gateway")
+        if hosts and (gateways or (selector and not pods.of(item.namespace, selector))):
+            named = tuple(f"{key}={value}" for key, value in selector.items())
+            place = Place(item).at("metadata", "namespace")
+            provider = text(item.spec, "provider", "name") if text(item.spec, "action") == "CUSTOM" else ""
+            selected = () if gateways else named
+            yield HostPolicy(item.title, item.namespace, provider, selected, gateways, hosts, place)
 
 
 def namespaces(objects: Objects) -> dict[str, dict[str, str]]:

@@ -12,7 +12,7 @@ from argocd_istio.render.istio import ROOT
 from argocd_istio.render.model import Listener
 from argocd_istio.render.objects import CORE, ISTIO, Chosen, Object, Objects, Place, Selectors
 from argocd_istio.render.parts import Edge, EdgePolicy, Edges, EdgeService, Filter, MeshConfig
-from argocd_istio.render.policies import SECURITY, Selecting, reads_requests
+from argocd_istio.render.policies import SECURITY, Selecting, reads_requests, targets
 from argocd_istio.render.workloads import Workload
 from argocd_istio.syntax.nodes import fields, is_true, items, labels, number, text, texts
 from argocd_istio.syntax.source import Node, SourceError, parse
@@ -41,10 +41,10 @@ class _Edges:
                 self._services.add(namespace, labels(item.spec, "selector"), item)
         self._selecting = Selectors((item.namespace, labels(item.spec, "selector"), item) for item in services)
         policies = objects.of(SECURITY, "AuthorizationPolicy")
-        self._policies = Selecting([item for item in policies if not _targets(item)])
+        self._policies = Selecting([item for item in policies if not targets(item)])
         self._targeted: dict[tuple[str, str], list[Object]] = {}
         for item in policies:
-            for target in _targets(item):
+            for target in targets(item):
                 if text(target, "kind") == "Gateway":
                     self._targeted.setdefault((item.namespace, text(target, "name")), []).append(item)
 
@@ -75,11 +75,6 @@ class _Edges:
             return self._services.of(namespace, wanted)
         found = [item for each in pods for item in self._selecting.of(each.item.namespace, each.labels)]
         return list({id(item): item for item in found}.values())
-
-
-def _targets(item: Object) -> list[Node]:
-    one = item.spec.find("targetRef") if item.spec else None
-    return items(item.spec, "targetRefs") or ([one.target] if one else [])
 
 
 def _host_ports(pods: list[Workload]) -> Iterator[int]:

@@ -162,6 +162,23 @@ class Idle:
 
 
 @dataclass(frozen=True)
+class HostPolicy:
+    """An AuthorizationPolicy with hosts that is for none of the pods in these files.
+
+    `provider` is the external authorizer that decides, empty if the policy itself does. `selector` has the labels of
+    the pods that it is for, and `gateways` the Gateways of the Gateway API that it names.
+    """
+
+    title: str
+    namespace: str
+    provider: str
+    selector: tuple[str, ...]
+    gateways: tuple[str, ...]
+    hosts: tuple[str, ...]
+    place: Place
+
+
+@dataclass(frozen=True)
 class Beside:
     """Everything in a render that is not on a way.
 
@@ -185,6 +202,7 @@ class Beside:
     bound: tuple[Bound, ...] = ()
     unresolved: tuple[Unresolved, ...] = ()
     idle: tuple[Idle, ...] = ()
+    of_hosts: tuple[HostPolicy, ...] = ()
     namespaces: Mapping[str, Labels] = field(default_factory=dict)
     cni: bool = False
 

@@ -31,6 +31,12 @@ _OF_TOKENS = {"requestPrincipals", "notRequestPrincipals"}
 _CONNECTION = ("source.", "destination.", "connection.", "experimental.envoy.filters.network.")
 
 
+def targets(item: Object) -> list[Node]:
+    """The references of a policy to what it is for, instead of labels."""
+    one = item.spec.find("targetRef") if item.spec else None
+    return items(item.spec, "targetRefs") or ([one.target] if one else [])
+
+
 class Selecting:
     """Policies by scope: for pods with labels, for a namespace, or for the mesh."""
 
@@ -54,9 +60,7 @@ class Policies:
         self._peers = Selecting(objects.of(SECURITY, "PeerAuthentication"))
         callers = objects.of(SECURITY, "AuthorizationPolicy")
         # Policies with targetRefs are for waypoints.
-        self._callers = Selecting(
-            [item for item in callers if not (items(item.spec, "targetRefs") or fields(item.spec, "targetRef"))]
-        )
+        self._callers = Selecting([item for item in callers if not targets(item)])
         self._network = Selecting(objects.of("networking.k8s.io", "NetworkPolicy"), "podSelector")
         self._networks: dict[tuple[object, ...], Networks] = {}
         self._closed: dict[str, tuple[str, ...]] = {}

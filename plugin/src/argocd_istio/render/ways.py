@@ -108,6 +108,7 @@ def _beside(objects: Objects, destinations: Destinations) -> Beside:
         bound=tuple(binding.bound(objects, destinations)),
         unresolved=tuple(binding.unresolved(objects, homes)),
         idle=tuple(components.idle(objects, destinations.workloads)),
+        of_hosts=tuple(components.of_hosts(objects, destinations.workloads)),
         namespaces=components.namespaces(objects),
         cni=components.has_cni(objects),
     )

@@ -9,7 +9,7 @@ from itertools import chain
 from argocd_istio.exposure.check import MOST, check
 from argocd_istio.exposure.component import KUSTOMIZATIONS
 from argocd_istio.exposure.file import directive
-from argocd_istio.exposure.wired import Wired
+from argocd_istio.exposure.wired import LOGINS, Wired
 from argocd_istio.files import FileError
 from argocd_istio.findings import ERROR, Finding
 from argocd_istio.syntax.nodes import text
@@ -17,7 +17,7 @@ from argocd_istio.syntax.source import Source
 from argocd_istio.tree import rules
 from argocd_istio.tree.deploy import deployed, deployments
 from argocd_istio.tree.kustomizations import Reader, documents
-from argocd_istio.tree.order import Tree, walk
+from argocd_istio.tree.order import Install, Tree, walk
 
 
 def check_folder(path: str, *, substitute: bool = False) -> list[Finding]:
@@ -61,12 +61,21 @@ def check_deployments(source: Source) -> list[Finding] | None:
     return [*reader.findings, *wrong]
 
 
+def _wired(tree: Tree, mode: Install) -> Wired | None:
+    """The mode, with the login after it."""
+    listed = mode.reference.wired
+    if not listed:
+        return None
+    after = {one.entry.reference.name for one in tree.listed if one.install is mode and one.entry.reference}
+    return Wired(listed.mode, listed.way, listed.amount, login=LOGINS[listed.way] in after)
+
+
 def _exposures(tree: Tree, substitute: bool) -> Iterator[Finding]:
     seen: set[int] = set()
     modes: dict[int, Wired | None] = {}
     for wiring in tree.wirings:
         for one in wiring.exposures:
-            modes.setdefault(id(one.document.root), wiring.mode.reference.wired)
+            modes.setdefault(id(one.document.root), _wired(tree, wiring.mode))
     for found in tree.exposures:
         document = found.document
         if id(document.root) not in seen and document.source:

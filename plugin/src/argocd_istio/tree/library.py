@@ -16,6 +16,7 @@ from argocd_istio.exposure.wired import (
     GATEWAY_API,
     GATEWAY_API_OPTIONS,
     LISTENERS,
+    LOGINS,
     Wired,
     modes_of,
     way_of,
@@ -30,7 +31,7 @@ INSTALLS = (MODE, OVERLAY, BASE, UPSTREAM)
 """Parts with the objects of an install, or of its exposure."""
 
 INSTANCE = "instance"
-OPTIONS = ("high-availability", INSTANCE, "mesh", "mesh-scraper", *GATEWAY_API_OPTIONS)
+OPTIONS = ("high-availability", INSTANCE, "mesh", "mesh-scraper", *GATEWAY_API_OPTIONS, *LOGINS.values())
 """The components that are listed after the mode."""
 
 API_GATEWAY = "Gateway.gateway.networking.k8s.io"
@@ -178,7 +179,7 @@ def _component(path: str, ref: str | None) -> Reference | None:
     found = wired(folder)
     if found and found.mode in modes_of(found.way):
         return Reference(MODE, found.mode, not found.amount, ref, found)
-    if folder in GATEWAY_API_OPTIONS:
+    if folder in (*GATEWAY_API_OPTIONS, *LOGINS.values()):
         return Reference(OPTION, folder, False, ref)
     return Reference(MISTAKE, path, False, ref) if way_of(folder) else None
 

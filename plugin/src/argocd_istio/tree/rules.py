@@ -6,6 +6,7 @@ The IDs are those of the catalogue of faults, section K. A fact that is not know
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from argocd_istio import GROUP
 from argocd_istio.exposure.check import check, differences
@@ -30,6 +31,8 @@ from argocd_istio.exposure.wired import (
     EXPOSURE_ONLY,
     GATEWAY_API,
     LISTENERS,
+    LOGIN,
+    LOGINS,
     NEW_CRDS,
     NO_PASSTHROUGH,
     NO_RETRIES,
@@ -42,6 +45,7 @@ from argocd_istio.exposure.wired import (
 )
 from argocd_istio.findings import ERROR, INFO, WARNING, Finding
 from argocd_istio.syntax.nodes import fields, items, labels, text
+from argocd_istio.syntax.source import Node
 from argocd_istio.tree import library
 from argocd_istio.tree.kustomizations import Document, Entry, Reader
 from argocd_istio.tree.order import CLUSTER, Found, Install, Labels, Patch, Setting, Tree, Wiring, is_object, kind_of
@@ -407,10 +411,14 @@ def misses(tree: Tree) -> Iterator[Finding]:
                 yield patch.place.finding(ERROR, "K16", found, "that of the install", hint)
 
 
+_OF_PODS = tuple(way for way in LOGINS if way not in GATEWAY_API)
+"""The ways whose login is for the gateway's pods."""
 _NEEDS = {
     "mesh": ("spec.gateway.namespace", "spec.gateway.serviceAccount"),
     "mesh-scraper": ("spec.scraper.namespace", "spec.scraper.serviceAccount"),
     REDIRECT: ("spec.gateway.redirectParent",),
+    **dict.fromkeys((LOGINS[way] for way in _OF_PODS), ("spec.gateway.namespace", "spec.gateway.selector")),
+    **dict.fromkeys((LOGINS[way] for way in (PARENT, LISTENERS)), ("spec.gateway.parent.namespace",)),
 }
 _PODS = "write it: 'kubectl get pods -A' with the label of those pods shows both"
 
@@ -428,10 +436,14 @@ def needs(tree: Tree) -> Iterator[Finding]:
             yield from _needs(name, found.document, modes.get(id(found.document.root)))
 
 
+def _states(root: Node, *path: str) -> bool:
+    return bool(text(root, *path) or fields(root, *path))
+
+
 def _needs(name: str, document: Document, mode: Install | None) -> Iterator[Finding]:
     """K17 for one component and one Exposure, which a mode reads."""
     listed = mode.reference.wired if mode else None
-    missing = [path for path in _NEEDS.get(name, ()) if not text(document.root, *path.split("."))]
+    missing = [path for path in _NEEDS.get(name, ()) if not _states(document.root, *path.split("."))]
     if name == REDIRECT and document.root.find("spec", "gateway", "redirectParent"):
         missing = []  # The checks of the Exposure report what is missing in it.
     severity, hint = ERROR, _PODS
@@ -440,13 +452,15 @@ def _needs(name: str, document: Document, mode: Install | None) -> Iterator[Find
             account = f"argocd-{text(document.root, 'spec', 'gateway', 'className')}"
             yield from _other_pods(document, mode.namespace, account)
             hint = f"write {shown(mode.namespace)} and {shown(account)}: istiod makes those pods beside the Gateway"
-    elif document.kind == GENERATOR and name == "mesh":
+    elif document.kind == GENERATOR and (name == "mesh" or LOGIN in name):
         # The generator's defaults are istioctl's and fit no other gateway.
         own = bool(text(document.root, "spec", "gateway", "namespace")) or bool(
             fields(document.root, "spec", "gateway", "selector")
         )
-        missing = missing[-1:] if own and _NEEDS["mesh"][1] in missing else []
+        missing = missing[-1:] if own and name == "mesh" and _NEEDS["mesh"][1] in missing else []
         severity = WARNING
+    if name in (LOGINS[PARENT], LOGINS[LISTENERS]):
+        hint = "write the namespace of the Gateway: its policies must be there"
     if name == REDIRECT:
         hint = "write the listener of the Gateway that serves plain HTTP"
     if missing:
@@ -492,12 +506,20 @@ def gateway_api(tree: Tree) -> Iterator[Finding]:
                 yield place.finding(WARNING, "K17", found, "that component too", hint)
 
 
+def _ends_tls(way: str, listed: Wired) -> bool:
+    return listed.way == way and listed.mode != PASSTHROUGH
+
+
 _FITS: dict[str, tuple[Callable[[Wired], bool], str]] = {
     REDIRECT: (lambda listed: listed.way == PARENT, f"it after components/{PARENT}/<mode>"),
     NO_RETRIES: (
         lambda listed: listed.way in GATEWAY_API and listed.mode == GRPC_ROUTING,
         f"it after {GRPC_ROUTING} of the Gateway API",
     ),
+    **{
+        name: (partial(_ends_tls, way), f"it after components/{f'{way}/<mode>' if way else '<mode>'} that ends TLS")
+        for way, name in LOGINS.items()
+    },
 }
 """What each of these components fits, and the words for it."""
 

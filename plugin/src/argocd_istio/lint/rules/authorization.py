@@ -8,8 +8,9 @@ from typing import Literal
 from argocd_istio.lint.rule import Fault, Rule, Unchecked
 from argocd_istio.lint.rules.binding import edges, gateways
 from argocd_istio.render.components import METADATA_NAME
-from argocd_istio.render.model import Authorization, Authorizations, Facts, Pods, Shared
-from argocd_istio.render.parts import Allowed, Caller, Component, Labels, Networks, Peer
+from argocd_istio.render.istio import ROOT
+from argocd_istio.render.model import Authorization, Authorizations, Facts, Listener, Pods, Shared, Way
+from argocd_istio.render.parts import Allowed, Caller, Component, HostPolicy, Labels, Networks, Peer
 
 _NAMESPACE = "--gateway-namespace"
 _Admitted = Literal["yes", "perhaps", "no", "port"]
@@ -286,6 +287,40 @@ def _refusing(policies: Authorizations, namespace: str, accounts: tuple[str, ...
     return None if admitted else policies.allowing[0]
 
 
+def _elsewhere(facts: Facts) -> Iterator[Fault | Unchecked]:
+    for policy in facts.beside.of_hosts:
+        means = [each for each in facts.listeners() if _means(policy, *each)]
+        if means and policy.provider:
+            why = f"whether the mesh configuration has the provider {policy.provider}: without it the gateway refuses"
+            yield Unchecked("", why)
+        if not means or policy.namespace == ROOT:
+            continue
+        if policy.gateways:
+            spaces = {listener.gateway.partition("/")[0] for _, listener in means}
+        else:
+            spaces = {listener.namespace or facts.namespace for _, listener in means}
+        host = means[0][0].hosts[0]
+        if "" in spaces:
+            yield Unchecked(
+                _NAMESPACE, f"whether AuthorizationPolicy {policy.title} is in the namespace of the gateway"
+            )
+        elif policy.namespace not in spaces:
+            message = f"AuthorizationPolicy {policy.title} names {host}, but the gateway is in namespace "
+            message += f"{sorted(spaces)[0]}: the policy protects nothing"
+            fix = f"write namespace: {sorted(spaces)[0]}; a namespace: in the kustomization moves policies too"
+            yield Fault(None, policy.place, message, fix)
+
+
+def _means(policy: HostPolicy, way: Way, listener: Listener) -> bool:
+    """Whether a policy names a host of the way and, as far as known, the gateway of the listener."""
+    if policy.gateways:
+        gateway = listener.api != "Istio" and listener.gateway.rpartition("/")[2] in policy.gateways
+    else:
+        gateway = set(policy.selector) <= set(listener.selector) or not (listener.selector or listener.api != "Istio")
+    named = [host.removesuffix(":*") for host in policy.hosts if host != "*"]
+    return gateway and way.to_argocd_server and any(_glob(each, host) for each in named for host in way.hosts)
+
+
 def _hidden_clients(facts: Facts) -> Iterator[Fault | Unchecked]:
     mesh = facts.edges.mesh
     behind = {id(edge) for _, listener, edge in gateways(facts) if listener.tls_before}
@@ -323,6 +358,15 @@ _MESH = """
             metadata:
               name: argocd
               labels: {istio-injection: enabled}"""
+_LOGIN = """
+            apiVersion: security.istio.io/v1
+            kind: AuthorizationPolicy
+            metadata: {{name: login, namespace: {}}}
+            spec:
+              selector: {{matchLabels: {{istio: ingressgateway}}}}
+              action: CUSTOM
+              provider: {{name: login}}
+              rules: [{{to: [{{operation: {{hosts: [argocd.example.com]}}}}]}}]"""
 _NEXT = """
             ---"""
 _POLICY = """
@@ -570,5 +614,17 @@ RULES = (
         wrong=f"{_REPO}{_OUT}]",
         right=f"{_REPO}{_OUT}, {{to: [{{podSelector: {{}}}}]}}]",
         source=_KUBERNETES,
+    ),
+    Rule(
+        "F27",
+        "policy-beside-the-gateway",
+        "error",
+        _elsewhere,
+        effect="The policy has no effect: a login, or a list of addresses, in front of Argo CD is silently off.",
+        decided="An AuthorizationPolicy names a host that leads to argocd-server, and the labels or the Gateway of the "
+        "gateway. It is neither in the namespace of the gateway nor in istio-system, and selects no pod here.",
+        wrong=f"{_LOGIN.format('argocd')}",
+        right=f"{_LOGIN.format('istio-system')}",
+        source=f"{_AUTHORIZATION}; pilot/pkg/model/authorization.go of Istio; run",
     ),
 )

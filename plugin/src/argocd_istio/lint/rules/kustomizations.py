@@ -454,9 +454,9 @@ RULES = (
         "K17",
         "component-without-its-fields",
         "error",
-        effect="components/mesh, mesh-scraper, instance or gateway-api/redirect without the fields of the Exposure "
-        "that they need, mesh-scraper without mesh, or an option without an install: the gateway is locked out, or "
-        "nothing changes. A warning for a field whose component is not listed.",
+        effect="components/mesh, mesh-scraper, instance, edge-login or gateway-api/redirect without the fields of the "
+        "Exposure that they need, mesh-scraper without mesh, or an option without an install: the gateway is locked "
+        "out, or nothing changes. A warning for a field whose component is not listed.",
         wrong="""
             # kustomization.yaml
             resources: [exposure.yaml]
