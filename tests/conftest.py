@@ -23,6 +23,7 @@ Figures = dict[str, int]
 ORDER = (
     "tests/live/test_probe.py",
     "tests/live/test_edge_login.py",
+    "tests/live/test_mistakes.py",
     "tests/live/test_high_availability.py",
     "tests/live/test_apply.py",
     "tests/live/test_commands.py",
