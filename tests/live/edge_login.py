@@ -8,7 +8,7 @@ import hmac
 import json
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -85,7 +85,7 @@ def point(cluster: Cluster) -> None:
     cluster.set_hosts(HOSTS, {identity.ISSUER_HOST: GATEWAY_ADDRESS})
 
 
-def consumer(folder: Path, components: list[str], **gateway: object) -> Path:
+def consumer(folder: Path, components: list[str], hosts: Sequence[str] = HOSTS, **gateway: object) -> Path:
     """A consumer of the mode and the login, as the README shows it."""
     literals = [
         f"OAUTH2_PROXY_OIDC_ISSUER_URL={identity.ISSUER}",
@@ -98,7 +98,7 @@ def consumer(folder: Path, components: list[str], **gateway: object) -> Path:
         "apiVersion": "argocd-istio.github.io/v1alpha1",
         "kind": "Exposure",
         "metadata": {"name": "argocd"},
-        "spec": {"hosts": HOSTS, "gateway": gateway, "tls": {"secretName": "argocd-certificate"}},
+        "spec": {"hosts": list(hosts), "gateway": gateway, "tls": {"secretName": "argocd-certificate"}},
     }
     kustomization = {
         "resources": ["exposure.yaml"],
@@ -137,6 +137,12 @@ class Visitor(Client):
 
     cookie: str = ""
     token: str = ""
+
+
+def token_of(home: Path) -> str:
+    """The token of the argocd command that has its configuration below `home`."""
+    [user] = yaml.safe_load((home / ".config/argocd/config").read_text())["users"]
+    return str(user["auth-token"])
 
 
 def log_in(browser: Browser, url: str, person: str, then: str) -> None:

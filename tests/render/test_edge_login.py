@@ -51,7 +51,7 @@ def test_every_service_of_argocd_server_passes(tmp_path: Path) -> None:
     assert {name.partition(".")[2] for name in services} == registered - {"Health"}
     assert len(services) == len(registered) - 1 > 10
     wanted = {f"/{name}/*" for name in services | {name for name, passes in BESIDE.items() if passes}}
-    pages = [each for each in operations(login(tmp_path)) if "paths" not in each]
+    pages = [each for each in operations(login(tmp_path)) if "notPaths" in each and "paths" not in each]
     assert len(pages) == 2
     for each in pages:
         assert {path for path in each["notPaths"] if re.match(r"/\w+(\.\w+)+/\*", path)} == wanted
@@ -60,9 +60,9 @@ def test_every_service_of_argocd_server_passes(tmp_path: Path) -> None:
 def test_hosts_are_checked_with_and_without_port(tmp_path: Path) -> None:
     hosts = ["a.marker.test", "b.marker.test"]
     found = operations(login(tmp_path, spec={"gateway": GATEWAY, "hosts": hosts}))
-    assert [each["hosts"] for each in found] == [hosts, [f"{host}:*" for host in hosts]] * 2
+    assert [each["hosts"] for each in found] == [hosts, [f"{host}:*" for host in hosts]] * 3
     # The two forms of a host have the same rules.
-    assert all({**found[at], "hosts": []} == {**found[at + 1], "hosts": []} for at in (0, 2))
+    assert all({**found[at], "hosts": []} == {**found[at + 1], "hosts": []} for at in (0, 2, 4))
 
 
 def test_only_the_login_is_added(tmp_path: Path) -> None:
@@ -186,8 +186,10 @@ REDIRECTED |= {"gateway-api/existing-gateway/": False, "gateway-api/listener-set
 def test_plain_http_is_checked_unless_it_redirects(tmp_path: Path, way: str) -> None:
     gateway = ISTIO | (PARENT if "/" in way.rstrip("/") else OWN)
     listed = [f"components/{way}termination/without-crds", f"components/{way}edge-login"]
-    ports = [each.get("notPorts") for each in operations(login(tmp_path, *listed, spec={"gateway": gateway}))]
-    assert ports == [["80", "8080"] if REDIRECTED[way] else None] * 4
+    policy = login(tmp_path, *listed, spec={"gateway": gateway})
+    ports = [each.get("notPorts", each.get("ports")) for each in operations(policy)]
+    # The last two are for HTTPS on these ports.
+    assert ports == ([["80", "8080"]] * 6 if REDIRECTED[way] else [None] * 4)
 
 
 def test_the_image_is_the_tested_program() -> None:

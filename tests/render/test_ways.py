@@ -60,9 +60,10 @@ class Case:
 
     @property
     def listed(self) -> list[str]:
-        after = [AVAILABLE] * self.available + [MESH] * self.meshed + [INSTANCE] * self.further
+        after = [AVAILABLE] * self.available + [MESH] * self.meshed
         login = [f"components/{path(self.way, '', '')}/edge-login".replace("//", "/")] if self.login else []
-        return [f"components/{self}", *after, *login]
+        # The instance renames the policy of the login.
+        return [f"components/{self}", *after, *login, *([INSTANCE] * self.further)]
 
     @property
     def certificate(self) -> bool:
@@ -188,9 +189,14 @@ def places(case: Case) -> dict[str, str]:
 
 
 def places_of_login(case: Case) -> dict[str, str]:
-    policy = f"AuthorizationPolicy/{LOGIN}"
+    name = f"{LOGIN}-marker-instance" if case.further else LOGIN
+    policy = f"AuthorizationPolicy/{name}"
     operation = f"{policy} spec.rules[{{}}].to[{{}}].operation.hosts[0]"
-    found = {operation.format(rule, to): "cd.marker.test" + ":*" * to for rule in range(2) for to in range(2)}
+    # The third is for HTTPS on a port that redirects.
+    rules = range(2 if case.way in (BALANCER, PARENT) else 3)
+    found = {operation.format(rule, to): "cd.marker.test" + ":*" * to for rule in rules for to in range(2)}
+    if case.further:
+        found |= {f"{policy} metadata.name": name, f"{policy} spec.provider.name": name}
     if case.way in ISTIO:
         found[f"{policy} spec.selector.matchLabels.app"] = "marker-gateway"
     elif case.way != API:
