@@ -49,7 +49,7 @@ test-rules: ## test the faults of rules on live clusters, and other tools on see
 	@$(PY) -m live doctor --install
 	@$(PY) -m pytest tests/live/all_rules tests/peers $(MOST)
 
-test-ui: ## test Argo CD's own UI in a real browser, and write results/ui-*.png
+test-ui: ## test Argo CD's own UI in a real browser, and write results/ui.md and ui-*.png
 	@$(PY) -m live doctor --install
 	@$(PY) -m pytest tests/live/ui $(MOST)
 

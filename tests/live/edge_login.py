@@ -393,6 +393,7 @@ class Results:
     def write(self, folder: Path) -> None:
         """Write `edge-login.md` to the folder, if every row was asked; marks cells that are not as expected."""
         if len(self._cells) == sum(row.cell(case) is not None for row in ROWS for case in CASES):
+            folder.mkdir(parents=True, exist_ok=True)
             (folder / "edge-login.md").write_text(self._markdown())
 
     def _markdown(self) -> str:

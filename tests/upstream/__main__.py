@@ -87,7 +87,7 @@ class Cells:
                 if not runs[test][-1].good:
                     past[test] = suite.run(test, logs / f"{test}-past-the-gateway.log", past=True)
                     self._say(cell, f"{test}, past the gateway", past[test])
-                    if past[test].good and not cell.explain(test):
+                    if past[test].good and not cell.always_fails(test):
                         # Either the gateway is the cause, or chance.
                         runs[test].append(self._run(suite, cell, test, logs, "third"))
             entries = cluster.access_log()
@@ -106,10 +106,9 @@ class Cells:
         return found
 
     def _test(self, suite: Suite, cell: Cell, test: str, logs: Path) -> list[Run]:
-        """The runs of a test: a failure without a known cause is run once more."""
+        """The runs of a test: a failure is run once more, unless the test always fails here."""
         runs: list[Run] = []
-        known = cell.explain(test)
-        for attempt in ("first",) if known and not known.sometimes else ("first", "second"):
+        for attempt in ("first",) if cell.always_fails(test) else ("first", "second"):
             runs.append(self._run(suite, cell, test, logs, attempt))
             if runs[-1].good:
                 break

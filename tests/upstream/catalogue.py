@@ -20,7 +20,8 @@ SAMPLE = "sample"
 class Known:
     """A failure that has a cause outside this library. `where` are the cells, as fields of them; empty for all.
 
-    If it fails only `sometimes`, it is run once more, and may pass.
+    If it fails only `sometimes`, it is run again like any other, and may pass. Its cause explains no failure that
+    happens in every run through the gateway and not past it.
     """
 
     test: str

@@ -34,9 +34,20 @@ class Cell:
         """The cell's fields, as options and known failures name them."""
         return {name: value or EMPTY[name] for name, value in asdict(self).items()}
 
+    @property
+    def command(self) -> str:
+        """What runs the cell."""
+        options = " ".join(f"--{name} {value}" for name, value in self.fields.items())
+        return f'make test-upstream ONLY="{options}"'
+
     def explain(self, test: str) -> Known | None:
         """Why the test fails here; None if it must pass."""
         return explain(test, self.fields)
+
+    def always_fails(self, test: str) -> bool:
+        """Whether the test has a known failure here that does not come only sometimes."""
+        known = self.explain(test)
+        return known is not None and not known.sometimes
 
     def __str__(self) -> str:
         mesh = f" with sidecars ({self.sidecars})" if self.sidecars else ""

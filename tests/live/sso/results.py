@@ -11,6 +11,7 @@ from tests.live import ways
 from tests.live.conftest import HOST
 from tests.live.mistakes.data import Mistake
 from tests.live.sso import identity
+from tests.live.sso.test_mistakes import MISTAKES, OWN_SERVER
 from tests.live.table import MODES
 from tests.live.ways import API, API_EXISTING, BALANCER, EXISTING, LISTENER_SET, OURS, OWN, Case
 from tools.build import NEWEST_GATEWAY_API
@@ -21,11 +22,13 @@ Cells = dict[str, str]
 
 ISTIO_CASES = [*(Case(OWN, mode) for mode in MODES), *(case for case in ways.CASES if case.install == OURS)]
 API_CASES = [case for case in ways.API_CASES if (case.install, case.pin) == (OURS, NEWEST_GATEWAY_API)]
+CASES = [*ISTIO_CASES, *API_CASES]
 
 MISTAKE = "mistake "
 """The start of the keys of mistakes."""
 
 STEPS = ("login", "deep link", "logout", "argocd --sso", "argocd --sso --grpc-web")
+COLUMNS = (*STEPS, *(f"{step}, further host" for step in STEPS))
 PERSONS = {"alice": "admin", "bob": "reader", "carol": "no group"}
 
 PROVIDER = {
@@ -47,6 +50,11 @@ def key(case: Case, name: str) -> str:
     return f"{case}: {name}"
 
 
+def mistake_key(mistake: Mistake) -> str:
+    # Those without a rule come last.
+    return f"{MISTAKE}{mistake.rule or 'Z'} {mistake.fault}"
+
+
 def column(step: str, host: str) -> str:
     """The name of a step on a host."""
     return step if host == HOST else f"{step}, further host"
@@ -54,21 +62,25 @@ def column(step: str, host: str) -> str:
 
 def add(cells: Cells, mistake: Mistake, severity: str, answers: str) -> None:
     """Add what was observed of a mistake."""
-    # Those without a rule come last.
-    cells[f"{MISTAKE}{mistake.rule or 'Z'} {mistake.fault}"] = json.dumps(
-        [mistake.rule, severity, mistake.fault, answers]
-    )
+    cells[mistake_key(mistake)] = json.dumps([mistake.rule, severity, mistake.fault, answers])
+
+
+def every() -> set[str]:
+    """The keys of a complete page."""
+    return {
+        *(key(case, name) for case in CASES for name in (*COLUMNS, *PERSONS)),
+        *(mistake_key(mistake) for mistake in (OWN_SERVER, *(one for one, _ in MISTAKES))),
+    }
 
 
 def write(cells: Cells, folder: Path) -> None:
-    """Write `sso.md` to the folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "sso.md").write_text("\n".join(_markdown(cells)) + "\n")
+    """Write `sso.md` to the folder, if every case was run."""
+    if cells.keys() >= every():
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "sso.md").write_text("\n".join(_markdown(cells)) + "\n")
 
 
 def _markdown(cells: Cells) -> Iterator[str]:
-    every = [*ISTIO_CASES, *API_CASES]
-    steps = [*STEPS, *(f"{step}, further host" for step in STEPS)]
     measured = f"Argo CD {module()}, Istio {versions()['istio']}, Envoy {versions()['envoy']}"
     yield from (
         "# Single sign-on in every way",
@@ -81,9 +93,9 @@ def _markdown(cells: Cells) -> Iterator[str]:
         "token is refused after `argocd logout`. [How to set it up](../docs/sso.md).",
         "",
     )
-    yield from _header(["", "component", "provider", *steps])
-    for number, case in enumerate(every, 1):
-        found = [cells.get(key(case, step), "**no**") for step in steps]
+    yield from _header(["", "component", "provider", *COLUMNS])
+    for number, case in enumerate(CASES, 1):
+        found = [cells[key(case, name)] for name in COLUMNS]
         yield _line([str(number), f"`{case.component}`", provider(case), *found])
     yield from (
         "",
@@ -97,8 +109,8 @@ def _markdown(cells: Cells) -> Iterator[str]:
         "",
     )
     yield from _header(["", "component", *(f"{name}: {what}" for name, what in PERSONS.items())])
-    for number, case in enumerate(every, 1):
-        found = [cells.get(key(case, person), "**no**") for person in PERSONS]
+    for number, case in enumerate(CASES, 1):
+        found = [cells[key(case, person)] for person in PERSONS]
         yield _line([str(number), f"`{case.component}`", *found])
     yield from (
         "",

@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from live.cluster import Cluster
+from tests.conftest import results_folder
 from tests.live.browser import Browser, trust
 from tests.live.conftest import HOST
 from tests.live.questions import Client
+from tests.live.ui import results
 from tests.live.ways import Case, Site
 from tools import ui
 
@@ -25,6 +27,20 @@ SHOP = f"{APPLICATIONS}/argocd/shop"
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "case" in metafunc.fixturenames:
         metafunc.parametrize("case", metafunc.module.CASES, ids=str, scope="module")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The first process knows the outcomes of every worker (pytest-xdist)."""
+    # A browser that reports something fails the test after its call has passed.
+    passed, failed = (
+        {
+            report.nodeid.rpartition("::")[2]
+            for outcome in outcomes
+            for report in terminalreporter.stats.get(outcome, ())
+        }
+        for outcomes in (("passed",), ("failed", "error"))
+    )
+    results.write(passed - failed, results_folder())
 
 
 @pytest.fixture(scope="module")
