@@ -285,6 +285,7 @@ WRONG: list[Row] = [
     ("F27", "a denial", "termination", login("argocd").replace("CUSTOM", "DENY")),
     ("F27", "a host with a port", "grpc-routing", login("delivery", "'argocd.example.com:*'")),
     ("F27", "hosts of a domain", "termination", login("argocd", "'*.example.com'")),
+    ("F27", "other labels", "termination", login("istio-system").replace("ingressgateway", "other") + edge_pods()),
     ("F26", "nothing at all", "termination", REPO + network("[]", "[Egress]")),
     ("D03", "no Gateway at all", "termination", routes("{gateways: null}")),
     ("D03", "the mesh alone", "grpc-routing", routes("{gateways: [mesh]}")),
@@ -551,6 +552,13 @@ metadata:
     ("F27", "the root namespace", "termination", login("istio-system")),
     ("F27", "another host", "termination", login("argocd", "web.example.com")),
     ("F27", "another gateway", "termination", login("argocd").replace("ingressgateway", "other")),
+    ("F27", "pods elsewhere", "termination", login("edge").replace("ingressgateway", "other") + edge_pods()),
+    (
+        "F27",
+        "more labels",
+        "termination",
+        login("istio-system").replace("istio: i", "a: b, istio: i") + edge_pods("{a: b, istio: ingressgateway}"),
+    ),
     (
         "F27",
         "argocd-server's own pods",

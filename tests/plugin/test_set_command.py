@@ -288,6 +288,19 @@ def test_passthrough_behind_a_load_balancer_is_refused(tmp_path: Path, call: Cal
     assert error.count("\n") == 1 and (folder / "kustomization.yaml").read_text() == before
 
 
+def test_passthrough_with_a_login_is_refused(tmp_path: Path, call: Called) -> None:
+    folder = ways_in.consumer(tmp_path / "cd", Wired("termination", "", "without-crds"))
+    file = folder / "kustomization.yaml"
+    before = file.read_text().rstrip("\n") + "\n"
+    [entry] = re.findall(r"[^\s\[]*components/termination/without-crds", before)
+    login = entry.replace("termination/without-crds", "edge-login")
+    file.write_text(before := before.replace(entry, f"{entry}\n- {login}") if f"- {entry}" in before else "")
+    code, _, error = call("set", "mode", "passthrough", "--force", "--file", str(folder))
+    assert code == 2 and error.count("\n") == 1 and file.read_text() == before
+    assert f"{file}:" in error and "found the login edge-login, and mode passthrough" in error
+    assert call("set", "mode", "grpc-routing", "--file", str(folder))[0] == 0
+
+
 def test_a_stated_mode_changes_with_the_component(here: Path, call: Called) -> None:
     (here / "exposure.yaml").write_text(GENERATOR)
     file = here / "kustomization.yaml"

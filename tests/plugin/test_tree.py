@@ -31,6 +31,7 @@ from tests.render.test_tree import (
     GENERATOR,
     HOST,
     LITE,
+    LOGGED_IN,
     NAMED,
     NAMESPACE,
     NO_NAMESPACE,
@@ -311,6 +312,14 @@ def test_a_namespace_of_the_deploying_tool_moves(tmp_path: Path, text: str) -> N
     file = tmp_path / "cd/kustomization.yaml"
     file.write_text("namespace: argocd\n" + file.read_text())
     assert moved_certificate(build(tmp_path / "cd"))
+
+
+@pytest.mark.parametrize("text", [application("namespace: delivery"), flux("targetNamespace: delivery")])
+def test_a_tool_moves_the_logins_policy(tmp_path: Path, text: str) -> None:
+    assert deployed(tmp_path / "back", text, LOGGED_IN) == []
+    bare = {name: lines.partition("replacements:")[0] for name, lines in LOGGED_IN.items()}
+    [found] = deployed(tmp_path / "moved", text, bare)
+    assert (found.rule, found.severity) == ("K02", ERROR) and "the login is off" in found.message
 
 
 @pytest.mark.parametrize(

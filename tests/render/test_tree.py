@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from argocd_istio.consumer import REF
 from argocd_istio.exposure.wired import GATEWAY_API, LISTENERS, Wired
@@ -23,6 +25,8 @@ from tests.plugin.ways_in import COMPONENTS, folder_of
 from tests.render.consumer import MODES, one
 from tests.render.render import ROOT, BuildError, Object, build, load
 from tests.render.test_examples import EXAMPLES
+from tests.render.test_ways import LOGIN, settings
+from tests.render.test_ways import SETTINGS as VARIABLES
 from tools.build import argocd_module
 
 HEAD = "apiVersion: argocd-istio.github.io/v1alpha1\nkind: Exposure\nmetadata: {name: argocd}\n"
@@ -88,6 +92,12 @@ def listing(components: str, *resources: str, before: str = "", more: str = "", 
     return {"kustomization.yaml": text, "exposure.yaml": EXPOSURE} | _named(files)
 
 
+def with_variables(**changed: str | None) -> str:
+    """The generator of the login's ConfigMap."""
+    return str(yaml.safe_dump({"configMapGenerator": [settings(**changed)]}))
+
+
+LOGIN_SETTINGS = with_variables()
 ANNOTATION = HEAD.strip().replace("\n", ", ").replace("{name: argocd}", "{name: argocd, annotations: {a: b}}")
 ANNOTATION = f"{{{ANNOTATION}}}"
 ADDED = '[{"op": "add", "path": "/metadata/annotations/c", "value": "d"}]'
@@ -350,19 +360,40 @@ WRONG: dict[str, tuple[Files, list[str], Reality]] = {
         "spec.instance.* is missing",
     ),
     "a login without the gateway's namespace": (
-        listing(f"{LITE} edge-login"),
+        listing(f"{LITE} edge-login", more=LOGIN_SETTINGS),
         ["K17 exposure.yaml:4"],
-        "nothing selected by ConfigMap|spec.gateway.namespace.* is missing",
+        "spec.gateway.namespace.* is missing",
     ),
     "a login of another way": (
-        listing(f"{LITE} gateway-api/edge-login"),
+        listing(f"{LITE} gateway-api/edge-login", more=LOGIN_SETTINGS),
         ["K09 kustomization.yaml:2"],
-        "nothing selected by ConfigMap|nothing selected by HTTPRoute",
+        "nothing selected by HTTPRoute",
     ),
     "a login after passthrough": (
-        listing("passthrough edge-login", exposure=MESHED),
+        listing("passthrough edge-login", exposure=MESHED, more=LOGIN_SETTINGS),
         ["K09 kustomization.yaml:2"],
-        "nothing selected by ConfigMap|testing value /spec/tls failed",
+        "testing value /spec/tls failed",
+    ),
+    "a login without its ConfigMap": (
+        listing(f"{LITE} edge-login", exposure=MESHED),
+        ["K17 kustomization.yaml:2"],
+        "nothing selected by ConfigMap",
+    ),
+    "a login's ConfigMap without a namespace": (
+        listing(f"{LITE} edge-login", exposure=MESHED, more=LOGIN_SETTINGS.replace("  namespace: argocd\n", "")),
+        ["K17 kustomization.yaml:2"],
+        "nothing selected by ConfigMap",
+    ),
+    "a login without a variable": (
+        listing(f"{LITE} edge-login", exposure=MESHED, more=with_variables(OAUTH2_PROXY_EMAIL_DOMAINS=None)),
+        ["K17 kustomization.yaml:2"],
+        "OAUTH2_PROXY_EMAIL_DOMAINS.* is missing",
+    ),
+    "a login with an empty variable": (
+        listing(f"{LITE} edge-login", exposure=MESHED, more=with_variables(OAUTH2_PROXY_CLIENT_ID="")),
+        ["K17 kustomization.yaml:2"],
+        # The build succeeds, but oauth2-proxy does not start.
+        lambda objects: any(item.get("data", {}).get("OAUTH2_PROXY_CLIENT_ID") == "" for item in objects),
     ),
     "the mesh's scraper alone": (
         listing(f"{LITE} mesh-scraper", exposure=SCRAPED),
@@ -497,6 +528,32 @@ WRONG |= {
 }
 
 
+[PUT_BACK] = re.findall(
+    r"^```yaml\n(replacements:.*?)^```", (ROOT / "components/edge-login/README.md").read_text(), re.M | re.S
+)
+LOGGED_IN = listing(f"{LITE} edge-login", more=LOGIN_SETTINGS + PUT_BACK, exposure=MESHED)
+
+
+PUT_BACK_AS_PATCH = """transformers:
+- |-
+  apiVersion: builtin
+  kind: PatchTransformer
+  metadata: {name: back}
+  target: {kind: AuthorizationPolicy, name: argocd-edge-login}
+  patch: '[{"op": "replace", "path": "/metadata/namespace", "value": "edge"}]'
+"""
+
+
+LOGIN_CONFIG = yaml.safe_dump(
+    {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": LOGIN, "namespace": "argocd"}, "data": VARIABLES}
+)
+
+
+def login_in(namespace: str) -> Callable[[list[Object]], bool]:
+    """Whether the login's policy is in that namespace."""
+    return lambda objects: bool(one(objects, "AuthorizationPolicy", LOGIN)["metadata"]["namespace"] == namespace)
+
+
 OF_API = HEAD + "spec: {hosts: [old.acme.io], gateway: {className: istio}, tls: {secretName: argocd-certificate}}\n"
 BOUND = "parent: {name: shared, namespace: edge, sectionName: https}"
 OF_PARENT = f"{HEAD}spec: {{hosts: [old.acme.io], gateway: {{{BOUND}}}}}\n"
@@ -552,6 +609,27 @@ WRONG |= {
         listing(f"gateway-api/redirect {PARENTS}/termination/without-crds", exposure=REDIRECTS),
         ["K09 kustomization.yaml:2"],
         lambda objects: bool(one(objects, "HTTPRoute", "argocd-redirect")),
+    ),
+    "namespace moves the login's policy": (
+        listing(f"{LITE} edge-login", before="namespace: argocd\n", more=LOGIN_SETTINGS, exposure=MESHED),
+        ["K06 kustomization.yaml:1"],
+        login_in("argocd"),
+    ),
+    "a parent's namespace moves the login's policy": (
+        {f"cd/{name}": text for name, text in LOGGED_IN.items()}
+        | {"kustomization.yaml": "resources: [cd]\nnamespace: delivery\n"},
+        ["K06 kustomization.yaml:2"],
+        login_in("delivery"),
+    ),
+    "a parent's namespace moves a parent's policy": (
+        listing(
+            f"{PARENTS}/termination/without-crds {PARENTS}/edge-login",
+            before="namespace: delivery\n",
+            more=LOGIN_SETTINGS,
+            exposure=OF_PARENT,
+        ),
+        ["K06 kustomization.yaml:1"],
+        login_in("delivery"),
     ),
     "no retries in termination": (
         listing("gateway-api/termination/without-crds gateway-api/no-retries", exposure=OF_API),
@@ -868,6 +946,49 @@ RIGHT |= {
         ),
         lambda objects: one(objects, "Certificate", "cd")["metadata"]["namespace"] == "delivery",
     ),
+    "a login's ConfigMap from a file": (
+        listing(f"{LITE} edge-login", "settings.yaml", exposure=MESHED, settings=LOGIN_CONFIG),
+        login_in("edge"),
+    ),
+    "a login's ConfigMap from a folder": (
+        listing(f"{LITE} edge-login", "settings", exposure=MESHED)
+        | {"settings/kustomization.yaml": "namespace: argocd\n" + LOGIN_SETTINGS.replace("  namespace: argocd\n", "")},
+        login_in("edge"),
+    ),
+    "a login's policy that is put back": (
+        LOGGED_IN | {"kustomization.yaml": f"namespace: delivery\n{LOGGED_IN['kustomization.yaml']}"},
+        login_in("edge"),
+    ),
+    "a login's policy that a parent puts back": (
+        {
+            f"cd/{name}": text
+            for name, text in listing(f"{LITE} edge-login", more=LOGIN_SETTINGS, exposure=MESHED).items()
+        }
+        | {"kustomization.yaml": f"resources: [cd]\nnamespace: delivery\n{PUT_BACK_AS_PATCH}"},
+        login_in("edge"),
+    ),
+    "a parent's policy that is put back": (
+        listing(
+            f"{PARENTS}/termination/without-crds {PARENTS}/edge-login",
+            before="namespace: delivery\n",
+            more=LOGIN_SETTINGS + PUT_BACK.replace("gateway.namespace", "gateway.parent.namespace"),
+            exposure=OF_PARENT,
+        ),
+        login_in("edge"),
+    ),
+    "namespace moves a Gateway with its policy": (
+        listing(
+            "gateway-api/termination/without-crds gateway-api/edge-login",
+            before="namespace: delivery\n",
+            more=LOGIN_SETTINGS,
+            exposure=OF_API,
+        ),
+        login_in("delivery"),
+    ),
+    "namespace is that of the gateway": (
+        listing(f"{LITE} edge-login", before="namespace: edge\n", more=LOGIN_SETTINGS, exposure=MESHED),
+        login_in("edge"),
+    ),
     "a patch of a route of the Gateway API": (
         listing("gateway-api/termination/without-crds", exposure=OF_API, more=f"patches:\n- {{{HEADED}}}\n"),
         lambda objects: one(objects, "HTTPRoute")["metadata"]["labels"] == {"a": "b"},
@@ -1136,6 +1257,27 @@ def test_a_generator_without_a_program_is_found(tmp_path: Path, installed: Path)
     assert rules(tmp_path) == ["K12 exposure.yaml:3"]
     with pytest.raises(BuildError, match="unable to find plugin root"):
         build_checked(tmp_path, installed)
+
+
+@pytest.mark.parametrize(
+    ("option", "named"),
+    [("existing-gateway/edge-login", "spec.gateway.(selector|namespace)"), ("mesh", "spec.gateway.namespace")],
+)
+def test_the_generator_knows_no_others_pods(tmp_path: Path, installed: Path, option: str, named: str) -> None:
+    """With the Gateway of somebody else, a login for istioctl's pods could protect nothing."""
+    own = GENERATOR.replace(
+        "gateway: {selector: {istio: ingressgateway}}, tls: {secretName: argocd-certificate}", "GATEWAY"
+    )
+    listed = listing(f"existing-gateway/{LITE} {option}", more=LOGIN_SETTINGS)["kustomization.yaml"]
+    files = {"kustomization.yaml": listed.replace("resources", "generators")}
+    write(tmp_path, files | {"exposure.yaml": own.replace("GATEWAY", "gateway: {existing: edge/shared}")})
+    assert rules(tmp_path) == ["K17 exposure.yaml:4"]
+    with pytest.raises(BuildError, match=f"{named}.* is missing"):
+        build_checked(tmp_path, installed)
+    pods = "gateway: {existing: edge/shared, namespace: edge, serviceAccount: edge, selector: {istio: edge}}"
+    write(tmp_path, {"exposure.yaml": own.replace("GATEWAY", pods)})
+    assert rules(tmp_path) == []
+    assert build_checked(tmp_path, installed)
 
 
 def test_an_object_beside_the_generator_is_found(tmp_path: Path, installed: Path) -> None:

@@ -8,12 +8,13 @@ from typing import Any
 from argocd_istio.drift.compare import ABSENT, Matching, Object, Own
 from argocd_istio.drift.own import Objects, expected
 from argocd_istio.exposure.hosts import host_problem
+from argocd_istio.exposure.wired import POLICY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argocd_istio.drift.install import Install
 
-_NAME = "argocd-edge-login"
+_NAME = POLICY
 _LABELS = {"app.kubernetes.io/name": _NAME}
 _POLICY = "AuthorizationPolicy.security.istio.io/"
 _ARGUMENTS = """\

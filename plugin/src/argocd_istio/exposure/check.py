@@ -477,8 +477,8 @@ class _Checker:
         values = {field.path: self.values.get(field.path, field.default) for field in FIELDS}
         hosts, names = values["spec.hosts"], values["spec.tls.secretNames"] or {}
         secrets = {host: names.get(host, values["spec.tls.secretName"]) for host in hosts}
-        if "spec.gateway.className" in self.values or "spec.gateway.parent" in self.nodes:
-            # The defaults are those of istioctl's gateway.
+        if {"spec.gateway.existing", "spec.gateway.className", "spec.gateway.parent"} & self.nodes.keys():
+            # The defaults are those of istioctl's gateway, and a Gateway of somebody else may have other pods.
             values |= {path: self.values.get(path) for path in _OF_ISTIOCTL}
         elsewhere = "spec.gateway.parent.sectionName" in self.values
         return Exposure(

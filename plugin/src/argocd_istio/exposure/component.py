@@ -33,6 +33,10 @@ class Component:
             found = f"{mode} behind a load balancer: {NO_PASSTHROUGH}"
             hint = f"list components/{mode} or components/{EXISTING}/{mode} first, if that is no longer so"
             raise self.source.error(self.node, found, "another mode", hint)
+        login = next(_logins(self.source), None)
+        if login and mode == PASSTHROUGH:
+            found = f"the login {login[1]}, and mode {mode}: the gateway sees no requests there"
+            raise self.source.error(login[0], found, "no login", "remove it from the list first")
         text, (start, end) = self.source.text, self._span
         at = text.find(self.node.value, self.node.start, self.node.end)
         if at < 0:
@@ -86,9 +90,15 @@ def wired_beside(file: str) -> Wired | None:
     if len(found) != 1:
         return None
     listed = found[0].wired
-    logins = (_LOGIN.fullmatch(node.value) for node in _texts(found[0].source, "components"))
-    login = any(match and match[1] == LOGINS[listed.way] for match in logins)
+    login = any(name == LOGINS[listed.way] for _, name in _logins(found[0].source))
     return Wired(listed.mode, listed.way, listed.amount, login=login)
+
+
+def _logins(source: Source) -> Iterator[tuple[Scalar, str]]:
+    """The logins that a kustomization lists, each with its name."""
+    for node in _texts(source, "components"):
+        if match := _LOGIN.fullmatch(node.value):
+            yield node, match[1]
 
 
 def _texts(source: Source, key: str) -> Iterator[Scalar]:

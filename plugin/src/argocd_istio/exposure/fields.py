@@ -196,8 +196,8 @@ FIELDS = (
         "text",
         NAMESPACE,
         "The namespace of the gateway's pods, of the Secrets of the certificates and of the policy of "
-        "`components/edge-login`. With `className` or `parent` only `components/mesh` reads it, without a default, and "
-        "the Secrets are in the namespace of Argo CD.",
+        "`components/edge-login`. No default with `existing`, `className` or `parent`. With the last two only "
+        "`components/mesh` reads it, and the Secrets are in the namespace of Argo CD.",
         default="istio-system",
         wired=("spec.gateway.namespace",),
     ),
@@ -206,7 +206,7 @@ FIELDS = (
         "map",
         VALUE,
         "The labels of the gateway's pods: `istio: ingressgateway` of istioctl, `istio: ingress` of Helm. No default "
-        "with `className` or `parent`.",
+        "with `existing`, `className` or `parent`.",
         key=KEY,
         default={"istio": "ingressgateway"},
         wired=("spec.gateway.selector",),
@@ -216,8 +216,8 @@ FIELDS = (
         "text",
         ACCOUNT,
         "The ServiceAccount of the gateway's pods, which `components/mesh` admits. The default is istioctl's; Helm's "
-        "chart names it after the release. With `className` or `parent` there is no default: Istio names it after the "
-        "Gateway and its class, `argocd-istio` for ours of class `istio`.",
+        "chart names it after the release. No default with `existing`, `className` or `parent`: with the last two, "
+        "Istio names it after the Gateway and its class, `argocd-istio` for ours of class `istio`.",
         default="istio-ingressgateway-service-account",
         wired=("spec.gateway.serviceAccount",),
     ),
@@ -329,10 +329,10 @@ class Exposure:
     """The values of an Exposure, with the defaults filled in.
 
     `existing` is the Gateway of somebody else, `server` the Service and labels of an installed argocd-server.
-    `class_name`, `parent` and `redirect_parent` are of the Gateway API; with the first two, `namespace`, `selector` and
-    `account` are None if not stated. `secrets` is the Secret of each host, in the order of `hosts`; empty if the
-    certificate is somebody else's. `account` is the gateway's; `scraper` has the namespace and the ServiceAccount of
-    the scraper, if stated; `instance` is None for a first install.
+    `class_name`, `parent` and `redirect_parent` are of the Gateway API. With `existing` and the first two of these,
+    `namespace`, `selector` and `account` are None if not stated. `secrets` is the Secret of each host, in the order of
+    `hosts`; empty if the certificate is somebody else's. `account` is the gateway's; `scraper` has the namespace
+    and the ServiceAccount of the scraper, if stated; `instance` is None for a first install.
     """
 
     __slots__ = (

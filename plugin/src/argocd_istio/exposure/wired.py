@@ -17,6 +17,8 @@ WAYS = (EXISTING, BALANCER, *GATEWAY_API)
 REDIRECT, NO_RETRIES = GATEWAY_API_OPTIONS = ("gateway-api/redirect", "gateway-api/no-retries")
 """The components for one of these ways, listed after the mode."""
 LOGIN = "edge-login"
+POLICY = f"argocd-{LOGIN}"
+"""The name of the login's objects, such as its AuthorizationPolicy."""
 LOGINS = {way: "/".join(filter(None, (way, LOGIN))) for way in ("", *WAYS)}
 """The login in front of Argo CD, listed after the mode, by way."""
 WITHOUT_CRDS, EXPOSURE_ONLY = AMOUNTS = ("without-crds", "exposure-only")

@@ -162,6 +162,11 @@ def _deployed(one: Deployment, root: str, reader: Reader, trees: dict[str, Tree]
         for finding in rules.moved_by(Setting(key, one.place(key), value, install, away), *rules.gateway_secrets(tree)):
             finding.rule = "K02"
             yield finding
+    for login in tree.logins if value else ():
+        if not login.in_root:
+            for finding in rules.login_moved_by(Setting(key, one.place(key), value, install), login, tree):
+                finding.rule = "K02"
+                yield finding
     if one.tool == "Flux":
         yield from _substituted(one, tree)
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from argocd_istio.exposure.fields import FUNCTIONS, GENERATOR, PLAIN
 from argocd_istio.exposure.names import shown
+from argocd_istio.exposure.wired import LOGINS, POLICY
 from argocd_istio.findings import ERROR
 from argocd_istio.syntax.nodes import items, labels, text
 from argocd_istio.syntax.source import Mapping, Node
@@ -112,6 +113,22 @@ class Setting:
 
 
 @dataclass(slots=True, eq=False)
+class Login:
+    """A login and the mode before it. `moved` is the setting that moved its policy last, if nothing put it back.
+
+    `in_root` is whether a replacement of the first folder puts it back: after a namespace that a tool sets there.
+    `variables` are those of the ConfigMaps of its name, by namespace; None if not known.
+    """
+
+    entry: Entry
+    mode: Install | None
+    moved: Setting | None = None
+    in_root: bool = False
+    variables: dict[str, dict[str, str] | None] = field(default_factory=dict)
+    unknown: bool = False
+
+
+@dataclass(slots=True, eq=False)
 class Labels:
     """Labels that are added to everything."""
 
@@ -150,6 +167,7 @@ class Tree:
     documents: list[Found] = field(default_factory=list)
     patches: list[Patch] = field(default_factory=list)
     settings: list[Setting] = field(default_factory=list)
+    logins: list[Login] = field(default_factory=list)
     labels: list[Labels] = field(default_factory=list)
     folders: list[Folder] = field(default_factory=list)
     clashes: list[Clash] = field(default_factory=list)
@@ -182,6 +200,8 @@ class _Scope:
     objects: dict[tuple[str, str, str], Found] = field(default_factory=dict)
     movable: list[tuple[Document, str]] = field(default_factory=list)
     options: dict[str, Entry] = field(default_factory=dict)
+    logins: list[Login] = field(default_factory=list)
+    variables: dict[str, dict[str, str] | None] = field(default_factory=dict)
     all: list[Document] = field(default_factory=list)
     unknown: bool = False
     mode: Install | None = None
@@ -250,7 +270,7 @@ def walk(reader: Reader, path: str, appended: Iterable[Entry] = ()) -> Tree:
     if tree.root:
         scope = _Scope()
         walker.folder(tree.root, scope, 0)
-        tree.unread, tree.movable = scope.unread, scope.movable
+        tree.unread, tree.movable, tree.logins = scope.unread, scope.movable, scope.logins
     return tree
 
 
@@ -269,7 +289,7 @@ class _Walker:
             self.resource(entry, folder, scope, depth)
         for entry in self.reader.entries(folder, "generators"):
             self.generator(entry, folder, scope, depth)
-        self.own_generators(folder)
+        self.own_generators(folder, scope)
         for entry in self.reader.entries(folder, "components"):
             self.component(entry, folder, scope, depth)
         if not depth:
@@ -330,12 +350,15 @@ class _Walker:
             if entry.reference.part == library.OPTION:
                 first = scope.options.setdefault(entry.reference.name, entry)
                 self.tree.repeated += [(first, entry)] if first is not entry else []
+                if entry.reference.name in LOGINS.values():
+                    unknown = scope.unknown or self.tree.unknown
+                    scope.logins.append(Login(entry, scope.mode, variables=dict(scope.variables), unknown=unknown))
                 if entry.reference.name == library.INSTANCE and scope.mode:
                     scope.mode.further = entry
                     for one in scope.exposures[:1]:
                         scope.mode.instance = text(one.document.root, "spec", "instance")
             if entry.folder:
-                self.own_generators(entry.folder)
+                self.own_generators(entry.folder, scope)
         elif entry.folder and self.enter(entry, depth):
             self.folder(entry.folder, scope, depth + 1)
 
@@ -367,6 +390,8 @@ class _Walker:
                 scope.unread.append(found)
             elif is_object(document):
                 new[kind, document.namespace, name] = found
+            if kind == "ConfigMap" and name == POLICY:
+                scope.variables[document.namespace] = labels(document.root, "data")
             if kind in MOVABLE and document.namespace:
                 scope.movable.append((document, document.namespace))
             if any(text(document.root, "metadata", "annotations", one) for one in FUNCTIONS) and not scope.configures:
@@ -404,12 +429,18 @@ class _Walker:
         scope.unread += below.unread
         scope.objects |= below.objects
         scope.movable += below.movable
+        scope.logins += below.logins
+        scope.variables |= below.variables
         scope.all += below.all
         scope.unknown |= below.unknown
 
-    def own_generators(self, folder: Folder) -> None:
-        """The texts that a kustomization's configMapGenerator adds."""
+    def own_generators(self, folder: Folder, scope: _Scope) -> None:
+        """The texts that a kustomization's configMapGenerator adds, and the variables of a login."""
         for number, node in enumerate(items(folder.root, "configMapGenerator")):
+            if text(node, "name") == POLICY:
+                pairs = (text(literal).partition("=") for literal in items(node, "literals"))
+                other = any(node.find(key) for key in ("behavior", "env", "envs", "files"))
+                scope.variables[text(node, "namespace")] = None if other else {key: value for key, _, value in pairs}
             place = folder.place(f"configMapGenerator[{number}]", "configMapGenerator", number)
             options = [(node, "options"), (folder.root, "generatorOptions")]
             for key in ("annotations", "labels"):
@@ -442,7 +473,10 @@ class _Walker:
                 self.transformer(folder, scope, document)
 
     def patch(self, folder: Folder, scope: _Scope, node: Node, place: Place) -> None:
-        self.tree.patches.append(self.patch_of(folder, node, place, scope))
+        patch = self.patch_of(folder, node, place, scope)
+        self.tree.patches.append(patch)
+        if patch.target and any(text(body.root, "path") == "/metadata/namespace" for body in patch.bodies):
+            self.put_back(scope, patch.target)
 
     def patch_of(self, folder: Folder, node: Node, place: Place, scope: _Scope) -> Patch:
         found = patch_of(self.reader, folder, node, place)
@@ -459,6 +493,15 @@ class _Walker:
                 if select:
                     patch = Patch(place, select.target, [], mode=scope.mode, configures=scope.configures)
                     self.tree.patches.append(patch)
+                    if "metadata.namespace" in map(text, items(target, "fieldPaths")):
+                        self.put_back(scope, select.target, in_root=folder is self.tree.root)
+
+    def put_back(self, scope: _Scope, target: Node, *, in_root: bool = False) -> None:
+        """A patch or replacement writes the namespace of what a target selects; which one is the consumer's choice."""
+        wanted = (("group", "security.istio.io"), ("kind", "AuthorizationPolicy"), ("name", POLICY))
+        if all(matches(text(target, key) or value, value) for key, value in wanted):
+            for login in scope.logins:
+                login.moved, login.in_root = None, login.in_root or in_root
 
     def set(self, key: str, place: Place, value: str, scope: _Scope) -> None:
         if value:
@@ -468,7 +511,12 @@ class _Walker:
         if not value:
             return
         moved = [document for document, before in scope.movable if before != value]
-        self.tree.settings.append(Setting("namespace", place, value, scope.install, moved))
+        setting = Setting("namespace", place, value, scope.install, moved)
+        self.tree.settings.append(setting)
+        for login in scope.logins:
+            login.moved = setting
+        if scope.variables:
+            scope.variables = {value: next(iter(scope.variables.values()))}
         scope.movable = [(document, value) for document, _ in scope.movable]
         for install in scope.installs:
             install.namespace = value

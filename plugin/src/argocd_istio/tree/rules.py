@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import product
 
 from argocd_istio import GROUP
 from argocd_istio.exposure.check import check, differences
 from argocd_istio.exposure.fields import (
+    BY_PATH,
     FUNCTIONS,
     GENERATOR,
     GRPC_ROUTING,
@@ -38,17 +40,31 @@ from argocd_istio.exposure.wired import (
     NO_RETRIES,
     OLD_CRDS,
     PARENT,
+    POLICY,
     REDIRECT,
     Wired,
     modes_of,
     way_of,
 )
 from argocd_istio.findings import ERROR, INFO, WARNING, Finding
+from argocd_istio.render.istio import ROOT
 from argocd_istio.syntax.nodes import fields, items, labels, text
 from argocd_istio.syntax.source import Node
 from argocd_istio.tree import library
 from argocd_istio.tree.kustomizations import Document, Entry, Reader
-from argocd_istio.tree.order import CLUSTER, Found, Install, Labels, Patch, Setting, Tree, Wiring, is_object, kind_of
+from argocd_istio.tree.order import (
+    CLUSTER,
+    Found,
+    Install,
+    Labels,
+    Login,
+    Patch,
+    Setting,
+    Tree,
+    Wiring,
+    is_object,
+    kind_of,
+)
 
 FIELDS = (
     "apiVersion",
@@ -225,12 +241,36 @@ def _second(first: Install, other: Install, one_scope: bool) -> Finding:
 
 
 def moved(tree: Tree) -> Iterator[Finding]:
-    """K06: `namespace:` moves the gateway's certificate, or a ReferenceGrant."""
+    """K06: `namespace:` moves the gateway's certificate, the login's policy, or a ReferenceGrant."""
     secrets, namespaces = gateway_secrets(tree)
     for one in tree.settings:
         yield from moved_by(one, secrets, namespaces)
     for wiring in tree.wirings:
         yield from _elsewhere(wiring, tree)
+    for login in tree.logins:
+        if login.moved:
+            yield from login_moved_by(login.moved, login, tree)
+
+
+def login_moved_by(one: Setting, login: Login, tree: Tree) -> Iterator[Finding]:
+    """K06 for one `namespace:` and one login."""
+    listed = login.mode.reference.wired if login.mode else None
+    if not listed or not login.entry.reference or login.entry.reference.name != LOGINS[listed.way]:
+        return  # which is K09
+    exposures = [found for wiring in tree.wirings if wiring.mode is login.mode for found in wiring.exposures[:1]]
+    # Nothing for a Gateway of our own of the Gateway API, which moves too.
+    for field, document in product(_NEEDS.get(LOGINS[listed.way], ())[:1], (found.document for found in exposures)):
+        right = text(document.root, *field.split("."))
+        if document.kind == GENERATOR and not _states(document.root, *_EXISTING):
+            right = right or BY_PATH[field].default or ""
+        # A policy for pods of any namespace may be in Istio's root namespace.
+        if right and one.value not in (right, ROOT if listed.way in _OF_PODS else right):
+            found = f"{one.key}: {cut(one.value)}, which moves AuthorizationPolicy {shown(POLICY)} "
+            found += f"out of {shown(right)}: the login is off"
+            hint = (
+                f"add replacements: that copy {field} into its metadata.namespace, as components/{LOGIN}/README.md says"
+            )
+            yield one.place.finding(ERROR, "K06", found, f"it in {shown(right)}, with the gateway", hint)
 
 
 def _elsewhere(wiring: Wiring, tree: Tree) -> Iterator[Finding]:
@@ -436,6 +476,28 @@ def needs(tree: Tree) -> Iterator[Finding]:
             yield from _needs(name, found.document, modes.get(id(found.document.root)))
 
 
+def login_settings(tree: Tree) -> Iterator[Finding]:
+    """K17: a login without the ConfigMap that it reads, or without a variable that it needs."""
+    for login in tree.logins:
+        if login.unknown or not login.mode:
+            continue
+        found, expected = f"no ConfigMap {shown(POLICY)} for the login", "a generator of it, with namespace: argocd"
+        if "argocd" in login.variables:
+            given = login.variables["argocd"]
+            missing = [name for name in _VARIABLES if given is not None and not given.get(name)]
+            if not missing:
+                continue
+            found, expected = f"ConfigMap {shown(POLICY)} without {' and '.join(missing)}", "each with a value"
+        elif login.variables:
+            found = f"ConfigMap {shown(POLICY)} outside namespace argocd"
+        hint = f"write it below configMapGenerator:, as components/{LOGIN}/README.md shows"
+        yield login.entry.place.finding(ERROR, "K17", found, expected, hint)
+
+
+_VARIABLES = tuple(f"OAUTH2_PROXY_{name}" for name in ("OIDC_ISSUER_URL", "CLIENT_ID", "EMAIL_DOMAINS"))
+_EXISTING = ("spec", "gateway", "existing")
+
+
 def _states(root: Node, *path: str) -> bool:
     return bool(text(root, *path) or fields(root, *path))
 
@@ -452,7 +514,7 @@ def _needs(name: str, document: Document, mode: Install | None) -> Iterator[Find
             account = f"argocd-{text(document.root, 'spec', 'gateway', 'className')}"
             yield from _other_pods(document, mode.namespace, account)
             hint = f"write {shown(mode.namespace)} and {shown(account)}: istiod makes those pods beside the Gateway"
-    elif document.kind == GENERATOR and (name == "mesh" or LOGIN in name):
+    elif document.kind == GENERATOR and (name == "mesh" or LOGIN in name) and not _states(document.root, *_EXISTING):
         # The generator's defaults are istioctl's and fit no other gateway.
         own = bool(text(document.root, "spec", "gateway", "namespace")) or bool(
             fields(document.root, "spec", "gateway", "selector")
@@ -717,6 +779,7 @@ RULES: tuple[Callable[[Tree], Iterator[Finding]], ...] = (
     unknown_fields,
     misses,
     needs,
+    login_settings,
     gateway_api,
     instances,
     without_install,

@@ -10,6 +10,7 @@ from argocd_istio.lint.rules.binding import edges, gateways
 from argocd_istio.render.components import METADATA_NAME
 from argocd_istio.render.istio import ROOT
 from argocd_istio.render.model import Authorization, Authorizations, Facts, Listener, Pods, Shared, Way
+from argocd_istio.render.objects import Place
 from argocd_istio.render.parts import Allowed, Caller, Component, HostPolicy, Labels, Networks, Peer
 
 _NAMESPACE = "--gateway-namespace"
@@ -293,6 +294,8 @@ def _elsewhere(facts: Facts) -> Iterator[Fault | Unchecked]:
         if means and policy.provider:
             why = f"whether the mesh configuration has the provider {policy.provider}: without it the gateway refuses"
             yield Unchecked("", why)
+        if not means:
+            yield from _without_pods(policy, facts)
         if not means or policy.namespace == ROOT:
             continue
         if policy.gateways:
@@ -311,14 +314,30 @@ def _elsewhere(facts: Facts) -> Iterator[Fault | Unchecked]:
             yield Fault(None, policy.place, message, fix)
 
 
+def _without_pods(policy: HostPolicy, facts: Facts) -> Iterator[Fault]:
+    """Beside the gateway's pods, a policy for other labels, which no pod there has."""
+    for way, listener, edge in gateways(facts):
+        if policy.selector and edge.here and listener.namespace == policy.namespace and _names(policy, way):
+            message = f"AuthorizationPolicy {policy.title} names {way.hosts[0]}, but no pod there has its labels "
+            message += f"{','.join(policy.selector)}: the policy protects nothing"
+            fix = f"select {','.join(listener.selector)}, as Gateway {listener.gateway} does"
+            yield Fault(None, Place(policy.place.object).at("spec", "selector"), message, fix)
+            return
+
+
+def _names(policy: HostPolicy, way: Way) -> bool:
+    """Whether a policy names a host of the way."""
+    named = [host.removesuffix(":*") for host in policy.hosts if host != "*"]
+    return way.to_argocd_server and any(_glob(each, host) for each in named for host in way.hosts)
+
+
 def _means(policy: HostPolicy, way: Way, listener: Listener) -> bool:
     """Whether a policy names a host of the way and, as far as known, the gateway of the listener."""
     if policy.gateways:
         gateway = listener.api != "Istio" and listener.gateway.rpartition("/")[2] in policy.gateways
     else:
         gateway = set(policy.selector) <= set(listener.selector) or not (listener.selector or listener.api != "Istio")
-    named = [host.removesuffix(":*") for host in policy.hosts if host != "*"]
-    return gateway and way.to_argocd_server and any(_glob(each, host) for each in named for host in way.hosts)
+    return gateway and _names(policy, way)
 
 
 def _hidden_clients(facts: Facts) -> Iterator[Fault | Unchecked]:
@@ -622,7 +641,8 @@ RULES = (
         _elsewhere,
         effect="The policy has no effect: a login, or a list of addresses, in front of Argo CD is silently off.",
         decided="An AuthorizationPolicy names a host that leads to argocd-server, and the labels or the Gateway of the "
-        "gateway. It is neither in the namespace of the gateway nor in istio-system, and selects no pod here.",
+        "gateway. It is neither in the namespace of the gateway nor in istio-system, and selects no pod here. Or it is "
+        "beside the gateway's pods, which are in these files, and no pod there has its labels.",
         wrong=f"{_LOGIN.format('argocd')}",
         right=f"{_LOGIN.format('istio-system')}",
         source=f"{_AUTHORIZATION}; pilot/pkg/model/authorization.go of Istio; run",

@@ -120,8 +120,9 @@ RULES = (
         "moved-certificate",
         "error",
         effect="A namespace: moves the gateway's Certificate or Secret: the gateway opens no port 443. A warning for a "
-        "Certificate or Secret outside the namespace of our Gateway or ListenerSet of the Gateway API. Also a "
-        "ReferenceGrant that a namespace: moves away from what it grants.",
+        "Certificate or Secret outside the namespace of our Gateway or ListenerSet of the Gateway API. Also the policy "
+        "of components/edge-login, which is then off, and a ReferenceGrant that a namespace: moves away from what it "
+        "grants.",
         wrong="""
             # kustomization.yaml
             namespace: argocd
@@ -455,8 +456,9 @@ RULES = (
         "component-without-its-fields",
         "error",
         effect="components/mesh, mesh-scraper, instance, edge-login or gateway-api/redirect without the fields of the "
-        "Exposure that they need, mesh-scraper without mesh, or an option without an install: the gateway is locked "
-        "out, or nothing changes. A warning for a field whose component is not listed.",
+        "Exposure that they need, edge-login without its ConfigMap, mesh-scraper without mesh, or an option without an "
+        "install: the build fails, the gateway is locked out, or nothing changes. A warning for a field whose "
+        "component is not listed.",
         wrong="""
             # kustomization.yaml
             resources: [exposure.yaml]
