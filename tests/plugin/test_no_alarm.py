@@ -69,7 +69,8 @@ def options(wired: Wired) -> list[tuple[str, ...]]:
         single.append((NO_RETRIES,))
     if wired.way == PARENT:
         single.append((REDIRECT,))
-    every = tuple(dict.fromkeys(one for each in single for one in each))
+    # The instance renames the policy of the login, so it is the last.
+    every = tuple(sorted(dict.fromkeys(one for each in single for one in each), key=lambda one: one == "instance"))
     return [(), *dict.fromkeys([*single, *([every] if every else [])])]
 
 

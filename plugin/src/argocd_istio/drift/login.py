@@ -27,7 +27,7 @@ _PAGES = """\
 /api/* /account.AccountService/* /application.ApplicationService/* /applicationset.ApplicationSetService/*
 /certificate.CertificateService/* /cluster.ClusterService/* /cluster.SettingsService/* /gpgkey.GPGKeyService/*
 /grpc.health.v1.Health/* /notification.NotificationService/* /project.ProjectService/* /repocreds.RepoCredsService/*
-/repository.RepositoryService/* /session.SessionService/* /version.VersionService/* /healthz"""
+/repository.RepositoryService/* /session.SessionService/* /version.VersionService/* /auth/logout /healthz"""
 _API = "/api/webhook /api/dex/.well-known/openid-configuration /api/dex/keys /api/dex/token"
 
 
@@ -56,7 +56,9 @@ _MAPPING = Matching("a mapping", lambda value: isinstance(value, dict) and bool(
 
 def login(ours: Objects, render: Install) -> tuple[Own, ...]:
     """The objects of the login, if a render has its Deployment or its policy."""
-    policy = next((one for one in ours if one.startswith(_POLICY) and one.endswith(f"/{_NAME}")), "")
+    # components/instance puts the name of the instance at the end.
+    name = re.compile(rf"{re.escape(_POLICY)}(?:.*/)?({_NAME}(?:-.+)?)")
+    policy, title = next(((one, match[1]) for one in ours if (match := name.fullmatch(one))), ("", _NAME))
     if not policy and f"Deployment/{_NAME}" not in ours:
         return ()
     account = expected(render, "v1", "ServiceAccount", _NAME, {}, automountServiceAccountToken=False)
@@ -64,7 +66,7 @@ def login(ours: Objects, render: Install) -> tuple[Own, ...]:
     service = expected(render, "v1", "Service", _NAME, _LABELS, spec={"selector": _LABELS, "ports": [port]})
     deployment = expected(render, "apps/v1", "Deployment", _NAME, _LABELS, spec=_deployment())
     found = ours.get(policy, {}).get("spec")
-    rules = expected(render, "security.istio.io/v1", "AuthorizationPolicy", _NAME, {}, spec=_policy(found))
+    rules = expected(render, "security.istio.io/v1", "AuthorizationPolicy", title, {}, spec=_policy(title, found))
     rules["metadata"]["namespace"] = Matching("the namespace of the gateway", lambda value: isinstance(value, str))
     # The name ends in a hash of the content.
     settings = next((one for one in ours if re.fullmatch(rf"ConfigMap/{_NAME}(-[a-z0-9]{{10}})?", one)), "")
@@ -121,9 +123,9 @@ def _deployment() -> Object:
     return {"replicas": 2, "selector": {"matchLabels": _LABELS}, "template": template}
 
 
-def _policy(found: Any) -> Object:
+def _policy(name: str, found: Any) -> Object:
     """The policy in the form that it has here: for the gateway's pods or for a Gateway, with or without a redirect."""
-    spec: Object = {"action": "CUSTOM", "provider": {"name": _NAME}}
+    spec: Object = {"action": "CUSTOM", "provider": {"name": name}}
     if isinstance(found, dict) and "targetRefs" in found:
         spec["targetRefs"] = [{"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": _TEXT}]
     else:
@@ -138,4 +140,10 @@ def _policy(found: Any) -> Object:
             "when": [{"key": "request.headers[authorization]", "notValues": ["Bearer *"]}],
         },
     ]
+    if redirected:
+        https = {
+            "to": [{"operation": {"hosts": hosts, "ports": _REDIRECTED}} for hosts in (_HOSTS, _WITH_PORT)],
+            "when": [{"key": "request.headers[x-forwarded-proto]", "notValues": ["http"]}],
+        }
+        spec["rules"].append(https)
     return spec
