@@ -959,6 +959,15 @@ RIGHT |= {
         LOGGED_IN | {"kustomization.yaml": f"namespace: delivery\n{LOGGED_IN['kustomization.yaml']}"},
         login_in("edge"),
     ),
+    "an instance's policy that is put back by its new name": (
+        listing(
+            f"{LITE} edge-login instance",
+            before="namespace: delivery\n",
+            more=LOGIN_SETTINGS + PUT_BACK.replace("argocd-edge-login", "argocd-edge-login-two"),
+            exposure=MESHED.replace("{hosts", "{instance: two, hosts"),
+        ),
+        lambda objects: one(objects, "AuthorizationPolicy", "argocd-edge-login-two")["metadata"]["namespace"] == "edge",
+    ),
     "a login's policy that a parent puts back": (
         {
             f"cd/{name}": text

@@ -498,7 +498,9 @@ class _Walker:
 
     def put_back(self, scope: _Scope, target: Node, *, in_root: bool = False) -> None:
         """A patch or replacement writes the namespace of what a target selects; which one is the consumer's choice."""
-        wanted = (("group", "security.istio.io"), ("kind", "AuthorizationPolicy"), ("name", POLICY))
+        # components/instance puts the name of the instance at the end of the policy's.
+        name = text(target, "name") if text(target, "name").startswith(f"{POLICY}-") else POLICY
+        wanted = (("group", "security.istio.io"), ("kind", "AuthorizationPolicy"), ("name", name))
         if all(matches(text(target, key) or value, value) for key, value in wanted):
             for login in scope.logins:
                 login.moved, login.in_root = None, login.in_root or in_root
